@@ -1,0 +1,58 @@
+// Which room this page shows, and where: the name is in the URL's fragment, the server is where the page came from.
+
+export type RoomAddress = {
+  /** The room's name as people read it. */
+  readonly name: string
+  /** The y-websocket server URL, without the room. */
+  readonly serverUrl: string
+  /** The room as y-websocket wants it: one percent-encoded path segment. */
+  readonly path: string
+  /** Opens the same room on another device. */
+  readonly shareUrl: string
+  /** True when this visit made the room up: nobody can have written there yet. */
+  readonly isFresh: boolean
+}
+
+/** Reads the room from the address bar, or invents one and puts it there. */
+export function roomFromLocation(page: string): RoomAddress {
+  const given = decodeFragment(location.hash.slice(1))
+  const name = given === '' ? `demo-${page}-${randomSuffix()}` : given
+  const path = encodeURIComponent(name)
+  if (given === '') history.replaceState(null, '', `#${path}`)
+  window.addEventListener('hashchange', () => location.reload())
+  return { name, serverUrl: serverUrl(), path, shareUrl: shareUrl(path), isFresh: given === '' }
+}
+
+/** Tells whether another device cannot reach the address this page was opened under. */
+export function isLoopback(): boolean {
+  return /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname)
+}
+
+/** The server may be mounted under a path: the page's folder is that path, and rooms live below it. */
+function serverUrl(): string {
+  const folder = new URL('.', location.href)
+  folder.protocol = folder.protocol === 'https:' ? 'wss:' : 'ws:'
+  return folder.href.replace(/\/$/, '')
+}
+
+function shareUrl(path: string): string {
+  const url = new URL(location.href)
+  url.hash = path
+  return url.href
+}
+
+function decodeFragment(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment)
+  } catch {
+    // Typed by hand with a stray percent sign: take it as it stands.
+    return fragment
+  }
+}
+
+/** Seven characters without look-alikes. `crypto.randomUUID` is missing on plain http in a local network. */
+function randomSuffix(): string {
+  const alphabet = '23456789abcdefghjkmnpqrstuvwxyz'
+  const bytes = crypto.getRandomValues(new Uint8Array(7))
+  return Array.from(bytes, byte => alphabet.charAt(byte % alphabet.length)).join('')
+}

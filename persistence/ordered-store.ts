@@ -1,0 +1,284 @@
+/**
+ * The store over any ordered database: opens the session, wires the parts and gives each call of the contract its
+ * place. What the calls do is in appending, reading, checkpoints, set-aside and copy.
+ */
+import { append } from './appending.ts'
+import { checkList, checkValue } from './arguments.ts'
+import { bounds } from './bounds.ts'
+import { Checkpoints, noteOf, putNote } from './checkpoints.ts'
+import { type CopyTarget, copyEverything } from './copy.ts'
+import {
+  type Counters,
+  encodeName,
+  encodePrefix,
+  headKey,
+  headRange,
+  kinds,
+  metadataKey,
+  nameOfHeadKey,
+  numberMax,
+  probeKey,
+  recordKey,
+  seal,
+  unsealOrThrow
+} from './format.ts'
+import { readNotes, sweep } from './garbage.ts'
+import { Heads, readCounters } from './heads.ts'
+import { collectRange, type Operation, type OrderedBackend, type OrderedDatabase } from './ordered.ts'
+import { readDocument, readSegments } from './reading.ts'
+import { guarded, type OnReport } from './reports.ts'
+import { asStoreError, Session, type Writer } from './session.ts'
+import { readSetAside, type SetAsideBounds, setAsideOperations } from './set-aside.ts'
+import { type DamageReport, type ListOptions, type LoadedDocument, type Store, StoreError } from './store.ts'
+import { type Schedule, scheduleByTimer, Tidy } from './tidy.ts'
+import { putCounters, putHead, type StoreParts } from './writing.ts'
+
+export type OrderedStoreOptions = {
+  /** `sync` (the default): an append resolves when it would survive a power cut. `relaxed`: when the system has it. */
+  readonly durability?: 'sync' | 'relaxed'
+  readonly onReport?: OnReport
+  readonly headsMax?: number
+  readonly setAsideMax?: number
+  readonly setAsideBytesMax?: number
+  /** Milliseconds since the epoch, for set-aside entries of damaged records. */
+  readonly now?: () => number
+  /** When to compact after quiet. */
+  readonly schedule?: Schedule
+  /** Where `copyTo` goes; absent: it rejects with STORE_ARGUMENT. */
+  readonly claimCopy?: (directory: string) => Promise<CopyTarget>
+}
+
+/** Opens the store over a backend. Rejects with what the backend rejects with, or STORE_DAMAGED. */
+export async function openOrderedStore(
+  backend: OrderedBackend,
+  options: OrderedStoreOptions = {}
+): Promise<Store> {
+  const store = new OrderedStore(options)
+  await store.open(backend)
+  return store
+}
+
+class OrderedStore implements Store {
+  readonly #options: OrderedStoreOptions
+  readonly #limits: SetAsideBounds
+  readonly #onReport: OnReport
+  readonly #heads: Heads
+  readonly #tidy: Tidy
+  readonly #state: { counters: Counters } = { counters: { nextIncarnation: 1, sequenceFloor: 0 } }
+  #opened: { readonly parts: StoreParts; readonly checkpoints: Checkpoints } | null = null
+
+  constructor(options: OrderedStoreOptions) {
+    this.#options = options
+    this.#limits = {
+      setAsideMax: options.setAsideMax ?? bounds.setAsideMax,
+      setAsideBytesMax: options.setAsideBytesMax ?? bounds.setAsideBytesMax
+    }
+    this.#onReport = guarded(options.onReport)
+    this.#heads = new Heads(options.headsMax ?? bounds.headsMax)
+    this.#tidy = new Tidy(options.schedule ?? scheduleByTimer, this.#onReport)
+  }
+
+  async open(backend: OrderedBackend): Promise<void> {
+    const session = await Session.open({
+      backend,
+      opened: database => this.#recover(database),
+      closing: database => this.#tidy.close(database),
+      onReopened: cause => this.#onReport({ kind: 'reopened', cause }),
+      onReopenFailed: cause => this.#onReport({ kind: 'reopen-failed', cause })
+    })
+    const parts = {
+      session,
+      heads: this.#heads,
+      tidy: this.#tidy,
+      onReport: this.#onReport,
+      state: this.#state
+    }
+    this.#opened = { parts, checkpoints: new Checkpoints(parts) }
+  }
+
+  append(entries: Parameters<Store['append']>[0]): Promise<number[]> {
+    const durability = this.#options.durability === 'relaxed' ? 'unsynced' : 'synced'
+    return this.#session.operation(() => append(this.#parts, entries, durability))
+  }
+
+  load(document: string): Promise<LoadedDocument> {
+    return this.#session.operation(async () => {
+      const loaded = await this.#session.read(database => readDocument(database, document))
+      for (const damage of loaded.damaged) await this.#moveDamaged(document, loaded.incarnation, damage)
+      return loaded
+    })
+  }
+
+  segments(document: string, generation: number): Promise<readonly Uint8Array[] | null> {
+    return this.#session.operation(() =>
+      this.#session.read(database => readSegments(database, document, generation))
+    )
+  }
+
+  checkpoint(request: Parameters<Store['checkpoint']>[0]): ReturnType<Store['checkpoint']> {
+    return this.#session.operation(() => this.#checkpoints.write(request))
+  }
+
+  setAside(document: string, entry: Parameters<Store['setAside']>[1]): Promise<void> {
+    return this.#session.operation(() => {
+      checkValue(entry.bytes)
+      return this.#session.write(async writer => {
+        await writer.batch(await setAsideOperations(writer, document, entry, this.#limits), 'synced')
+      })
+    })
+  }
+
+  listSetAside(document: string): ReturnType<Store['listSetAside']> {
+    return this.#session.operation(() => this.#session.read(database => readSetAside(database, document)))
+  }
+
+  list(options?: ListOptions): Promise<readonly string[]> {
+    return this.#session.operation(async () => {
+      const { prefix, after, limit } = checkList(options)
+      const range = headRange(encodePrefix(prefix), encodePrefix(after))
+      const query = { ...range, limit, values: 'omit' } as const
+      const entries = await this.#session.read(database => collectRange(database, query))
+      return entries.map(([key]) => nameOfHeadKey(key))
+    })
+  }
+
+  delete(document: string): Promise<boolean> {
+    return this.#session.operation(() => this.#delete(document))
+  }
+
+  readMetadata(key: string): Promise<Uint8Array | null> {
+    return this.#session.operation(async () => {
+      const stored = metadataKey(encodeName(key))
+      const value = await this.#session.read(database => database.get(stored))
+      if (value === undefined) return null
+      // A copy as a plain array: callers must not meet Buffer's own `slice`.
+      return new Uint8Array(unsealOrThrow(stored, kinds.metadata, value, `Metadata ${JSON.stringify(key)}`))
+    })
+  }
+
+  writeMetadata(key: string, value: Uint8Array | null): Promise<void> {
+    return this.#session.operation(() => {
+      const stored = metadataKey(encodeName(key))
+      if (value !== null) checkValue(value)
+      const operation: Operation =
+        value === null
+          ? { type: 'del', key: stored }
+          : { type: 'put', key: stored, value: seal(stored, kinds.metadata, value) }
+      return this.#session.write(writer => writer.batch([operation], 'synced'))
+    })
+  }
+
+  probe(): Promise<void> {
+    return this.#session.operation(() =>
+      this.#session.write(async writer => {
+        const value = seal(probeKey, kinds.probe, Buffer.from('probe'))
+        await writer.batch([{ type: 'put', key: probeKey, value }], 'synced')
+        const found = await writer.get(probeKey)
+        if (found?.equals(value) !== true) throw new StoreError('STORE_FAILED', 'The probe was not read back')
+      })
+    )
+  }
+
+  copyTo(directory: string, onProgress?: Parameters<Store['copyTo']>[1]): ReturnType<Store['copyTo']> {
+    return this.#session.operation(async () => {
+      const { claimCopy } = this.#options
+      if (claimCopy === undefined) throw new StoreError('STORE_ARGUMENT', 'This store cannot be copied')
+      const target = await claimCopy(directory)
+      return copyEverything(this.#session, target, onProgress ?? (() => {}))
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#session.close()
+  }
+
+  get #parts(): StoreParts {
+    if (this.#opened === null) throw new StoreError('STORE_FAILED', 'The store was not opened')
+    return this.#opened.parts
+  }
+
+  get #session(): Session {
+    return this.#parts.session
+  }
+
+  get #checkpoints(): Checkpoints {
+    if (this.#opened === null) throw new StoreError('STORE_FAILED', 'The store was not opened')
+    return this.#opened.checkpoints
+  }
+
+  /** At each opening: forget what was believed, and finish the removals a crash or a failed write interrupted. */
+  async #recover(database: OrderedDatabase): Promise<void> {
+    this.#heads.clear()
+    // Whatever can be read from here on survives a power cut, a failed write that nevertheless exists included:
+    // readers will show it to people.
+    const probe = seal(probeKey, kinds.probe, Buffer.from('probe'))
+    await database.batch([{ type: 'put', key: probeKey, value: probe }], 'synced')
+    this.#state.counters = await readCounters(database)
+    const notes = await readNotes(database, 'all')
+    let keys = 0
+    const access = {
+      read: <T>(work: (reader: OrderedDatabase) => Promise<T>) => work(database),
+      commit: (operations: readonly Operation[]) => database.batch(operations, 'synced')
+    }
+    for (const note of notes) keys += await sweep(access, note)
+    if (notes.length > 0) this.#onReport({ kind: 'leftovers-removed', notes: notes.length, keys })
+  }
+
+  /** Moves one damaged record in one batch, if it is still there and its document has not ended. */
+  async #moveDamaged(
+    document: string,
+    incarnation: string | null,
+    { sequence, reason }: DamageReport
+  ): Promise<void> {
+    const isMoved = await this.#session.write(async writer => {
+      const head = await this.#heads.get(writer, document)
+      if (head === null || String(head.incarnation) !== incarnation) return false
+      const key = recordKey(head.incarnation, sequence)
+      const bytes = await writer.get(key)
+      if (bytes === undefined) return false
+      const timeMs = this.#options.now?.() ?? Date.now()
+      const entry = { author: '', timeMs, reason: `damaged record ${sequence}: ${reason}`, bytes }
+      const added = await setAsideOperations(writer, document, entry, this.#limits)
+      // The head carries the sequence number on, for this may be the last record.
+      await writer.batch([...added, { type: 'del', key }, putHead(document, head)], 'synced')
+      return true
+    })
+    if (isMoved) this.#onReport({ kind: 'record-set-aside', document, sequence, reason })
+  }
+
+  async #delete(document: string): Promise<boolean> {
+    const { session, tidy } = this.#parts
+    const deleted = await session.write(writer => this.#deleteInTurn(writer, document))
+    if (deleted === null) return false
+    const { note, epoch } = deleted
+    try {
+      const commit = (operations: readonly Operation[]) =>
+        session.write(async writer => {
+          // A reopening has swept already.
+          if (session.epoch === epoch) await writer.batch(operations, 'synced')
+        })
+      await sweep({ read: work => session.read(work), commit }, note)
+      tidy.freed(session, note.garbage.incarnation, bounds.compactFreedBytesMin)
+    } catch (error) {
+      this.#onReport({ kind: 'removal-failed', document, cause: asStoreError(error) })
+    }
+    return true
+  }
+
+  async #deleteInTurn(writer: Writer, document: string) {
+    const head = await this.#heads.get(writer, document)
+    if (head === null) return null
+    const { incarnation } = head
+    const { nextIncarnation } = this.#state.counters
+    const sequenceFloor = Math.max(this.#state.counters.sequenceFloor, head.lastSequence)
+    const counters = { nextIncarnation, sequenceFloor }
+    const runs = [{ first: 0, last: numberMax }]
+    const garbage = { incarnation, firstGeneration: 0, lastGeneration: numberMax, runs }
+    const note = noteOf(garbage, numberMax, 'deleted')
+    const remove: Operation = { type: 'del', key: headKey(encodeName(document)) }
+    await writer.batch([remove, putCounters(counters), putNote(note)], 'synced')
+    this.#heads.forget(document)
+    this.#state.counters = counters
+    return { note, epoch: this.#session.epoch }
+  }
+}

@@ -1,0 +1,196 @@
+#!/usr/bin/env node
+/** The command `y-chorus`: reads settings, starts the server, makes backups. The only file that ends the process. */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { openLevelStore, StoreError } from '../persistence/index.ts'
+import {
+  type Config,
+  ConfigError,
+  flagOf,
+  readConfig,
+  type SettingName,
+  settings,
+  variableOf
+} from './config.ts'
+import { readControl } from './control.ts'
+import { createLog } from './log.ts'
+import { createServer, type Server } from './server.ts'
+
+const exitCodes = { failed: 1, usage: 2 } as const
+
+/** What went wrong in one sentence, and the exit code. */
+class CommandError extends Error {
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: number) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+const optionOf = (name: SettingName) => flagOf(name).slice(2)
+
+async function main(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parse(args)
+  if (values.help === true) return print(helpText())
+  if (values.version === true) return print(version())
+  const [command = 'serve', ...operands] = positionals
+  const config = readConfig(flagsOf(values), process.env)
+  switch (command) {
+    case 'serve':
+      if (operands.length > 0) throw usage(`serve takes no "${operands[0]}"`)
+      return serve(config)
+    case 'backup':
+      if (operands.length !== 1) throw usage('backup takes one directory: y-chorus backup <directory>')
+      return backup(config, resolve(operands[0] as string))
+    default:
+      throw usage(`there is no command "${command}"`)
+  }
+}
+
+function parse(args: readonly string[]) {
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string; multiple?: boolean }> = {
+    help: { type: 'boolean', short: 'h' },
+    version: { type: 'boolean', short: 'v' }
+  }
+  for (const name of Object.keys(settings) as SettingName[]) {
+    options[optionOf(name)] = { type: 'string', multiple: Array.isArray(settings[name].fallback) }
+  }
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+  } catch (error) {
+    // parseArgs explains at length; its first sentence says which option it was.
+    throw usage(firstSentence(error instanceof Error ? error.message : String(error)))
+  }
+}
+
+function flagsOf(values: Readonly<Record<string, unknown>>): Parameters<typeof readConfig>[0] {
+  const flags: Partial<Record<SettingName, string | string[]>> = {}
+  for (const name of Object.keys(settings) as SettingName[]) {
+    const value = values[optionOf(name)]
+    if (typeof value === 'string' || Array.isArray(value)) flags[name] = value
+  }
+  return flags
+}
+
+async function serve(config: Config): Promise<void> {
+  const log = createLog(config.logLevel, process.stderr)
+  const server = createServer({ ...config, limits: config.limit, log })
+  const url = await server.listen().catch((error: unknown) => {
+    throw new CommandError(explain(error, config), exitCodes.failed)
+  })
+  stopOnSignal(server)
+  if (config.data === ':memory:')
+    print('documents are kept in memory only and are gone when the server stops')
+  else print(`documents are kept in ${resolve(config.data)}`)
+  print(`listening on ${url}`)
+}
+
+/** The first signal drains; a second one does not wait. */
+function stopOnSignal(server: Server): void {
+  let isStopping = false
+  const stop = (signal: NodeJS.Signals) => {
+    if (isStopping) process.exit(exitCodes.failed)
+    isStopping = true
+    print(`${signal}: closing connections and flushing; once more to end at once`)
+    server.stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error)
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+/** Copies a stopped server's documents itself; a running one is asked to, as it holds the lock. */
+async function backup(config: Config, directory: string): Promise<void> {
+  const source = resolve(config.data)
+  const control = await readControl(source)
+  const copied =
+    (control === null ? null : await askForBackup(control, directory)) ?? (await copy(source, directory))
+  print(`copied ${copied.keys} entries, ${copied.bytes} bytes, from ${source} to ${directory}`)
+}
+
+/** Returns null when nobody answers: the server is gone and has left its file behind. */
+async function askForBackup({ url, token }: { url: string; token: string }, directory: string) {
+  const response = await fetch(`${url}/api/backup`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+    body: JSON.stringify({ directory })
+  }).catch(() => null)
+  if (response === null || response.status === 401 || response.status === 404) return null
+  const body = (await response.json()) as { keys: number; bytes: number; message?: string }
+  if (!response.ok)
+    throw new CommandError(body.message ?? `the server answered ${response.status}`, exitCodes.failed)
+  return body
+}
+
+async function copy(source: string, directory: string) {
+  const store = await openLevelStore(source)
+  try {
+    let shownBytes = 0
+    return await store.copyTo(directory, ({ bytes }) => {
+      if (bytes - shownBytes < 100_000_000) return
+      shownBytes = bytes
+      print(`${Math.round(bytes / 1_000_000)} MB`)
+    })
+  } finally {
+    await store.close()
+  }
+}
+
+function helpText(): string {
+  const lines = (Object.keys(settings) as SettingName[]).map(name => {
+    const { value, help, fallback, env } = settings[name]
+    const shown = Array.isArray(fallback) ? '' : ` (default ${String(fallback)})`
+    const variables = [variableOf(name), ...(env === null ? [] : [env])].join(', ')
+    return `  ${`${flagOf(name)} <${value}>`.padEnd(28)} ${help}${shown}\n${' '.repeat(31)}${variables}`
+  })
+  return `y-chorus ${version()}: a collaborative document sync server for Yjs
+
+Usage:
+  y-chorus [serve] [options]    start the server
+  y-chorus backup <directory>   write a consistent copy of the data there, also while the server runs
+
+Options, each also as an environment variable:
+${lines.join('\n')}
+  -h, --help                   this text
+  -v, --version                the version`
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+function explain(error: unknown, { host, port }: Config): string {
+  if (error instanceof StoreError) return error.message
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE')
+    return `port ${port} on ${host} is taken; choose another with --port, or 0 for a free one`
+  if (code === 'EACCES') return `port ${port} on ${host} may not be used by this user`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `${host} is not an address of this machine`
+  return message
+}
+
+function usage(message: string): CommandError {
+  return new CommandError(`${message}. Try y-chorus --help.`, exitCodes.usage)
+}
+
+function firstSentence(text: string): string {
+  return text.split(/\.\s/)[0]?.replace(/\.$/, '') ?? text
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function fail(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`y-chorus: ${message}\n`)
+  if (error instanceof CommandError) process.exit(error.exitCode)
+  process.exit(error instanceof ConfigError ? exitCodes.usage : exitCodes.failed)
+}
+
+main(process.argv.slice(2)).catch(fail)

@@ -1,0 +1,28 @@
+/**
+ * The messages of every dialect as one union, and what a dialect must be able to write. A room speaks in these
+ * terms only; which bytes they are is the dialect's business.
+ */
+import type { Frame } from './frame.ts'
+
+/** `update`, `stateVector` and `states` are views of the received frame: copy what is kept past the tick (I9). */
+export type Message =
+  | { readonly type: 'sync-step-1'; readonly stateVector: Uint8Array }
+  | { readonly type: 'sync-step-2'; readonly update: Uint8Array }
+  | { readonly type: 'update'; readonly update: Uint8Array }
+  | { readonly type: 'awareness'; readonly states: Uint8Array }
+  | { readonly type: 'query-awareness' }
+
+/** Writes server messages as frames, for one dialect (and address). Frames of equal `key` are interchangeable. */
+export type Encoder = {
+  readonly key: string
+  readonly syncStep1: (stateVector: Uint8Array) => Frame
+  readonly update: (update: Uint8Array) => Frame
+  /** The empty SyncStep2 that ends a join: on it a client says that it is synced. */
+  readonly endMarker: () => Frame
+  /** `states` as y-protocols encodes an awareness update. */
+  readonly awareness: (states: Uint8Array) => Frame
+  /** A message that changes nothing: clients give up a connection on which no message came for 30 s. */
+  readonly keepAlive: () => Frame
+  /** Says why, to clients that cannot read a close code. */
+  readonly denied: (reason: string) => Frame
+}

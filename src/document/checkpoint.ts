@@ -1,0 +1,111 @@
+/**
+ * A checkpoint: the document's merged state as updates in the order a joiner is sent them. Its metadata says what
+ * they add up to, so that nothing of them has to be read to open a room.
+ */
+import { Fault } from '../errors.ts'
+import { Reader } from '../reader.ts'
+import { ByteWriter } from './byte-writer.ts'
+import { type ClockRuns, decodeRuns, encodeRuns } from './clocks.ts'
+
+/**
+ * `whole`: one update. `held-back`: several, of which a client shows nothing before it has the last (I13).
+ * `causal`: several, each complete with the ones before it; a client may show each and resume after any.
+ */
+export type CheckpointLayout = 'whole' | 'held-back' | 'causal'
+
+/** For each client with structs in a segment, the clock after its last one. */
+export type SegmentEnds = ReadonlyMap<number, number>
+
+export type CheckpointMeta = {
+  readonly layout: CheckpointLayout
+  readonly structs: ClockRuns
+  readonly deletes: ClockRuns
+  /** Bytes of all segments. */
+  readonly bytes: number
+  /** One for each segment if the layout is `causal`, else empty. */
+  readonly segmentEnds: readonly SegmentEnds[]
+}
+
+/** A checkpoint as an open document holds it; what it deletes is part of what the document knows. */
+export type Checkpoint = {
+  readonly generation: number
+  readonly layout: CheckpointLayout
+  readonly vector: ReadonlyMap<number, number>
+  readonly bytes: number
+  readonly segmentEnds: readonly SegmentEnds[]
+  /** `null` while only the store has them. Shared with joiners: nobody writes into them. */
+  segments: readonly Uint8Array[] | null
+  /** Diffs made from it, by encoded state vector. */
+  readonly diffs: Map<string, readonly Uint8Array[]>
+}
+
+export function createCheckpoint(
+  generation: number,
+  meta: CheckpointMeta,
+  segments: readonly Uint8Array[] | null
+): Checkpoint {
+  const { layout, bytes, segmentEnds } = meta
+  return {
+    generation,
+    layout,
+    bytes,
+    segmentEnds,
+    segments,
+    vector: meta.structs.stateVector(),
+    diffs: new Map()
+  }
+}
+
+const metaVersion = 1
+const layouts: readonly CheckpointLayout[] = ['whole', 'held-back', 'causal']
+
+/** `meta := 01, layout, varUint bytes, runs structs, runs deletes, varUint n, n × (varUint m, m × (client, clock))`. */
+export function encodeCheckpointMeta(meta: CheckpointMeta): Uint8Array {
+  const structs = encodeRuns(meta.structs)
+  const deletes = encodeRuns(meta.deletes)
+  const writer = new ByteWriter(64 + structs.length + deletes.length)
+  writer.writeByte(metaVersion)
+  writer.writeByte(layouts.indexOf(meta.layout))
+  writer.writeVarUint(meta.bytes)
+  for (const runs of [structs, deletes]) {
+    writer.writeVarUint(runs.length)
+    writer.writeRange(runs, 0, runs.length)
+  }
+  writer.writeVarUint(meta.segmentEnds.length)
+  for (const ends of meta.segmentEnds) {
+    writer.writeVarUint(ends.size)
+    for (const [client, clock] of ends) {
+      writer.writeVarUint(client)
+      writer.writeVarUint(clock)
+    }
+  }
+  return writer.toUint8Array()
+}
+
+/** Throws ERR_BAD_MESSAGE when the bytes are no checkpoint metadata. */
+export function decodeCheckpointMeta(bytes: Uint8Array): CheckpointMeta {
+  const reader = new Reader(bytes)
+  const version = reader.varUint()
+  if (version !== metaVersion) throw new Fault('ERR_BAD_MESSAGE', `checkpoint metadata of version ${version}`)
+  const layout = layouts[reader.varUint()]
+  if (layout === undefined) throw new Fault('ERR_BAD_MESSAGE', 'checkpoint of an unknown layout')
+  const size = reader.varUint()
+  const structs = decodeRuns(reader.byteArray())
+  const deletes = decodeRuns(reader.byteArray())
+  const segmentEnds = readSegmentEnds(reader)
+  reader.end()
+  return { layout, bytes: size, structs, deletes, segmentEnds }
+}
+
+function readSegmentEnds(reader: Reader): SegmentEnds[] {
+  const segments: SegmentEnds[] = []
+  for (let left = reader.varUint(); left > 0; left--) {
+    const ends = new Map<number, number>()
+    for (let clients = reader.varUint(); clients > 0; clients--) {
+      const client = reader.varUint()
+      ends.set(client, reader.varUint())
+    }
+    segments.push(ends)
+  }
+  return segments
+}

@@ -1,0 +1,260 @@
+/**
+ * The structural check every update passes before it is accepted: what it brings, what it deletes and what it hangs
+ * on. Nothing is applied and nothing is kept of the bytes. It must not know what a room already has.
+ */
+import { none, structRef, UpdateReader } from './update-reader.ts'
+
+/** `length` clocks of `client`, from `clock` on. */
+export type ClockRange = { readonly client: number; readonly clock: number; readonly length: number }
+
+/** One clock of a client. */
+export type ClockPoint = { readonly client: number; readonly clock: number }
+
+/**
+ * What an update holds. The arrays belong to the caller of the scan, but an empty one may be shared: do not change it.
+ */
+export type UpdateScan = {
+  /** What it brings, in the order of the update; consecutive structs are one range, Skip structs are left out. */
+  readonly structs: readonly ClockRange[]
+  /** What it deletes, in the order of the update; neighbours are one range, others may overlap if it says so. */
+  readonly deletes: readonly ClockRange[]
+  /**
+   * Per other client at most one point: the highest clock that an origin, right origin or parent refers to, if it lies
+   * beyond this update's own structs of that client. A reference below them, or to the struct's own client, is left
+   * out: a range integrates only after all clocks of its client below it, so to ask for those is to ask for more.
+   */
+  readonly dependencies: readonly ClockPoint[]
+}
+
+/** Above this, scan in slices (`createScanner`) or in the worker, so that the event loop is not held. */
+export const scanAtOnceBytesMax = 262_144
+
+const nothing: readonly never[] = Object.freeze([])
+
+/**
+ * Checks a Yjs V1 update to its last byte. About 1 µs for a keystroke, linear in the bytes.
+ * Throws ERR_UPDATE_MALFORMED for anything that Yjs could not read, or could not write again once read.
+ */
+export function scanUpdate(update: Uint8Array): UpdateScan {
+  const scanner = new UpdateScanner(update)
+  scanner.step(Number.POSITIVE_INFINITY)
+  return scanner.result()
+}
+
+/** Whether the update is `00 00`: no structs, no deletions. */
+export function isEmptyUpdate(update: Uint8Array): boolean {
+  return update.length === 2 && update[0] === 0 && update[1] === 0
+}
+
+/**
+ * The same check in slices. The scanner reads the caller's bytes: they must not change until it is done.
+ */
+export function createScanner(update: Uint8Array): UpdateScanner {
+  return new UpdateScanner(update)
+}
+
+/** A scan in progress: first the structs, client by client, then the deletions. */
+export class UpdateScanner {
+  readonly #reader: UpdateReader
+  readonly #structs: ClockRange[] = []
+  #deletes: ClockRange[] | undefined
+  readonly #clients = new ClientsSeen()
+  readonly #references = new References()
+
+  #phase: 'structs' | 'deletes' | 'done' = 'structs'
+  #clientsLeft: number
+  /** Structs, or delete ranges, left of the current client. */
+  #itemsLeft = 0
+  #deleteClient = 0
+  /** The range being gathered, which the next struct or deletion may extend. */
+  #runClient = none
+  #runStart = 0
+  #runEnd = 0
+
+  constructor(update: Uint8Array) {
+    this.#reader = new UpdateReader(update, 0)
+    this.#clientsLeft = this.#reader.readVarUint()
+  }
+
+  /**
+   * Reads on for about `bytesMax` bytes (at least one struct, which is read whole); true when the scan is complete.
+   * Throws ERR_UPDATE_MALFORMED, after which the scanner is of no further use.
+   */
+  step(bytesMax: number): boolean {
+    const until = this.#reader.pos + bytesMax
+    if (this.#phase === 'structs') this.#readStructs(until)
+    if (this.#phase === 'deletes') this.#readDeletes(until)
+    return this.#phase === 'done'
+  }
+
+  /** What the update holds. Throws if the scan is not complete. */
+  result(): UpdateScan {
+    if (this.#phase !== 'done') throw new Error('the scan is not complete')
+    return {
+      structs: this.#structs,
+      deletes: this.#deletes ?? nothing,
+      dependencies: this.#references.beyond(this.#structs)
+    }
+  }
+
+  #readStructs(until: number): void {
+    while (this.#phase === 'structs' && this.#reader.pos < until) {
+      if (this.#itemsLeft > 0) this.#readStruct()
+      else if (this.#clientsLeft > 0) this.#beginBlock()
+      else this.#beginDeletes()
+    }
+  }
+
+  #beginBlock(): void {
+    this.#clientsLeft--
+    this.#itemsLeft = this.#reader.readBlockHeader()
+    if (!this.#clients.add(this.#reader.client)) this.#reader.refuse('the same client twice')
+  }
+
+  #readStruct(): void {
+    const reader = this.#reader
+    this.#itemsLeft--
+    reader.readStruct()
+    if (reader.info === structRef.skip) return
+    this.#references.add(reader)
+    this.#extendRun(this.#structs, reader.client, reader.clock, reader.length)
+  }
+
+  #beginDeletes(): void {
+    this.#flushRun(this.#structs)
+    this.#phase = 'deletes'
+    this.#clientsLeft = this.#reader.readVarUint()
+    this.#clients.clear()
+    if (this.#clientsLeft === 0) this.#finish()
+  }
+
+  #readDeletes(until: number): void {
+    this.#deletes ??= []
+    while (this.#phase === 'deletes' && this.#reader.pos < until) {
+      if (this.#itemsLeft > 0) {
+        this.#itemsLeft--
+        const clock = this.#reader.readDeleteRange()
+        this.#extendRun(this.#deletes, this.#deleteClient, clock, this.#reader.length)
+      } else if (this.#clientsLeft > 0) {
+        this.#beginDeletesOfClient()
+      } else {
+        this.#flushRun(this.#deletes)
+        this.#finish()
+      }
+    }
+  }
+
+  #beginDeletesOfClient(): void {
+    this.#clientsLeft--
+    this.#deleteClient = this.#reader.readVarUint()
+    this.#itemsLeft = this.#reader.readVarUint()
+    if (!this.#clients.add(this.#deleteClient)) this.#reader.refuse('the same client twice in the delete set')
+  }
+
+  #finish(): void {
+    if (this.#reader.pos !== this.#reader.bytes.length) this.#reader.refuse('bytes left over')
+    this.#phase = 'done'
+  }
+
+  #extendRun(runs: ClockRange[], client: number, clock: number, length: number): void {
+    if (client === this.#runClient && clock === this.#runEnd) {
+      this.#runEnd = clock + length
+      return
+    }
+    this.#flushRun(runs)
+    this.#runClient = client
+    this.#runStart = clock
+    this.#runEnd = clock + length
+  }
+
+  #flushRun(runs: ClockRange[]): void {
+    if (this.#runClient === none) return
+    runs.push({ client: this.#runClient, clock: this.#runStart, length: this.#runEnd - this.#runStart })
+    this.#runClient = none
+  }
+}
+
+/** Finds a client that comes twice. Yjs writes clients in descending order, so a set is needed only where it is not. */
+class ClientsSeen {
+  #lowest = Number.POSITIVE_INFINITY
+  #seen: number[] = []
+  #unordered: Set<number> | undefined
+
+  /** False if the client was added before. */
+  add(client: number): boolean {
+    if (this.#unordered === undefined && client < this.#lowest) {
+      this.#lowest = client
+      this.#seen.push(client)
+      return true
+    }
+    this.#unordered ??= new Set(this.#seen)
+    if (this.#unordered.has(client)) return false
+    this.#unordered.add(client)
+    return true
+  }
+
+  clear(): void {
+    this.#lowest = Number.POSITIVE_INFINITY
+    this.#seen = []
+    this.#unordered = undefined
+  }
+}
+
+/** The highest clock referred to per other client; a map is made only when there is a second one. */
+class References {
+  #client = none
+  #clock = none
+  #others: Map<number, number> | undefined
+
+  add(reader: UpdateReader): void {
+    const client = reader.client
+    if (reader.originClient !== none && reader.originClient !== client) {
+      this.#note(reader.originClient, reader.originClock)
+    }
+    if (reader.rightClient !== none && reader.rightClient !== client) {
+      this.#note(reader.rightClient, reader.rightClock)
+    }
+    if (reader.parentClient !== none && reader.parentClient !== client) {
+      this.#note(reader.parentClient, reader.parentClock)
+    }
+  }
+
+  #note(client: number, clock: number): void {
+    if (client !== this.#client) this.#select(client)
+    if (clock > this.#clock) this.#clock = clock
+  }
+
+  /** Puts the current client by and takes up another. */
+  #select(client: number): void {
+    if (this.#client !== none) {
+      this.#others ??= new Map()
+      this.#others.set(this.#client, this.#clock)
+    }
+    this.#client = client
+    this.#clock = this.#others?.get(client) ?? none
+  }
+
+  /** Those at or beyond the end of the update's own structs of that client. */
+  beyond(structs: readonly ClockRange[]): readonly ClockPoint[] {
+    if (this.#client === none) return nothing
+    if (this.#others === undefined) {
+      const point = { client: this.#client, clock: this.#clock }
+      return isBelowEnd(structs, point) ? nothing : [point]
+    }
+    this.#others.set(this.#client, this.#clock)
+    const ends = new Map<number, number>()
+    for (const range of structs) ends.set(range.client, range.clock + range.length)
+    const points: ClockPoint[] = []
+    for (const [client, clock] of this.#others) {
+      if (clock >= (ends.get(client) ?? 0)) points.push({ client, clock })
+    }
+    return points
+  }
+}
+
+function isBelowEnd(structs: readonly ClockRange[], point: ClockPoint): boolean {
+  for (const range of structs) {
+    if (range.client === point.client && point.clock < range.clock + range.length) return true
+  }
+  return false
+}

@@ -1,0 +1,95 @@
+/**
+ * What a client that asks for the document is sent, and in which order: the checkpoint or what it lacks of it, then
+ * the tail. A client must see the stored document in one transaction (I13), so nothing is cut within an update.
+ */
+import type { Checkpoint } from './checkpoint.ts'
+import type { Document } from './document.ts'
+import { isBeyond, type TailNode } from './tail.ts'
+
+/**
+ * What a join needs of the checkpoint. `segments`: these, as they are. `diff`: what the checkpoint has beyond the
+ * vector, as one update. `nothing`: the client has its structs.
+ */
+export type HeadPlan =
+  | { readonly type: 'nothing' }
+  | {
+      readonly type: 'segments'
+      readonly checkpoint: Checkpoint
+      readonly indexes: readonly number[] | 'all'
+    }
+  | { readonly type: 'diff'; readonly checkpoint: Checkpoint; readonly vector: ReadonlyMap<number, number> }
+
+export type JoinPlan = {
+  readonly head: HeadPlan
+  /** Where the tail begins that belongs to this checkpoint. */
+  readonly tailHead: TailNode
+  readonly vector: ReadonlyMap<number, number>
+  /** Its deletions are sent when its own SyncStep2 has told which ones it has. */
+  readonly awaitsDeletes: boolean
+}
+
+/** Decides, without copying or reading a byte of the document. O(clients of the checkpoint). */
+export function planJoin(document: Document, vector: ReadonlyMap<number, number>): JoinPlan {
+  const head = planHead(document.checkpoint, vector)
+  const awaitsDeletes = head.type === 'nothing' && vector.size > 0
+  return { head, tailHead: document.tail.head, vector, awaitsDeletes }
+}
+
+function planHead(checkpoint: Checkpoint | null, vector: ReadonlyMap<number, number>): HeadPlan {
+  if (checkpoint === null) return { type: 'nothing' }
+  if (covers(vector, checkpoint.vector)) return vector.size === 0 ? all(checkpoint) : { type: 'nothing' }
+  if (!sharesClients(vector, checkpoint.vector)) return all(checkpoint)
+  if (checkpoint.layout !== 'causal') return { type: 'diff', checkpoint, vector }
+  const indexes = checkpoint.segmentEnds.flatMap((ends, index) => (covers(vector, ends) ? [] : [index]))
+  return { type: 'segments', checkpoint, indexes }
+}
+
+function all(checkpoint: Checkpoint): HeadPlan {
+  return { type: 'segments', checkpoint, indexes: 'all' }
+}
+
+function covers(vector: ReadonlyMap<number, number>, ends: ReadonlyMap<number, number>): boolean {
+  for (const [client, clock] of ends) if ((vector.get(client) ?? 0) < clock) return false
+  return true
+}
+
+/** Without a common client a diff is the whole: a page that typed before it connected has only its own structs. */
+function sharesClients(vector: ReadonlyMap<number, number>, other: ReadonlyMap<number, number>): boolean {
+  for (const [client, clock] of vector) if (clock > 0 && other.has(client)) return true
+  return false
+}
+
+/**
+ * A joiner's place in the document: first the head, then the tail, reading on as the tail grows. It keeps alive the
+ * checkpoint it reads; nothing is queued for the joiner meanwhile.
+ */
+export class JoinCursor {
+  readonly #head: readonly Uint8Array[]
+  readonly #wants: (node: TailNode) => boolean
+  #headIndex = 0
+  #node: TailNode
+
+  constructor(head: readonly Uint8Array[], plan: JoinPlan) {
+    this.#head = head
+    this.#node = plan.tailHead
+    const { vector, awaitsDeletes } = plan
+    this.#wants =
+      vector.size === 0
+        ? () => true
+        : node => isBeyond(node.structs, vector) || (node.hasDeletes && !awaitsDeletes)
+  }
+
+  /** The next update to send, or null when the joiner has everything durable for now. */
+  next(): Uint8Array | null {
+    const update = this.#head[this.#headIndex]
+    if (update !== undefined) {
+      this.#headIndex++
+      return update
+    }
+    while (this.#node.next !== null) {
+      this.#node = this.#node.next
+      if (this.#node.update !== null && this.#wants(this.#node)) return this.#node.update
+    }
+    return null
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Every bound of the server, its default, its unit, and what happens at the bound.
+ * docs/operating.md repeats this table; `docs.test.ts` holds the two equal.
+ */
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const defaultLimits = {
+  /** Bytes of one WebSocket message. Above: 4413 (and 1009 from ws above twice as much). */
+  frameBytesMax: 65 * MiB,
+  /** Encoded bytes of one document, checkpoint and tail. An update beyond is set aside: 4500, again 4413. */
+  documentBytesMax: 64 * MiB,
+  /** Open connections of one server. Above: 1013. */
+  connectionsMax: 20_000,
+  /** Open rooms of one server. Above: 1013. */
+  roomsMax: 10_000,
+  /** UTF-16 units of a document's name. Above: 4400. */
+  roomNameLengthMax: 1_000,
+  /** Entries of a state vector that a client sends. Above: 4400. */
+  stateVectorEntriesMax: 1_000_000,
+  /** Bytes queued to one live connection. Above: 1013, the client resyncs. */
+  outboxBytesMax: 16 * MiB,
+  /** Bytes of one update scanned on the event loop at once; a larger one goes to the worker. */
+  scanBytesMax: 256 * KiB,
+  /** Updates scanned and not yet durable, per room, in bytes. Above: the sender's socket is not read until they are. */
+  uncommittedBytesMax: 32 * MiB,
+  /** Bytes of one awareness state (its JSON). Above: 4400. */
+  awarenessStateBytesMax: 64 * KiB,
+  /** Entries of one awareness message. Above: 4400. */
+  awarenessEntriesMax: 20_000,
+  /** Awareness states of one room. Above: further ones are ignored. */
+  awarenessStatesMax: 5_000,
+  /** Clocks of departed clientIDs kept per room, for `awarenessDepartedMs`. Above: the oldest are forgotten. */
+  awarenessDepartedMax: 5_000,
+  awarenessDepartedMs: 60_000,
+  /** A clock above cannot be kept ahead of: the entry is a bad message, 4400. */
+  awarenessClockMax: 2 ** 47,
+  /** Gathering time of awareness changes of one room. */
+  awarenessTickMs: 20,
+  /** A renewal that changes nothing waits this long to ride along with another frame. */
+  awarenessRenewalMs: 3_000,
+  /** A state that changed more recently is not re-clocked for a returning client until it has rested so long. */
+  awarenessRestMs: 600,
+  /** How long the present owner of a clientID has to answer a ping when another connection claims it. */
+  awarenessTakeoverMs: 600,
+  /** A connection to which nothing was sent for so long gets a keep-alive message (clients give up after 30 s). */
+  keepAliveMs: 20_000,
+  /** Period of the one heartbeat timer. */
+  heartbeatMs: 4_000,
+  /** A connection is pinged when nothing was heard for so long, and ended after twice this time. */
+  pingMs: 30_000,
+  /** A joining connection that reads nothing for so long (plus its frame at `joinBytesPerSecondMin`): 1013. */
+  joinStallMs: 20_000,
+  joinBytesPerSecondMin: 64 * KiB,
+  /** How long a rejoin waits for the client's own SyncStep2 before it sends the whole delete set. */
+  rejoinWaitMs: 1_000,
+  /** A stored document up to this size is sent as one frame. */
+  wholeFrameBytesMax: 2 * MiB,
+  /** Up to this size a document becomes visible to a joiner in one transaction (I13). */
+  heldBackBytesMax: 16 * MiB,
+  heldBackFrameBytes: 1 * MiB,
+  /** Target size of a causal segment, for documents above `heldBackBytesMax`. */
+  segmentBytes: 256 * KiB,
+  /** Diffs for rejoining state vectors kept per checkpoint. */
+  diffCacheEntriesMax: 8,
+  diffCacheBytesMax: 8 * MiB,
+  /** Checkpoint bytes kept in memory over all rooms; the least recently joined are read from the store again. */
+  checkpointCacheBytesMax: 256 * MiB,
+  /** A room that nobody is in closes after this time. */
+  roomIdleMs: 10_000,
+  /** A room's log is compacted when it costs more than this and more than `compactionRatio` of its checkpoint. */
+  compactionBytesMin: 256 * KiB,
+  compactionRatio: 0.5,
+  /** What a record costs on disk and at a cold start beside its bytes, for the rule above. */
+  recordOverheadBytes: 128,
+  /** A room that closes with so many records in its log is compacted first. */
+  compactionRecordsAtClose: 200,
+  /** V8 heap of the compaction worker, MiB. A document that does not fit stays uncompacted, and metrics say so. */
+  workerMegabytesMax: 2_048,
+  workerQueueMax: 1_000,
+  /** A second refused update of one client within this time closes with a 44xx code. */
+  refusalMemoryMs: 600_000,
+  refusalsMax: 10_000,
+  /** Answers to a client that keeps coming back after refusals are delayed by this, doubled each time, up to the maximum. */
+  refusalDelayMs: 500,
+  refusalDelayMsMax: 30_000,
+  /** How long a closing connection has to answer the close frame before its socket is destroyed. */
+  closeTimeoutMs: 3_000,
+  /** Time over which the connections of a draining server are closed. */
+  drainMs: 1_500,
+  /** Members of a failed room are closed spread over this time. */
+  staggerMs: 500
+} as const
+
+export type LimitName = keyof typeof defaultLimits
+export type Limits = { readonly [name in LimitName]: number }
+
+/** The defaults with some replaced. */
+export function withLimits(overrides: Partial<Limits> = {}): Limits {
+  return { ...defaultLimits, ...overrides }
+}

@@ -1,0 +1,83 @@
+/**
+ * The server's counters in the Prometheus format. One registry per server, so that several live in one process.
+ * No document names as labels: their number has no bound. The only place that imports prom-client.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { FaultCode } from './errors.ts'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Seconds. A synced write takes between a tenth of a millisecond and, on a bad day, seconds. */
+const syncBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5]
+
+export function createMetrics() {
+  const registry = new Registry()
+  const counter = (name: string, help: string) =>
+    new Counter({ name: `chorus_${name}`, help, registers: [registry] })
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `chorus_${name}`, help, registers: [registry] })
+  const connections = gauge('connections', 'Open WebSocket connections')
+  const rooms = gauge('rooms', 'Open rooms')
+  const outboxBytes = gauge('outbox_bytes', 'Bytes queued to sockets, at the last heartbeat')
+  const updates = counter('updates_total', 'Updates that brought something new')
+  const knownUpdates = counter(
+    'known_updates_total',
+    'Updates that brought nothing new, neither stored nor relayed'
+  )
+  const updateBytes = counter('update_bytes_total', 'Bytes of the updates that brought something new')
+  const receivedBytes = counter('received_bytes_total', 'Payload bytes received')
+  const joins = counter('joins_total', 'Joins answered with an end marker')
+  const batches = counter('commit_batches_total', 'Synced writes to the store')
+  const batchFailures = counter('commit_failures_total', 'Writes to the store that failed')
+  const batchRooms = new Histogram({
+    name: 'chorus_commit_batch_rooms',
+    help: 'Rooms in one synced write',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 500],
+    registers: [registry]
+  })
+  const batchSeconds = new Histogram({
+    name: 'chorus_commit_batch_seconds',
+    help: 'Time until a batch is durable',
+    buckets: syncBuckets,
+    registers: [registry]
+  })
+  const compactions = new Counter({
+    name: 'chorus_compactions_total',
+    help: 'Compactions by outcome',
+    labelNames: ['outcome'],
+    registers: [registry]
+  })
+  const refusals = new Counter({
+    name: 'chorus_refusals_total',
+    help: 'Connections closed or requests refused, by error code',
+    labelNames: ['code'],
+    registers: [registry]
+  })
+  return {
+    connectionOpened: () => connections.inc(),
+    connectionClosed: () => connections.dec(),
+    roomOpened: () => rooms.inc(),
+    roomClosed: () => rooms.dec(),
+    outboxMeasured: (bytes: number) => outboxBytes.set(bytes),
+    updateAccepted: (bytes: number) => {
+      updates.inc()
+      updateBytes.inc(bytes)
+    },
+    updateKnown: () => knownUpdates.inc(),
+    received: (bytes: number) => receivedBytes.inc(bytes),
+    joined: () => joins.inc(),
+    batchWritten: (roomCount: number, ms: number) => {
+      batches.inc()
+      batchRooms.observe(roomCount)
+      batchSeconds.observe(ms / 1000)
+    },
+    batchFailed: () => batchFailures.inc(),
+    compacted: (outcome: 'written' | 'superseded' | 'failed') => compactions.inc({ outcome }),
+    refused: (code: FaultCode) => refusals.inc({ code }),
+    /** Node's own metrics, event loop delay among them. They keep a timer of Node's until `clear`. */
+    collectProcess: () => collectDefaultMetrics({ register: registry }),
+    /** The text a Prometheus server scrapes, and its content type. */
+    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    clear: () => registry.clear()
+  }
+}

@@ -1,0 +1,392 @@
+/**
+ * Presence of one room: whose entry counts (AW5, AW6), with which clock it is published (AW1–AW4, AW7), and when.
+ * It sends frames to members and never touches the document or the store (I8).
+ */
+import {
+  type AwarenessEntry,
+  areBytesEqual,
+  checkState,
+  isNullState,
+  nullState,
+  readAwarenessUpdate,
+  writeAwarenessUpdate
+} from '../dialect/awareness-update.ts'
+import type { Frame } from '../dialect/frame.ts'
+import type { Limits } from '../limits.ts'
+import type { Cancel, Time } from '../time.ts'
+import { Departed } from './departed.ts'
+import type { Member } from './member.ts'
+import { clockForOwner, createPresence, nextClock, type Presence, type SharedState } from './presence.ts'
+
+/** `durableTicket`: up to which ticket the room's updates have been sent out. */
+export type AwarenessHost = { durableTicket(): number; takenOver(member: Member): void }
+
+/** A connection that has not announced itself this long after its end marker is taken for one without a state. */
+const announceGraceMs = 300
+
+export class Awareness {
+  readonly #host: AwarenessHost
+  readonly #time: Time
+  readonly #limits: Limits
+  readonly #presences = new Map<Member, Presence>()
+  readonly #states = new Map<number, SharedState>()
+  readonly #departed: Departed
+  /** Entries to publish: changed ones at the next tick, renewed ones when a frame leaves anyway or they are due. */
+  readonly #changed = new Set<SharedState>()
+  readonly #renewed = new Set<SharedState>()
+  /** Published with a higher clock to some only: the others get it as if renewed, or they would time it out. */
+  readonly #reclocked = new Set<SharedState>()
+  readonly #removed = new Map<number, number>()
+  readonly #arrivals = new Set<Presence>()
+  #renewedAtMs = 0
+  #flushedAtMs = Number.NEGATIVE_INFINITY
+  #timer: { dueMs: number; cancel: Cancel } | null = null
+
+  constructor(host: AwarenessHost, time: Time, limits: Limits) {
+    this.#host = host
+    this.#time = time
+    this.#limits = limits
+    this.#departed = new Departed(time, limits)
+  }
+
+  /** Takes an awareness message. Throws ERR_BAD_MESSAGE; entries of other people's clientIDs are ignored (AW6). */
+  receive(member: Member, bytes: Uint8Array): void {
+    const presence = this.#presenceOf(member)
+    const entries = readAwarenessUpdate(bytes, this.#limits)
+    if (presence.own === null) this.#claim(presence, entries)
+    presence.hasAnnounced = true
+    if (member.phase.type === 'live') this.#arrive(presence)
+    if (presence.own === null) return
+    for (const entry of entries) {
+      if (entry.clientID === presence.clientID) this.#accept(presence, presence.own, entry)
+    }
+  }
+
+  /** The member has its end marker: it gets the states now, or as soon as we know who it is (AW4). */
+  memberLive(member: Member): void {
+    const presence = this.#presenceOf(member)
+    if (presence.hasAnnounced) this.#arrive(presence)
+    else presence.cancelGrace = this.#time.after(announceGraceMs, () => this.#arrive(presence))
+  }
+
+  /** Sends the states again, as an answer to QueryAwareness. */
+  query(member: Member): void {
+    const states = [...this.#states.values()].filter(isPresent).map(asPublished)
+    if (states.length > 0) member.port.send(member.encoder.awareness(writeAwarenessUpdate(states)))
+  }
+
+  /** Removes the member's state for everyone (AW7). */
+  leave(member: Member): void {
+    const presence = this.#presences.get(member)
+    if (presence === undefined) return
+    this.#presences.delete(member)
+    this.#arrivals.delete(presence)
+    presence.cancelGrace()
+    const shared = presence.own
+    if (shared === null || this.#states.get(shared.clientID) !== shared) return
+    this.#forget(shared)
+    this.#departed.add(shared.clientID, shared.published)
+    if (shared.publishedState === null || isNullState(shared.publishedState)) return
+    this.#removed.set(shared.clientID, shared.published)
+    this.#flushSoon()
+  }
+
+  /** Updates have left the room: entries that waited for them may follow. */
+  updatesSent(): void {
+    if (this.#changed.size > 0) this.#flushSoon()
+  }
+
+  /** Nothing is sent afterwards. */
+  close(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    for (const presence of this.#presences.values()) presence.cancelGrace()
+    this.#presences.clear()
+    this.#arrivals.clear()
+  }
+
+  #presenceOf(member: Member): Presence {
+    let presence = this.#presences.get(member)
+    if (presence === undefined) {
+      presence = createPresence(member)
+      this.#presences.set(member, presence)
+    }
+    return presence
+  }
+
+  /** AW5: which clientID is this connection's own. */
+  #claim(presence: Presence, entries: readonly AwarenessEntry[]): void {
+    const entry = entries[0]
+    if (entry === undefined || entries.length !== 1 || isNullState(entry.state)) return
+    const { clientID } = entry
+    if (presence.contest !== null) {
+      if (presence.contest.clientID === clientID) presence.contest.latest = copyOf(entry, this.#limits)
+      return
+    }
+    const owner = this.#states.get(clientID)?.owner
+    const departedAtMs = this.#departed.leftAtMs(clientID)
+    const cannotBeEcho = presence.arrivedAtMs === null
+    if (owner !== undefined) {
+      if (cannotBeEcho) this.#contest(presence, owner, entry)
+    } else if (cannotBeEcho || departedAtMs === null || departedAtMs < (presence.arrivedAtMs ?? 0)) {
+      checkState(entry.state, this.#limits)
+      this.#own(presence, clientID, departedAtMs)
+    }
+  }
+
+  /** A live connection has this clientID: if it still answers, the newcomer is refused, else it takes over. */
+  #contest(presence: Presence, owner: Presence, entry: AwarenessEntry): void {
+    presence.contest = { clientID: entry.clientID, latest: copyOf(entry, this.#limits) }
+    const { awarenessTakeoverMs } = this.#limits
+    void owner.member.port.probe(awarenessTakeoverMs).then(isAlive => this.#decide(presence, owner, isAlive))
+  }
+
+  #decide(presence: Presence, owner: Presence, isAlive: boolean): void {
+    const contest = presence.contest
+    if (contest === null || this.#presences.get(presence.member) !== presence) return
+    presence.contest = null
+    const present = this.#states.get(contest.clientID)
+    if (present !== undefined && (isAlive || present.owner !== owner)) return
+    this.#own(presence, contest.clientID, this.#time.nowMs())
+    if (presence.own !== null)
+      this.#accept(presence, presence.own, { clientID: contest.clientID, ...contest.latest })
+    if (present !== undefined) this.#host.takenOver(owner.member)
+  }
+
+  #own(presence: Presence, clientID: number, knowsUntilMs: number | null): void {
+    const before = this.#states.get(clientID)
+    if (before === undefined && this.#states.size >= this.#limits.awarenessStatesMax) return
+    const published = before?.published ?? this.#departed.clock(clientID) ?? -1
+    if (before !== undefined) this.#forget(before)
+    this.#departed.delete(clientID)
+    this.#removed.delete(clientID)
+    presence.clientID = clientID
+    presence.knowsUntilMs = knowsUntilMs
+    presence.own = {
+      clientID,
+      owner: presence,
+      state: nullState,
+      received: -1,
+      published,
+      publishedState: null,
+      publishedAtMs: Number.NEGATIVE_INFINITY,
+      changedAtMs: Number.NEGATIVE_INFINITY,
+      isFirst: true,
+      notBefore: 0
+    }
+    this.#states.set(clientID, presence.own)
+  }
+
+  #forget(shared: SharedState): void {
+    this.#states.delete(shared.clientID)
+    this.#changed.delete(shared)
+    this.#renewed.delete(shared)
+    this.#reclocked.delete(shared)
+    for (const presence of this.#presences.values()) presence.awaiting.delete(shared)
+  }
+
+  /** An entry of the connection's own clientID. */
+  #accept(presence: Presence, shared: SharedState, entry: AwarenessEntry): void {
+    const isSame = areBytesEqual(entry.state, shared.state)
+    const isRemoval = entry.clock === shared.received && isNullState(entry.state) && !isSame
+    if (entry.clock <= shared.received && !isRemoval) return
+    checkState(entry.state, this.#limits)
+    const confirms = isSame && !shared.isFirst && entry.clock === clockForOwner(shared)
+    shared.received = entry.clock
+    if (confirms) return
+    shared.notBefore = presence.member.lastTicket
+    if (isSame && !shared.isFirst) this.#renew(shared)
+    else this.#change(shared, entry)
+  }
+
+  #change(shared: SharedState, entry: AwarenessEntry): void {
+    shared.state = Uint8Array.from(entry.state)
+    shared.changedAtMs = this.#time.nowMs()
+    this.#renewed.delete(shared)
+    this.#changed.add(shared)
+    this.#flushSoon()
+  }
+
+  #renew(shared: SharedState): void {
+    if (!this.#changed.has(shared)) this.#rideAlong(this.#renewed, shared)
+  }
+
+  #rideAlong(list: Set<SharedState>, shared: SharedState): void {
+    if (this.#renewed.size + this.#reclocked.size === 0) this.#renewedAtMs = this.#time.nowMs()
+    list.add(shared)
+    this.#flushAt(this.#renewedAtMs + this.#limits.awarenessRenewalMs)
+  }
+
+  #arrive(presence: Presence): void {
+    if (presence.arrivedAtMs !== null || this.#arrivals.has(presence)) return
+    if (this.#presences.get(presence.member) !== presence) return
+    this.#arrivals.add(presence)
+    this.#flushSoon()
+  }
+
+  #flushSoon(): void {
+    this.#flushAt(this.#flushedAtMs + this.#limits.awarenessTickMs)
+  }
+
+  #flushAt(dueMs: number): void {
+    if (this.#timer !== null && this.#timer.dueMs <= dueMs) return
+    this.#timer?.cancel()
+    const delayMs = dueMs - this.#time.nowMs()
+    const run = () => this.#flush()
+    this.#timer = { dueMs, cancel: delayMs <= 0 ? this.#time.soon(run) : this.#time.after(delayMs, run) }
+  }
+
+  #flush(): void {
+    this.#timer = null
+    this.#flushedAtMs = this.#time.nowMs()
+    const published = this.#publish()
+    const removed = [...this.#removed].map(([clientID, clock]) => ({ clientID, clock, state: nullState }))
+    this.#removed.clear()
+    this.#broadcast(published, removed)
+    this.#welcome()
+    this.#refresh()
+    if (this.#renewed.size + this.#reclocked.size > 0)
+      this.#flushAt(this.#renewedAtMs + this.#limits.awarenessRenewalMs)
+  }
+
+  /** Gives each entry whose updates have left its clock, and takes it off the list. */
+  #publish(): SharedState[] {
+    const nowMs = this.#time.nowMs()
+    const ticket = this.#host.durableTicket()
+    const published = [...this.#reclocked].filter(
+      each => !this.#changed.has(each) && !this.#renewed.has(each)
+    )
+    this.#reclocked.clear()
+    for (const list of [this.#changed, this.#renewed]) {
+      for (const shared of list) {
+        if (shared.notBefore > ticket) continue
+        list.delete(shared)
+        shared.published = nextClock(shared)
+        shared.publishedState = shared.state
+        shared.publishedAtMs = nowMs
+        shared.isFirst = false
+        published.push(shared)
+      }
+    }
+    // What could not leave yet (its updates are still on their way to the disk) is started again by updatesSent.
+    return published
+  }
+
+  /** One frame for everyone, encoded once per dialect; an owner that lags behind gets its own (AW3). */
+  #broadcast(published: readonly SharedState[], removed: readonly AwarenessEntry[]): void {
+    if (published.length + removed.length === 0) return
+    const update = writeAwarenessUpdate([...published.map(asPublished), ...removed])
+    const lagging = new Set<Presence>()
+    for (const shared of published) if (clockForOwner(shared) < shared.published) lagging.add(shared.owner)
+    const frames = new Map<string, Frame>()
+    for (const presence of this.#presences.values()) {
+      if (presence.arrivedAtMs === null) continue
+      for (const shared of published) presence.awaiting.delete(shared)
+      const { encoder, port } = presence.member
+      let frame = lagging.has(presence) ? ownersFrame(presence, published, removed) : frames.get(encoder.key)
+      if (frame === undefined) {
+        frame = encoder.awareness(update)
+        frames.set(encoder.key, frame)
+      }
+      port.send(frame)
+    }
+  }
+
+  /** AW4: sends the states to those who are new, re-clocked where they know the present clock already. */
+  #welcome(): void {
+    if (this.#arrivals.size === 0) return
+    const nowMs = this.#time.nowMs()
+    const touched = new Set<SharedState>()
+    for (const presence of this.#arrivals) {
+      presence.arrivedAtMs = nowMs
+      const knowsUntilMs = presence.own === null ? nowMs : presence.knowsUntilMs
+      for (const shared of this.#states.values()) {
+        if (shared.owner === presence || knowsUntilMs === null || shared.publishedAtMs > knowsUntilMs)
+          continue
+        if (nowMs - shared.changedAtMs < this.#limits.awarenessRestMs) presence.awaiting.add(shared)
+        else if (this.#reclock(shared, nowMs)) touched.add(shared)
+      }
+    }
+    for (const presence of this.#arrivals) this.#sendStates(presence)
+    this.#arrivals.clear()
+    this.#tellOwners(touched)
+  }
+
+  /** Publishes states with a higher clock to those who wait for them to rest, and arms the timer for the next. */
+  #refresh(): void {
+    const nowMs = this.#time.nowMs()
+    const touched = new Set<SharedState>()
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const presence of this.#presences.values()) {
+      if (presence.awaiting.size === 0) continue
+      const rested: SharedState[] = []
+      for (const shared of presence.awaiting) {
+        const restsAtMs = shared.changedAtMs + this.#limits.awarenessRestMs
+        if (restsAtMs > nowMs) nextMs = Math.min(nextMs, restsAtMs)
+        else if (touched.has(shared) || this.#reclock(shared, nowMs)) rested.push(shared)
+      }
+      for (const shared of rested) presence.awaiting.delete(shared)
+      for (const shared of rested) touched.add(shared)
+      sendEntries(presence, rested.map(asPublished))
+    }
+    this.#tellOwners(touched)
+    if (nextMs < Number.POSITIVE_INFINITY) this.#flushAt(nextMs)
+  }
+
+  #reclock(shared: SharedState, nowMs: number): boolean {
+    if (!isPresent(shared) || this.#changed.has(shared)) return false
+    shared.published += 1
+    shared.publishedAtMs = nowMs
+    this.#rideAlong(this.#reclocked, shared)
+    return true
+  }
+
+  #sendStates(presence: Presence): void {
+    const entries: AwarenessEntry[] = []
+    for (const shared of this.#states.values()) {
+      if (!isPresent(shared)) continue
+      entries.push(shared.owner === presence ? asForOwner(shared) : asPublished(shared))
+    }
+    sendEntries(presence, entries)
+  }
+
+  #tellOwners(touched: ReadonlySet<SharedState>): void {
+    for (const shared of touched) sendEntries(shared.owner, [asForOwner(shared)])
+  }
+}
+
+function sendEntries({ member }: Presence, entries: readonly AwarenessEntry[]): void {
+  if (entries.length > 0) member.port.send(member.encoder.awareness(writeAwarenessUpdate(entries)))
+}
+
+function ownersFrame(
+  presence: Presence,
+  published: readonly SharedState[],
+  removed: readonly AwarenessEntry[]
+): Frame {
+  const entries = published.map(shared =>
+    shared.owner === presence ? asForOwner(shared) : asPublished(shared)
+  )
+  return presence.member.encoder.awareness(writeAwarenessUpdate([...entries, ...removed]))
+}
+
+function isPresent(shared: SharedState): boolean {
+  return shared.publishedState !== null && !isNullState(shared.publishedState)
+}
+
+function asPublished(shared: SharedState): AwarenessEntry {
+  return {
+    clientID: shared.clientID,
+    clock: shared.published,
+    state: shared.publishedState ?? nullState
+  }
+}
+
+function asForOwner(shared: SharedState): AwarenessEntry {
+  return { ...asPublished(shared), clock: clockForOwner(shared) }
+}
+
+function copyOf(entry: AwarenessEntry, limits: Limits): { clock: number; state: Uint8Array } {
+  checkState(entry.state, limits)
+  return { clock: entry.clock, state: Uint8Array.from(entry.state) }
+}

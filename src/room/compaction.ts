@@ -1,0 +1,92 @@
+/**
+ * Compaction of one document: what the store has of it goes through the worker and comes back as a checkpoint. The
+ * room goes on meanwhile; updates appended in between stay in the log.
+ */
+import type { LoadedDocument, Store } from '../../persistence/store.ts'
+import {
+  type Checkpoint,
+  type CheckpointMeta,
+  createCheckpoint,
+  encodeCheckpointMeta
+} from '../document/checkpoint.ts'
+import type { CompactionResult } from '../document/compact.ts'
+import type { Compactor } from '../document/compactor.ts'
+import { decodeRecord, type LoggedUpdate } from '../document/record.ts'
+import { scanUpdate } from '../document/scan.ts'
+import type { ScannedUpdate } from '../document/tail.ts'
+
+/** `carried`: what could not be merged yet and stays in the log. `refused`: what was set aside (quarantine). */
+export type Compacted = {
+  readonly checkpoint: Checkpoint
+  readonly meta: CheckpointMeta
+  readonly sequence: number
+  readonly carried: readonly (ScannedUpdate & { readonly sequence: number })[]
+  readonly refused: readonly LoggedUpdate[]
+}
+
+type LogEntry = LoggedUpdate & { readonly sequence: number }
+
+/**
+ * Resolves to what the store has now, or to null when there was nothing to do or another checkpoint was faster.
+ * Rejects with what the store or the worker threw; the stored document is as it was.
+ */
+export async function compactDocument(
+  name: string,
+  { store, compactor }: { store: Store; compactor: Compactor }
+): Promise<Compacted | null> {
+  const loaded = await store.load(name)
+  const entries = loaded.records.flatMap(entriesOf)
+  if (entries.length === 0) return null
+  const result = await compactor.compact({
+    segments: loaded.checkpoint?.segments ?? [],
+    entries: entries.map(entry => entry.update)
+  })
+  const refused = result.refused.map(({ index }) => entries[index] as LogEntry)
+  for (const [i, entry] of refused.entries()) {
+    const reason = `could not be integrated: ${result.refused[i]?.reason}`
+    const { author, timeMs, update } = entry
+    await store.setAside(name, { author, timeMs, reason, bytes: update })
+  }
+  return writeCheckpoint(name, store, { loaded, entries, result, refused })
+}
+
+function entriesOf({ sequence, record }: { sequence: number; record: Uint8Array }): LogEntry[] {
+  return decodeRecord(record).map(logged => ({ ...logged, sequence }))
+}
+
+type Merged = {
+  readonly loaded: LoadedDocument
+  readonly entries: readonly LogEntry[]
+  readonly result: CompactionResult
+  readonly refused: readonly LogEntry[]
+}
+
+async function writeCheckpoint(
+  name: string,
+  store: Store,
+  { loaded, entries, result, refused }: Merged
+): Promise<Compacted | null> {
+  // A record is removed whole or not at all: one that holds a pending update stays, and is merged again next time.
+  const kept = new Set(result.pending.map(index => entries[index]?.sequence))
+  const { meta, segments } = result
+  const written = await store.checkpoint({
+    document: name,
+    incarnation: loaded.incarnation,
+    base: loaded.checkpoint?.generation ?? null,
+    replaces: loaded.records.map(record => record.sequence).filter(sequence => !kept.has(sequence)),
+    meta: encodeCheckpointMeta(meta),
+    segments
+  })
+  if (written.outcome === 'superseded') return null
+  const carried = entries
+    .filter(entry => kept.has(entry.sequence))
+    .map(({ update, sequence }) => ({ update, sequence, scan: scanUpdate(update) }))
+  const sequence = loaded.records.at(-1)?.sequence ?? 0
+  return {
+    checkpoint: createCheckpoint(written.generation, meta, segments),
+    meta,
+    sequence,
+    carried,
+    refused
+  }
+}

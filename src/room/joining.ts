@@ -1,0 +1,114 @@
+/**
+ * One join: feeds a member from its cursor as the socket drains, until the member has everything durable; then the
+ * end marker, and it is live. Nothing is queued for it meanwhile.
+ */
+import { type Frame, frameBytes, joinFrames } from '../dialect/frame.ts'
+import { ClockRuns, encodeDeleteSet } from '../document/clocks.ts'
+import type { Document } from '../document/document.ts'
+import { JoinCursor, type JoinPlan } from '../document/sync.ts'
+import { Fault } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { Cancel, Time } from '../time.ts'
+import type { Member } from './member.ts'
+
+type Parts = {
+  readonly document: Document
+  readonly plan: JoinPlan
+  /** What the plan's head came to: updates in the order to send them. */
+  readonly head: readonly Uint8Array[]
+  readonly time: Time
+  readonly limits: Limits
+  /** Everything durable and the end marker are on their way: from now on the member gets each batch. */
+  readonly onLive: () => void
+}
+
+/** Small updates go out together up to this size, in one write. */
+const writeBytes = 64 * 1024
+
+export class Joining {
+  readonly #member: Member
+  readonly #parts: Parts
+  readonly #cursor: JoinCursor
+  #cancelStall: Cancel | null = null
+  #cancelWait: Cancel | null = null
+  #state: 'feeding' | 'full' | 'awaiting-deletes' | 'over' = 'feeding'
+
+  constructor(member: Member, parts: Parts) {
+    this.#member = member
+    this.#parts = parts
+    this.#cursor = new JoinCursor(parts.head, parts.plan)
+  }
+
+  /** Sends what the socket takes. */
+  feed(): void {
+    let frames: Frame[] = []
+    let bytes = 0
+    for (let update = this.#cursor.next(); update !== null; update = this.#cursor.next()) {
+      const frame = this.#member.encoder.update(update)
+      frames.push(frame)
+      bytes += frameBytes(frame)
+      if (bytes < writeBytes) continue
+      if (this.#member.port.send(joinFrames(frames)) === 'full') return this.#waitForDrain(bytes)
+      frames = []
+      bytes = 0
+    }
+    this.#caughtUp(frames)
+  }
+
+  /** The socket takes more. */
+  drained(): void {
+    if (this.#state !== 'full') return
+    this.#cancelStall?.()
+    this.#state = 'feeding'
+    this.feed()
+  }
+
+  /** Its SyncStep2 has come: what it has deleted is known. */
+  deletesKnown(): void {
+    if (this.#state === 'awaiting-deletes') this.#finish()
+  }
+
+  /** The member has left. */
+  cancel(): void {
+    this.#state = 'over'
+    this.#cancelStall?.()
+    this.#cancelWait?.()
+  }
+
+  #waitForDrain(bytes: number): void {
+    this.#state = 'full'
+    const { time, limits } = this.#parts
+    const stallMs = limits.joinStallMs + (bytes / limits.joinBytesPerSecondMin) * 1000
+    this.#cancelStall = time.after(stallMs, () => this.#member.port.end(new Fault('ERR_NO_PROGRESS')))
+  }
+
+  #caughtUp(frames: readonly Frame[]): void {
+    if (!this.#parts.plan.awaitsDeletes || this.#member.knownDeletes !== null) return this.#end(frames)
+    if (frames.length > 0) this.#member.port.send(joinFrames(frames))
+    this.#state = 'awaiting-deletes'
+    this.#cancelWait = this.#parts.time.after(this.#parts.limits.rejoinWaitMs, () => this.#finish())
+  }
+
+  /** What became durable while we waited goes out first. */
+  #finish(): void {
+    this.#cancelWait?.()
+    this.#member.knownDeletes ??= new ClockRuns()
+    this.#state = 'feeding'
+    this.feed()
+  }
+
+  #end(frames: readonly Frame[]): void {
+    const member = this.#member
+    const { document, plan, onLive } = this.#parts
+    const all = [...frames]
+    if (plan.awaitsDeletes) {
+      const deletes = document.deletes.subtract(member.knownDeletes ?? new ClockRuns())
+      if (deletes.clientCount > 0) all.push(member.encoder.update(encodeDeleteSet(deletes)))
+    }
+    for (; member.stepsOwed > 0; member.stepsOwed--) all.push(member.encoder.endMarker())
+    this.#state = 'over'
+    member.knownDeletes = null
+    member.port.send(joinFrames(all))
+    onLive()
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * A member: what a room sees of a connection. It holds where the member stands in the document; it knows nothing of
+ * sockets beyond its port.
+ */
+import type { Frame } from '../dialect/frame.ts'
+import type { Encoder } from '../dialect/message.ts'
+import type { ClockRuns } from '../document/clocks.ts'
+import type { Fault } from '../errors.ts'
+import type { Joining } from './joining.ts'
+
+/** What a room asks of the transport. All calls are cheap and return at once. */
+export type Port = {
+  /** Names the connection in logs and as the author of updates. */
+  readonly id: string
+  /** Who it is across reconnects, as far as can be told: refusals are counted by it. */
+  readonly peer: string
+  /** Queues the frame in one write. `full`: the socket takes no more now, and `Room.drained` will be called. */
+  send(frame: Frame): 'flowing' | 'full'
+  /** Closes with the fault's code. Nothing is received from it afterwards. */
+  end(fault: Fault): void
+  /** Resolves true when the other side answers a ping in time. Never rejects. */
+  probe(timeoutMs: number): Promise<boolean>
+  /** Holds this connection's messages back until as many calls of `resume`; its socket is not read meanwhile. */
+  pause(): void
+  resume(): void
+}
+
+/**
+ * `greeted`: it has our SyncStep1 and has not asked for the document. `preparing`: what it is to be sent is being
+ * read or computed. `joining`: fed as its socket drains. `live`: has everything durable and gets each batch.
+ */
+export type Phase =
+  | { readonly type: 'greeted' }
+  | { readonly type: 'preparing' }
+  | { readonly type: 'joining'; readonly joining: Joining }
+  | { readonly type: 'live' }
+
+export class Member {
+  readonly port: Port
+  readonly encoder: Encoder
+  phase: Phase = { type: 'greeted' }
+  /** Ticket of the last update it sent: its SyncStep1 is answered when that one is durable. */
+  lastTicket = 0
+  /** SyncStep1 messages that are not answered with an end marker yet. */
+  stepsOwed = 0
+  /** The deletions that its SyncStep2 said it has, until the join is over. */
+  knownDeletes: ClockRuns | null = null
+  /** The last gap it was asked to fill, so that it is asked once. */
+  askedGap = ''
+  /** An update of this connection was refused: all it sends later hangs on that one. */
+  isRefused = false
+
+  constructor(port: Port, encoder: Encoder) {
+    this.port = port
+    this.encoder = encoder
+  }
+}

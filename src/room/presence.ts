@@ -1,0 +1,73 @@
+/**
+ * What awareness keeps per connection and per clientID, and the clock arithmetic between the two. No sending here.
+ * The rules AW1–AW7 are in PROTOCOL.md; receivers ignore equal clocks and keep them across reconnects, so a clock
+ * that is relayed as it came makes people invisible after a reconnect.
+ */
+import type { Member } from './member.ts'
+
+/** Where one connection stands in awareness. */
+export type Presence = {
+  readonly member: Member
+  clientID: number | null
+  /** The state it owns, once its claim was accepted. */
+  own: SharedState | null
+  /** It has sent an awareness message. */
+  hasAnnounced: boolean
+  /** When it was sent the room's states, or null. */
+  arrivedAtMs: number | null
+  /** It was here before, left at this time and still knows clocks published until then. */
+  knowsUntilMs: number | null
+  /** States it may ignore until they are published with a higher clock, see `restedStates`. */
+  readonly awaiting: Set<SharedState>
+  /** Its entry while the present owner of the clientID is being pinged. */
+  contest: { readonly clientID: number; latest: { clock: number; state: Uint8Array } } | null
+  /** Ends the wait for its first awareness message. */
+  cancelGrace: () => void
+}
+
+/** The state of one clientID. `state` is UTF-8 JSON, a copy of our own. */
+export type SharedState = {
+  readonly clientID: number
+  owner: Presence
+  state: Uint8Array
+  /** The highest clock its owner has sent on this connection: the owner's own clock is at least this. */
+  received: number
+  /** The clock last published, -1 before the first time. */
+  published: number
+  publishedState: Uint8Array | null
+  publishedAtMs: number
+  changedAtMs: number
+  /** The first entry of this connection is to be published above everything published before (AW1). */
+  isFirst: boolean
+  /** Ticket of the updates its connection sent before the entry: it leaves no earlier than they do. */
+  notBefore: number
+}
+
+export function createPresence(member: Member): Presence {
+  return {
+    member,
+    clientID: null,
+    own: null,
+    hasAnnounced: false,
+    arrivedAtMs: null,
+    knowsUntilMs: null,
+    awaiting: new Set(),
+    contest: null,
+    cancelGrace: () => {}
+  }
+}
+
+/** AW1, AW2: the clock an accepted entry is published with. */
+export function nextClock(shared: SharedState): number {
+  const above = shared.published + 1
+  if (!shared.isFirst) return Math.max(shared.received, above)
+  return Math.max(shared.received, shared.published) + 1
+}
+
+/**
+ * AW3: the clock its owner may be sent: never more than one above the owner's own. An owner that has changed its
+ * state meanwhile is then at least as high and ignores the entry, instead of taking an old state of itself over.
+ */
+export function clockForOwner(shared: SharedState): number {
+  return Math.min(shared.published, shared.received + 1)
+}

@@ -1,0 +1,429 @@
+/**
+ * A document open on this node: who is here and in what order things happen. Read it from `receive` down: the order
+ * of the functions is the order of the effects.
+ */
+import type { Store } from '../../persistence/store.ts'
+import { type Frame, joinFrames } from '../dialect/frame.ts'
+import type { Message } from '../dialect/message.ts'
+import { ClockRuns, decodeStateVector } from '../document/clocks.ts'
+import type { Document } from '../document/document.ts'
+import { encodeRecord } from '../document/record.ts'
+import { createScanner, scanUpdate, type UpdateScan } from '../document/scan.ts'
+import { planJoin } from '../document/sync.ts'
+import { Fault, toFault } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Cancel, Time } from '../time.ts'
+import { Awareness } from './awareness.ts'
+import type { CheckpointCache } from './checkpoint-cache.ts'
+import type { Compacted } from './compaction.ts'
+import { type JoinHeads, Superseded } from './join-heads.ts'
+import { Joining } from './joining.ts'
+import type { BatchWriter, Journal } from './journal.ts'
+import type { Member } from './member.ts'
+import type { Refusals } from './refusals.ts'
+
+export type RoomParts = {
+  readonly store: Store
+  readonly journal: Journal
+  readonly heads: JoinHeads
+  readonly cache: CheckpointCache
+  readonly refusals: Refusals
+  readonly time: Time
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+/** What a room tells its owner. */
+export type RoomEvents = {
+  /** Nobody is in it and nothing is on its way. May be called again. */
+  readonly onIdle: (room: Room) => void
+  /** Updates became durable: a look at whether the log wants compacting. */
+  readonly onCommitted: (room: Room) => void
+  /** It is of no further use: who comes next needs a new one. */
+  readonly onEnded: (room: Room) => void
+}
+
+/** Where an update comes from. `member` is not sent back what it sent. */
+export type Origin = { readonly author: string; readonly member: Member | null }
+
+type Accepted = Origin & {
+  readonly update: Uint8Array
+  readonly timeMs: number
+  readonly ticket: number
+}
+
+type Barrier = { readonly ticket: number; readonly pass: () => void; readonly fail: (fault: Fault) => void }
+
+export class Room implements BatchWriter {
+  readonly document: Document
+  readonly #parts: RoomParts
+  readonly #events: RoomEvents
+  readonly #members = new Set<Member>()
+  readonly #awareness: Awareness
+  /** Accepted and not yet taken by the journal; taken and not yet durable. */
+  #gathered: Accepted[] = []
+  #writing: Accepted[] = []
+  #barriers: Barrier[] = []
+  #congested = new Set<Member>()
+  /** Updates are numbered as they are accepted: up to where they are scanned, and up to where durable. */
+  #scannedTicket = 0
+  #durableTicket = 0
+  #ended: Fault | null = null
+  #cancelStagger: Cancel[] = []
+
+  constructor(document: Document, parts: RoomParts, events: RoomEvents) {
+    this.document = document
+    this.#parts = parts
+    this.#events = events
+    const host = {
+      durableTicket: () => this.#durableTicket,
+      takenOver: (member: Member) => member.port.end(new Fault('ERR_TAKEN_OVER'))
+    }
+    this.#awareness = new Awareness(host, parts.time, parts.limits)
+  }
+
+  get name(): string {
+    return this.document.name
+  }
+
+  get memberCount(): number {
+    return this.#members.size
+  }
+
+  get isEnded(): boolean {
+    return this.#ended !== null
+  }
+
+  /** Nobody is here and everything accepted is durable. */
+  get isIdle(): boolean {
+    return this.#members.size === 0 && this.#durableTicket === this.#scannedTicket
+  }
+
+  /** Lets a member in and asks it for what it has. Throws what ended the room. */
+  enter(member: Member): void {
+    if (this.#ended !== null) throw this.#ended
+    this.#members.add(member)
+    member.port.send(member.encoder.syncStep1(this.document.stateVector()))
+  }
+
+  leave(member: Member): void {
+    if (!this.#members.delete(member)) return
+    if (member.phase.type === 'joining') member.phase.joining.cancel()
+    this.#congested.delete(member)
+    this.#awareness.leave(member)
+    this.#reportIdle()
+  }
+
+  /** The member's socket takes more. */
+  drained(member: Member): void {
+    if (member.phase.type === 'joining') member.phase.joining.drained()
+  }
+
+  /** Takes one message. Throws a Fault when the connection must be closed for it. */
+  receive(member: Member, message: Message): void {
+    if (this.#ended !== null || member.isRefused || !this.#members.has(member)) return
+    switch (message.type) {
+      case 'sync-step-1':
+        return this.#receiveStep1(member, message.stateVector)
+      case 'sync-step-2':
+      case 'update':
+        return this.#receiveUpdate(member, message)
+      case 'awareness':
+        return this.#awareness.receive(member, message.states)
+      case 'query-awareness':
+        return this.#awareness.query(member)
+      default:
+        return message satisfies never
+    }
+  }
+
+  #receiveUpdate(member: Member, { type, update }: Message & { type: 'update' | 'sync-step-2' }): void {
+    // Copied (I9): the bytes are a view into what the socket read.
+    const copy = Uint8Array.from(update)
+    if (copy.length > this.#parts.limits.documentBytesMax) {
+      return this.#refuse(
+        member,
+        copy,
+        new Fault('ERR_UPDATE_TOO_LARGE', `an update of ${copy.length} bytes`)
+      )
+    }
+    if (copy.length <= this.#parts.limits.scanBytesMax) {
+      this.#attempt(member, copy, () => this.#commitFrom(member, type, copy, scanUpdate(copy)))
+      return
+    }
+    member.port.pause()
+    void scanInSlices(copy, this.#parts)
+      .then(scan => this.#attempt(member, copy, () => this.#commitFrom(member, type, copy, scan)))
+      .catch((error: unknown) => this.#refuse(member, copy, toFault(error)))
+      .finally(() => member.port.resume())
+  }
+
+  /** Runs a commit; an update that is refused is set aside, whatever the reason. */
+  #attempt(member: Member, update: Uint8Array, commit: () => void): void {
+    try {
+      commit()
+    } catch (error) {
+      this.#refuse(member, update, toFault(error))
+    }
+  }
+
+  #commitFrom(member: Member, type: 'update' | 'sync-step-2', update: Uint8Array, scan: UpdateScan): void {
+    if (this.#ended !== null) return
+    const gap = this.commit(update, scan, { author: member.port.id, member })
+    member.lastTicket = this.#scannedTicket
+    if (this.document.heldBytes > this.#parts.limits.uncommittedBytesMax) this.#hold(member)
+    if (type === 'sync-step-2') this.#receiveDeletes(member, scan)
+    else if (gap !== null) this.#askFor(member, gap)
+  }
+
+  /**
+   * I1: the one way into the document. `update` is kept. Returns what the update hangs on and is unknown, or null.
+   * What follows: `takeBatch` hands it to the journal's next synced write; `batchDurable` broadcasts it, then
+   * passes the barriers that wait for it, then lets its author's awareness follow; `batchFailed` ends the room.
+   * Throws ERR_UPDATE_TOO_LARGE; the caller has scanned it, so it is well-formed.
+   */
+  commit(update: Uint8Array, scan: UpdateScan, origin: Origin): string | null {
+    const judgement = this.document.judge(scan)
+    if (judgement.type === 'known') {
+      this.#parts.metrics.updateKnown()
+      return null
+    }
+    if (this.document.bytes + update.length > this.#parts.limits.documentBytesMax) {
+      throw new Fault(
+        'ERR_UPDATE_TOO_LARGE',
+        `the document would exceed its limit by an update of ${update.length}`
+      )
+    }
+    this.document.hold({ update, scan })
+    this.#scannedTicket++
+    this.#gathered.push({ ...origin, update, timeMs: this.#parts.time.wallMs(), ticket: this.#scannedTicket })
+    this.#parts.metrics.updateAccepted(update.length)
+    this.#parts.journal.enqueue(this)
+    return judgement.gap
+  }
+
+  takeBatch(): Uint8Array | null {
+    if (this.#ended !== null || this.#gathered.length === 0) return null
+    this.#writing = this.#gathered
+    this.#gathered = []
+    return encodeRecord(this.#writing)
+  }
+
+  batchDurable(sequence: number): void {
+    const batch = this.#writing
+    this.#writing = []
+    this.document.settle(batch.length, sequence)
+    this.#durableTicket = batch.at(-1)?.ticket ?? this.#durableTicket
+    if (this.#ended !== null) return
+    this.#broadcast(batch)
+    this.#passBarriers()
+    this.#awareness.updatesSent()
+    this.#releaseCongested()
+    this.#events.onCommitted(this)
+    this.#reportIdle()
+  }
+
+  batchFailed(cause: unknown): void {
+    this.#parts.log.error({ error: cause, document: this.name }, 'append failed; the room ends on this node')
+    this.end(new Fault('ERR_STORE', 'the append failed', { cause }))
+  }
+
+  /** One write per member, encoded once per dialect. A member that wrote all of it has it already. */
+  #broadcast(batch: readonly Accepted[]): void {
+    const soleAuthor = soleAuthorOf(batch)
+    const frames = new Map<string, Frame>()
+    for (const member of this.#members) {
+      if (member.phase.type !== 'live' || member === soleAuthor) continue
+      let frame = frames.get(member.encoder.key)
+      if (frame === undefined) {
+        frame = joinFrames(batch.map(({ update }) => member.encoder.update(update)))
+        frames.set(member.encoder.key, frame)
+      }
+      member.port.send(frame)
+    }
+  }
+
+  /** Calls back when everything accepted up to the ticket is durable and has been sent, or when the room ends. */
+  #whenDurable(ticket: number, pass: () => void, fail: (fault: Fault) => void = () => {}): void {
+    if (ticket <= this.#durableTicket) pass()
+    else this.#barriers.push({ ticket, pass, fail })
+  }
+
+  /** Resolves when everything accepted so far is durable. Rejects with what ended the room. */
+  settled(): Promise<void> {
+    return new Promise((resolve, reject) => this.#whenDurable(this.#scannedTicket, resolve, reject))
+  }
+
+  #passBarriers(): void {
+    const reached = this.#barriers.filter(({ ticket }) => ticket <= this.#durableTicket)
+    if (reached.length === 0) return
+    this.#barriers = this.#barriers.filter(({ ticket }) => ticket > this.#durableTicket)
+    for (const { pass } of reached) pass()
+  }
+
+  #receiveStep1(member: Member, stateVector: Uint8Array): void {
+    const vector = decodeStateVector(stateVector, { clientsMax: this.#parts.limits.stateVectorEntriesMax })
+    this.#whenDurable(member.lastTicket, () => this.#answerStep1(member, vector))
+  }
+
+  /** A live member has been sent everything, so a later SyncStep1 of it is answered by the end marker alone. */
+  #answerStep1(member: Member, vector: ReadonlyMap<number, number>): void {
+    if (!this.#members.has(member)) return
+    if (member.phase.type === 'live') {
+      member.port.send(member.encoder.endMarker())
+      return
+    }
+    member.stepsOwed++
+    if (member.phase.type === 'greeted') this.#join(member, vector)
+  }
+
+  #join(member: Member, vector: ReadonlyMap<number, number>): void {
+    const plan = planJoin(this.document, vector)
+    const { cache, heads, time, limits } = this.#parts
+    cache.used(this.document)
+    const begin = (head: readonly Uint8Array[]) => {
+      if (this.#ended !== null || !this.#members.has(member)) return
+      const onLive = () => this.#memberLive(member)
+      const joining = new Joining(member, { document: this.document, plan, head, time, limits, onLive })
+      member.phase = { type: 'joining', joining }
+      joining.feed()
+    }
+    const head = heads.atHand(plan.head)
+    if (head !== null) return begin(head)
+    member.phase = { type: 'preparing' }
+    void heads
+      .prepare(this.name, plan.head)
+      .then(begin)
+      .catch((error: unknown) => this.#joinFailed(member, vector, error))
+      .finally(() => cache.used(this.document))
+  }
+
+  /** A checkpoint that was replaced while it was read is no fault: the next one is there. */
+  #joinFailed(member: Member, vector: ReadonlyMap<number, number>, error: unknown): void {
+    if (!this.#members.has(member)) return
+    if (error instanceof Superseded) return this.#join(member, vector)
+    this.#parts.log.error({ error, document: this.name }, 'join failed')
+    member.port.end(toFault(error))
+  }
+
+  #memberLive(member: Member): void {
+    member.phase = { type: 'live' }
+    this.#parts.metrics.joined()
+    this.#awareness.memberLive(member)
+  }
+
+  #receiveDeletes(member: Member, scan: UpdateScan): void {
+    if (member.phase.type === 'live') return
+    member.knownDeletes = ClockRuns.from(scan.deletes)
+    if (member.phase.type === 'joining') member.phase.joining.deletesKnown()
+  }
+
+  /** Never in answer to a SyncStep2: a client that has the gap itself would answer for ever. */
+  #askFor(member: Member, gap: string): void {
+    if (member.askedGap === gap) return
+    member.askedGap = gap
+    member.port.send(member.encoder.syncStep1(this.document.stateVector()))
+  }
+
+  /** Sets a refused update aside, and only then closes its connection: nothing typed is beyond recovery. */
+  #refuse(member: Member, update: Uint8Array, fault: Fault): void {
+    member.isRefused = true
+    const { store, refusals, time, log, metrics } = this.#parts
+    const isAgain = refusals.add(member.port.peer) > 1
+    const final = isAgain ? repeated(fault) : fault
+    metrics.refused(final.code)
+    log.warn(
+      { error: fault, document: this.name, connection: member.port.id },
+      'update refused and set aside'
+    )
+    const entry = { author: member.port.id, timeMs: time.wallMs(), reason: fault.message, bytes: update }
+    store
+      .setAside(this.name, entry)
+      .catch((error: unknown) => log.error({ error, document: this.name }, 'could not set an update aside'))
+      .finally(() => member.port.end(final))
+  }
+
+  #hold(member: Member): void {
+    if (this.#congested.has(member)) return
+    this.#congested.add(member)
+    member.port.pause()
+  }
+
+  #releaseCongested(): void {
+    if (this.#congested.size === 0 || this.document.heldBytes > this.#parts.limits.uncommittedBytesMax) return
+    const released = this.#congested
+    this.#congested = new Set()
+    for (const member of released) member.port.resume()
+  }
+
+  /** Ends the room on this node: its members are closed, spread over a while, and come back to a new one. */
+  end(fault: Fault): void {
+    if (this.#ended !== null) return
+    this.#ended = fault
+    this.#gathered = []
+    this.#awareness.close()
+    const barriers = this.#barriers
+    this.#barriers = []
+    for (const { fail } of barriers) fail(fault)
+    const { time, limits, cache } = this.#parts
+    cache.released(this.document)
+    let index = 0
+    for (const member of this.#members) {
+      if (member.phase.type === 'joining') member.phase.joining.cancel()
+      const delayMs = (limits.staggerMs * index++) / this.#members.size
+      this.#cancelStagger.push(time.after(delayMs, () => member.port.end(fault)))
+    }
+    this.#events.onEnded(this)
+  }
+
+  /** The store has a new checkpoint. What could not be integrated is out of it: whoever sent that must start over. */
+  compacted({ checkpoint, meta, sequence, carried, refused }: Compacted): void {
+    if (this.#ended !== null) return
+    if (refused.length > 0) return this.#quarantined(new Set(refused.map(({ author }) => author)))
+    this.document.restore(checkpoint, meta.structs, meta.deletes)
+    this.document.tail.compacted(sequence, carried)
+    this.#parts.cache.used(this.document)
+    this.#reportIdle()
+  }
+
+  /** What this node has in memory was built with the refused updates, so the room begins anew from the store. */
+  #quarantined(authors: ReadonlySet<string>): void {
+    for (const member of this.#members) {
+      if (!authors.has(member.port.id)) continue
+      this.#parts.refusals.add(member.port.peer)
+      member.port.end(new Fault('ERR_QUARANTINED'))
+    }
+    this.end(new Fault('ERR_ROOM_RESTARTS'))
+  }
+
+  /** Ends whoever is still here at once, and leaves no timer. */
+  dispose(fault: Fault): void {
+    this.end(fault)
+    for (const cancel of this.#cancelStagger) cancel()
+    for (const member of this.#members) member.port.end(fault)
+  }
+
+  #reportIdle(): void {
+    if (this.isIdle && this.#ended === null) this.#events.onIdle(this)
+  }
+}
+
+function soleAuthorOf(batch: readonly Accepted[]): Member | null {
+  const author = batch[0]?.member ?? null
+  return batch.every(({ member }) => member === author) ? author : null
+}
+
+function repeated(fault: Fault): Fault {
+  if (fault.code === 'ERR_UPDATE_TOO_LARGE') return new Fault('ERR_UPDATE_TOO_LARGE_AGAIN', fault.message)
+  if (fault.code === 'ERR_UPDATE_MALFORMED') return new Fault('ERR_UPDATE_MALFORMED_AGAIN', fault.message)
+  return fault
+}
+
+async function scanInSlices(update: Uint8Array, { time, limits }: RoomParts): Promise<UpdateScan> {
+  const scanner = createScanner(update)
+  while (!scanner.step(limits.scanBytesMax)) await new Promise<void>(resolve => void time.soon(resolve))
+  return scanner.result()
+}

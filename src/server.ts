@@ -1,0 +1,279 @@
+/**
+ * createServer: builds the parts in order, wires them, and takes them down in reverse. No side effects at import;
+ * several servers live in one process.
+ */
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse
+} from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { createMemoryStore, openLevelStore, type Store } from '../persistence/index.ts'
+import { createControlToken, removeControl, writeControl } from './control.ts'
+import { createCompactor } from './document/compactor.ts'
+import { Fault } from './errors.ts'
+import { operations } from './http/operations.ts'
+import { pages } from './http/pages.ts'
+import { answer, type Handler } from './http/router.ts'
+import { type Limits, withLimits } from './limits.ts'
+import { createLog, type Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import { CheckpointCache } from './room/checkpoint-cache.ts'
+import { Compactions } from './room/compactions.ts'
+import { JoinHeads } from './room/join-heads.ts'
+import { Journal } from './room/journal.ts'
+import { Refusals } from './room/refusals.ts'
+import { Rooms } from './room/rooms.ts'
+import { systemTime, type Time } from './time.ts'
+import { isUnder, pathOf } from './transport/path.ts'
+import { Transport } from './transport/upgrade.ts'
+
+export type ServerOptions = {
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly host?: string
+  /** Port to listen on; 0 (the default) picks a free one. */
+  readonly port?: number
+  /** Directory of the documents, or `:memory:` (the default for embedders) to keep nothing. */
+  readonly data?: string
+  /** A store of your own, in place of `data`. The server does not close it. */
+  readonly store?: Store
+  /** `sync` (the default): nothing is seen before it would survive a power cut. */
+  readonly durability?: 'sync' | 'relaxed'
+  /** Path below which documents and pages are served. Default `/`. */
+  readonly path?: string
+  readonly limits?: Partial<Limits>
+  /** Default: warnings and errors, as JSON on standard error. */
+  readonly log?: Log
+  /** Directory of the pages served at `/`; null serves none. Default: the demo. */
+  readonly pages?: string | null
+  readonly time?: Time
+}
+
+export type Server = {
+  /** Opens the store and, unless attached, the port. Resolves to the server's URL. Rejects with StoreError or EADDRINUSE. */
+  listen(): Promise<string>
+  /**
+   * Serves an HTTP server of yours: upgrades and requests under `path` are taken, everything else is left alone.
+   * Opens the store; call it once, instead of `listen`. Your server listens and closes by itself.
+   */
+  attach(httpServer: HttpServer): Promise<void>
+  /**
+   * Refuses new connections, closes the present ones spread over a moment (1012: clients come back elsewhere),
+   * waits until everything accepted is durable, and leaves no timer, socket, thread or file open.
+   */
+  stop(): Promise<void>
+  /** Writes a consistent copy of all documents to an empty or missing directory, while serving. */
+  backup(directory: string): Promise<{ readonly keys: number; readonly bytes: number }>
+  /** After `listen`. */
+  readonly url: string
+  /** Prometheus text, as `/metrics` serves it. */
+  metrics(): Promise<string>
+}
+
+/** The demo as it lies in the package, whether this runs from `src` or from `dist/src`. */
+const demoDirectory = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../demo/dist' : '../../demo/dist', import.meta.url)
+)
+
+/** Builds nothing and opens nothing before `listen` or `attach`. */
+export function createServer(options: ServerOptions = {}): Server {
+  return new ChorusServer(options)
+}
+
+type Running = {
+  readonly store: Store
+  readonly rooms: Rooms
+  readonly journal: Journal
+  readonly compactions: Compactions
+  readonly compactor: ReturnType<typeof createCompactor>
+  readonly transport: Transport
+  readonly handlers: readonly Handler[]
+  readonly controlToken: string
+}
+
+class ChorusServer implements Server {
+  readonly #options: ServerOptions
+  readonly #path: string
+  readonly #log: Log
+  readonly #metrics = createMetrics()
+  #running: Running | null = null
+  #httpServer: HttpServer | null = null
+  #detach: () => void = () => {}
+  #url: string | null = null
+  #stopping: Promise<void> | null = null
+
+  constructor(options: ServerOptions) {
+    this.#options = options
+    this.#path = options.path ?? '/'
+    this.#log = options.log ?? createLog('warn', process.stderr)
+  }
+
+  get url(): string {
+    if (this.#url === null) throw new Error('the server does not listen')
+    return this.#url
+  }
+
+  async listen(): Promise<string> {
+    const httpServer = createHttpServer()
+    const running = await this.#start(httpServer)
+    try {
+      await listening(httpServer, this.#options)
+    } catch (error) {
+      this.#detach()
+      await this.#takeDown(running)
+      throw error
+    }
+    this.#httpServer = httpServer
+    this.#url = urlOf(httpServer, this.#path)
+    if (this.#dataDirectory !== null) {
+      await writeControl(this.#dataDirectory, { url: this.#url, token: running.controlToken })
+    }
+    return this.#url
+  }
+
+  async attach(httpServer: HttpServer): Promise<void> {
+    await this.#start(httpServer)
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async backup(directory: string): Promise<{ keys: number; bytes: number }> {
+    if (this.#running === null) throw new Fault('ERR_GOING_DOWN', 'the server does not run')
+    return this.#running.store.copyTo(directory)
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.#metrics.expose()).text
+  }
+
+  /** The directory that is ours to write to, if the documents are kept in one. */
+  get #dataDirectory(): string | null {
+    const { store, data } = this.#options
+    return store !== undefined || data === undefined || data === ':memory:' ? null : data
+  }
+
+  async #start(httpServer: HttpServer): Promise<Running> {
+    if (this.#running !== null || this.#stopping !== null) throw new Error('a server is started once')
+    const store = await this.#openStore()
+    const running = await this.#build(store)
+    this.#running = running
+    this.#metrics.collectProcess()
+    this.#detach = this.#serve(httpServer, running)
+    return running
+  }
+
+  async #openStore(): Promise<Store> {
+    if (this.#options.store !== undefined) return this.#options.store
+    const directory = this.#dataDirectory
+    if (directory === null) return createMemoryStore()
+    return openLevelStore(directory, {
+      durability: this.#options.durability ?? 'sync',
+      onReport: report => this.#log.warn({ report }, 'store report')
+    })
+  }
+
+  async #build(store: Store): Promise<Running> {
+    const time = this.#options.time ?? systemTime
+    const limits = withLimits(this.#options.limits)
+    const metrics = this.#metrics
+    const log = this.#log
+    const compactor = createCompactor({
+      memoryMegabytes: limits.workerMegabytesMax,
+      queueMax: limits.workerQueueMax
+    })
+    const journal = new Journal(store, time, metrics)
+    const compactions = new Compactions({ store, compactor, limits, metrics, log })
+    const refusals = new Refusals(time, limits)
+    const heads = new JoinHeads(store, compactor, limits)
+    const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
+    const rooms = new Rooms({
+      store,
+      journal,
+      compactions,
+      refusals,
+      heads,
+      cache,
+      time,
+      limits,
+      metrics,
+      log
+    })
+    const transport = new Transport({ rooms, refusals, time, limits, metrics, log })
+    const controlToken = createControlToken()
+    const isDraining = () => this.#stopping !== null
+    const handlers: Handler[] = [operations({ store, journal, metrics, isDraining, controlToken })]
+    if (this.#options.pages !== null) handlers.push(await pages(this.#options.pages ?? demoDirectory))
+    return { store, rooms, journal, compactions, compactor, transport, handlers, controlToken }
+  }
+
+  /** Takes what is ours of the server's requests and upgrades; the returned function lets go of it. */
+  #serve(httpServer: HttpServer, { transport, handlers }: Running): () => void {
+    const upgraded = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+      if (isUnder(pathOf(request.url ?? '/'), this.#path))
+        transport.upgrade(request, stream, head, this.#path)
+    }
+    const requested = (request: IncomingMessage, response: ServerResponse) => {
+      const path = pathOf(request.url ?? '/')
+      if (!isUnder(path, this.#path)) return
+      const inner = this.#path === '/' ? path : path.slice(this.#path.length) || '/'
+      void answer(handlers, { request, response, path: inner, log: this.#log })
+    }
+    httpServer.on('upgrade', upgraded)
+    httpServer.on('request', requested)
+    return () => {
+      httpServer.off('upgrade', upgraded)
+      httpServer.off('request', requested)
+    }
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#running !== null) {
+      await this.#running.transport.drain()
+      this.#detach()
+      await this.#takeDown(this.#running)
+    }
+    if (this.#httpServer !== null) await closed(this.#httpServer)
+    if (this.#dataDirectory !== null && this.#url !== null) await removeControl(this.#dataDirectory)
+    this.#metrics.clear()
+  }
+
+  /** In reverse order of building: what accepts first, what keeps last. */
+  async #takeDown({ rooms, journal, compactions, compactor, store }: Running): Promise<void> {
+    await journal.idle()
+    await rooms.close()
+    const compacted = compactions.close()
+    await compactor.close()
+    await compacted
+    if (this.#options.store === undefined) await store.close()
+  }
+}
+
+function listening(httpServer: HttpServer, { host, port }: ServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    httpServer.once('error', reject)
+    httpServer.listen({ host: host ?? '127.0.0.1', port: port ?? 0 }, () => {
+      httpServer.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function closed(httpServer: HttpServer): Promise<void> {
+  return new Promise(resolve => {
+    httpServer.close(() => resolve())
+    httpServer.closeAllConnections()
+  })
+}
+
+function urlOf(httpServer: HttpServer, path: string): string {
+  // `listen` was given a host and a port, so the address is none of the other kinds (a pipe, or null).
+  const { address, family, port } = httpServer.address() as AddressInfo
+  const host = family === 'IPv6' ? `[${address}]` : address
+  return `http://${host}:${port}${path === '/' ? '' : path}`
+}

@@ -1,0 +1,217 @@
+/**
+ * One WebSocket: frames in, frames out, its end. It knows no document; what a frame means is its session's business.
+ * Any error that a frame causes ends this connection with a typed close code and touches nobody else (I5, I7).
+ */
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import type { Frame } from '../dialect/frame.ts'
+import { Fault, toFault } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Port } from '../room/member.ts'
+import type { Cancel, Time } from '../time.ts'
+
+/** What a dialect makes of a connection. */
+export type Session = {
+  /** One binary message; the bytes are the session's only until it returns. May throw. */
+  receive(message: Uint8Array): void
+  /** The socket takes more after `send` returned `full`. */
+  drained(): void
+  /** A message that changes nothing, sent when nothing else was for a while. */
+  keepAlive(): Frame
+  /** The connection is over or about to be. Called once. */
+  closed(): void
+}
+
+export type ConnectionParts = {
+  readonly socket: WebSocket
+  /** The stream under the WebSocket: frames are written to it whole, so that one encoding serves all sockets. */
+  readonly stream: Duplex
+  readonly id: string
+  readonly peer: string
+  readonly time: Time
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly log: Log
+  readonly onClosed: (connection: Connection) => void
+}
+
+export class Connection implements Port {
+  readonly id: string
+  readonly peer: string
+  readonly #parts: ConnectionParts
+  readonly #socket: WebSocket
+  readonly #stream: Duplex
+  #session: Session | null = null
+  #state: 'open' | 'closing' | 'closed' = 'open'
+  #pauses = 0
+  /** Messages that came out of the WebSocket's buffer after its socket was paused; bounded by that buffer. */
+  #waiting: Uint8Array[] = []
+  #hasSent = false
+  #hasHeard = true
+  #silentMs = 0
+  #unheardMs = 0
+  readonly #probes = new Set<(isAlive: boolean) => void>()
+  readonly #timers = new Set<Cancel>()
+
+  constructor(parts: ConnectionParts) {
+    this.id = parts.id
+    this.peer = parts.peer
+    this.#parts = parts
+    this.#socket = parts.socket
+    this.#stream = parts.stream
+  }
+
+  /** Begins to read. Frames that came in the same packet as the handshake are not lost. */
+  start(session: Session): void {
+    this.#session = session
+    this.#socket.on('message', (data: Buffer, isBinary: boolean) => this.#messageArrived(data, isBinary))
+    this.#socket.on('pong', () => this.#pongArrived())
+    this.#socket.on('close', () => this.#socketClosed())
+    this.#socket.on('error', error => this.#socketFailed(error))
+    this.#stream.on('drain', () => this.#session?.drained())
+  }
+
+  get queuedBytes(): number {
+    return this.#stream.writableLength
+  }
+
+  send(frame: Frame): 'flowing' | 'full' {
+    if (this.#state !== 'open') return 'flowing'
+    if (this.#stream.writableLength > this.#parts.limits.outboxBytesMax) {
+      this.end(new Fault('ERR_SLOW_CONSUMER', `${this.#stream.writableLength} bytes queued`))
+      return 'flowing'
+    }
+    this.#hasSent = true
+    return this.#write(frame) ? 'flowing' : 'full'
+  }
+
+  pause(): void {
+    this.#pauses++
+    if (this.#pauses === 1) this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#pauses--
+    while (this.#pauses === 0 && this.#waiting.length > 0) this.#deliver(this.#waiting.shift() as Uint8Array)
+    if (this.#pauses === 0) this.#socket.resume()
+  }
+
+  end(fault: Fault): void {
+    if (this.#state !== 'open') return
+    this.#state = 'closing'
+    this.#logEnd(fault)
+    this.#leave()
+    this.#socket.resume()
+    this.#socket.close(fault.closeCode, reasonOf(fault))
+    this.#after(this.#parts.limits.closeTimeoutMs, () => this.#socket.terminate())
+  }
+
+  /** Ends it without a word. */
+  terminate(): void {
+    this.#socket.terminate()
+  }
+
+  probe(timeoutMs: number): Promise<boolean> {
+    return new Promise(resolve => {
+      if (this.#state !== 'open') return resolve(false)
+      const settle = (isAlive: boolean) => {
+        if (this.#probes.delete(settle)) resolve(isAlive)
+      }
+      this.#probes.add(settle)
+      this.#after(timeoutMs, () => settle(false))
+      this.#socket.ping()
+    })
+  }
+
+  /** Called by the one heartbeat timer: keeps the client's watchdog quiet, and finds dead sockets. */
+  beat(elapsedMs: number): void {
+    if (this.#state !== 'open' || this.#session === null) return
+    const { limits } = this.#parts
+    this.#silentMs = this.#hasSent ? 0 : this.#silentMs + elapsedMs
+    this.#unheardMs = this.#hasHeard ? 0 : this.#unheardMs + elapsedMs
+    this.#hasSent = false
+    this.#hasHeard = false
+    // Bytes still queued will reach the client as messages: no need to add to them.
+    if (this.#silentMs >= limits.keepAliveMs && this.queuedBytes === 0) this.send(this.#session.keepAlive())
+    if (this.#unheardMs >= 2 * limits.pingMs) this.#socket.terminate()
+    else if (this.#unheardMs >= limits.pingMs) this.#socket.ping()
+  }
+
+  #messageArrived(data: Buffer, isBinary: boolean): void {
+    this.#hasHeard = true
+    this.#parts.metrics.received(data.length)
+    if (this.#state !== 'open') return
+    if (!isBinary) this.end(new Fault('ERR_BAD_MESSAGE', 'a text message'))
+    else if (this.#pauses > 0) this.#waiting.push(Uint8Array.from(data))
+    else this.#deliver(data)
+  }
+
+  #deliver(message: Uint8Array): void {
+    if (this.#state !== 'open') return
+    try {
+      this.#session?.receive(message)
+    } catch (error) {
+      this.end(toFault(error))
+    }
+  }
+
+  #pongArrived(): void {
+    this.#hasHeard = true
+    for (const settle of [...this.#probes]) settle(true)
+  }
+
+  #write(frame: Frame): boolean {
+    const first = frame[0]
+    if (frame.length === 1 && first !== undefined) return this.#stream.write(first)
+    this.#stream.cork()
+    for (const chunk of frame) this.#stream.write(chunk)
+    this.#stream.uncork()
+    return !this.#stream.writableNeedDrain
+  }
+
+  #socketFailed(error: Error & { code?: string }): void {
+    // ws has answered invalid frames with their close code (RFC 6455, 7.4.1) before it reports them here.
+    this.#parts.log.debug({ error, connection: this.id }, 'socket error')
+    if (error.code?.startsWith('WS_ERR') === true) this.#parts.metrics.refused('ERR_BAD_MESSAGE')
+  }
+
+  #socketClosed(): void {
+    this.#state = 'closed'
+    this.#leave()
+    for (const settle of [...this.#probes]) settle(false)
+    for (const cancel of this.#timers) cancel()
+    this.#timers.clear()
+    this.#parts.onClosed(this)
+  }
+
+  #leave(): void {
+    const session = this.#session
+    this.#session = null
+    this.#waiting = []
+    session?.closed()
+  }
+
+  #logEnd(fault: Fault): void {
+    const { log, metrics } = this.#parts
+    metrics.refused(fault.code)
+    const fields = { connection: this.id, code: fault.code, reason: fault.message }
+    if (fault.code === 'ERR_INTERNAL')
+      log.error({ ...fields, error: fault.cause }, 'connection ended by a bug')
+    else log.debug(fields, 'connection ended')
+  }
+
+  #after(delayMs: number, run: () => void): void {
+    const cancel = this.#parts.time.after(delayMs, () => {
+      this.#timers.delete(cancel)
+      run()
+    })
+    this.#timers.add(cancel)
+  }
+}
+
+/** A close frame holds at most 123 bytes of reason (RFC 6455, 5.5). */
+function reasonOf({ publicReason }: Fault): string {
+  return Buffer.from(publicReason).subarray(0, 123).toString()
+}

@@ -1,0 +1,26 @@
+/** The document's name in a URL: the whole path after the prefix, percent-decoded once. No query. */
+
+/** `document` is null when the path names none: it is empty, outside the prefix, or not decodable. */
+export function documentOfPath(url: string, prefix: string): { readonly document: string | null } {
+  const path = pathOf(url)
+  const start = prefix === '/' ? 1 : prefix.length + 1
+  if (!isUnder(path, prefix)) return { document: null }
+  try {
+    const document = decodeURIComponent(path.slice(start))
+    return { document: document === '' ? null : document }
+  } catch {
+    // decodeURIComponent throws URIError only; which escape was wrong helps nobody.
+    return { document: null }
+  }
+}
+
+/** Whether the path is the prefix or below it. `/` is the prefix of everything. */
+export function isUnder(path: string, prefix: string): boolean {
+  return prefix === '/' || path === prefix || path.startsWith(`${prefix}/`)
+}
+
+/** A request target without its query. */
+export function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query === -1 ? url : url.slice(0, query)
+}

@@ -1,0 +1,142 @@
+/**
+ * From an HTTP upgrade to a connection in a session. The only place that imports ws.
+ */
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { Fault } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Refusals } from '../room/refusals.ts'
+import type { Room } from '../room/room.ts'
+import type { Rooms } from '../room/rooms.ts'
+import type { Cancel, Time } from '../time.ts'
+import { Connection } from './connection.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import { documentOfPath } from './path.ts'
+import { openYWebsocketSession } from './y-websocket-session.ts'
+
+type Parts = {
+  readonly rooms: Rooms
+  readonly refusals: Refusals
+  readonly time: Time
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+export class Transport {
+  readonly #parts: Parts
+  readonly #server: WebSocketServer
+  readonly #connections = new Set<Connection>()
+  readonly #delays = new Set<Cancel>()
+  readonly #stopHeartbeat: Cancel
+  #isDraining = false
+  #onEmpty: (() => void) | null = null
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      // Twice the limit, so that what is merely too large is read, set aside and answered by us.
+      maxPayload: 2 * parts.limits.frameBytesMax
+    })
+    this.#stopHeartbeat = startHeartbeat(this.#connections, parts)
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /** Takes the socket of an upgrade request over. `pathPrefix` is not part of the document's name. */
+  upgrade(request: IncomingMessage, stream: Duplex, head: Buffer, pathPrefix: string): void {
+    stream.on('error', ignoreError)
+    if (this.#isDraining || this.#connections.size >= this.#parts.limits.connectionsMax) {
+      this.#parts.metrics.refused(this.#isDraining ? 'ERR_GOING_DOWN' : 'ERR_OVERLOADED')
+      stream.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n\r\n')
+      return
+    }
+    this.#server.handleUpgrade(request, stream, head, socket => {
+      stream.off('error', ignoreError)
+      this.#accept(socket, stream, { request, pathPrefix })
+    })
+  }
+
+  /** Closes all connections, spread over `drainMs`: clients come back without jitter. Resolves when all are gone. */
+  async drain(): Promise<void> {
+    this.#isDraining = true
+    const gone = new Promise<void>(resolve => {
+      this.#onEmpty = resolve
+    })
+    const connections = [...this.#connections]
+    const { time, limits } = this.#parts
+    for (const [i, connection] of connections.entries()) {
+      const end = () => connection.end(new Fault('ERR_GOING_DOWN'))
+      this.#after((limits.drainMs * i) / connections.length, end)
+    }
+    if (connections.length > 0) {
+      const cancel = time.after(limits.drainMs + limits.closeTimeoutMs + 1_000, () => this.#terminateAll())
+      await gone
+      cancel()
+    }
+    this.#stopHeartbeat()
+    for (const cancel of this.#delays) cancel()
+  }
+
+  #accept(socket: WebSocket, stream: Duplex, from: { request: IncomingMessage; pathPrefix: string }): void {
+    const { request, pathPrefix } = from
+    const { time, limits, metrics, log } = this.#parts
+    const path = documentOfPath(request.url ?? '/', pathPrefix)
+    const address = request.socket.remoteAddress ?? 'unknown'
+    const peer = `${address} ${path.document ?? ''}`
+    const connection = new Connection({
+      socket,
+      stream,
+      id: `${address}/${randomBytes(6).toString('base64url')}`,
+      peer,
+      time,
+      limits,
+      metrics,
+      log,
+      onClosed: closed => this.#closed(closed)
+    })
+    this.#connections.add(connection)
+    metrics.connectionOpened()
+    const document = path.document
+    const opening =
+      document === null ? Promise.reject(new Fault('ERR_ROOM_NAME')) : this.#open(document, peer)
+    connection.start(openYWebsocketSession(connection, opening))
+  }
+
+  /** The room, for one that was refused lately only after a while. */
+  async #open(document: string, peer: string): Promise<Room> {
+    const delayMs = this.#parts.refusals.delayMs(peer)
+    if (delayMs > 0) await new Promise<void>(resolve => this.#after(delayMs, resolve))
+    return this.#parts.rooms.open(document)
+  }
+
+  #closed(connection: Connection): void {
+    if (!this.#connections.delete(connection)) return
+    this.#parts.metrics.connectionClosed()
+    if (this.#connections.size === 0) this.#onEmpty?.()
+  }
+
+  #terminateAll(): void {
+    for (const connection of this.#connections) connection.terminate()
+  }
+
+  #after(delayMs: number, run: () => void): void {
+    const cancel = this.#parts.time.after(delayMs, () => {
+      this.#delays.delete(cancel)
+      run()
+    })
+    this.#delays.add(cancel)
+  }
+}
+
+/** Node destroys the socket after an error; the connection that would report it does not exist yet. */
+function ignoreError(): void {}

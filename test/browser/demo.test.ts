@@ -1,0 +1,326 @@
+// The demo's text page in a real browser, against the built server: what a visitor does in the first minute.
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { findChromium, launchChromium } from './chromium.ts'
+import { type ServerProcess, startServer } from './server-process.ts'
+
+type Seat = 'left' | 'right'
+
+const executablePath = findChromium()
+const patience = { timeout: 15_000, interval: 30 }
+/** Well under the 15 s after which a client announces itself anyway: the server has to bring people back. */
+const soon = { timeout: 5_000, interval: 30 }
+const starterWords = 'Two people can write here at the same time.'
+
+describe.skipIf(executablePath === null)('the text page', { timeout: 60_000 }, () => {
+  let server: ServerProcess
+  let browser: Browser
+  let contexts: BrowserContext[] = []
+  let problems: string[] = []
+
+  beforeAll(async () => {
+    server = await startServer({ port: 0 })
+    browser = await launchChromium(executablePath ?? '')
+  }, 60_000)
+
+  afterAll(async () => {
+    await browser?.close()
+    await server?.stop()
+  }, 60_000)
+
+  beforeEach(() => {
+    contexts = []
+    problems = []
+  })
+
+  afterEach(async () => {
+    await Promise.all(contexts.map(context => context.close()))
+    expect(problems).toEqual([])
+  })
+
+  /** Opens a visitor's own browser profile; console errors and foreign requests fail the test. */
+  async function visit(url: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+    contexts.push(context)
+    const page = await context.newPage()
+    const host = new URL(url).host
+    const note = (address: string) => {
+      if (isForeign(address, host)) problems.push(`request to ${address}`)
+    }
+    page.on('console', message => {
+      if (['error', 'warning'].includes(message.type())) problems.push(message.text())
+    })
+    page.on('pageerror', error => problems.push(String(error)))
+    page.on('request', request => note(request.url()))
+    page.on('websocket', socket => note(socket.url()))
+    await page.goto(url)
+    return page
+  }
+
+  /** Opens a fresh room and waits until both panes show the starter text. */
+  async function visitFreshRoom(options: BrowserContextOptions = {}): Promise<Page> {
+    const page = await visit(`${server.url}/`, options)
+    await bothContain(page, starterWords)
+    return page
+  }
+
+  test('what is typed on the left appears on the right, and the other way round', async () => {
+    const page = await visitFreshRoom()
+
+    await typeAtEnd(page, 'left', 'from the left. ')
+    await bothContain(page, 'from the left.')
+    await typeAtEnd(page, 'right', 'from the right.')
+
+    await bothContain(page, 'from the right.')
+    await expect.poll(() => page.locator('.strip-verdict').textContent(), patience).toBe('both sides equal')
+    expect(await textOf(page, 'left')).toBe(await textOf(page, 'right'))
+  })
+
+  test('each side sees the cursor of the other with its name, and a new name at once', async () => {
+    const page = await visitFreshRoom()
+    const cursor = pane(page, 'right').locator('.cm-ySelectionInfo')
+    const name = pane(page, 'left').locator('.person-name')
+
+    await typeAtEnd(page, 'left', 'here I am')
+
+    await expect.poll(() => cursor.allTextContents(), patience).toEqual([await name.inputValue()])
+    await name.fill('Zuse')
+    await expect.poll(() => cursor.allTextContents(), patience).toEqual(['Zuse'])
+  })
+
+  test('a pane that was cut off shows it, and merges what both sides wrote when connected again', async () => {
+    const page = await visitFreshRoom()
+
+    await toggle(page, 'right')
+    await expect.poll(() => stateOf(page, 'right'), patience).toBe('Offline')
+    await typeAtEnd(page, 'left', 'LEFT WROTE THIS. ')
+    await typeAtEnd(page, 'right', 'abc')
+
+    await expect.poll(() => savingOf(page, 'right'), patience).toBe('3 unsaved edits')
+    await expect.poll(() => savingOf(page, 'left'), patience).toMatch(/^Saved · \d+ ms$/)
+    expect(await textOf(page, 'right')).not.toContain('LEFT WROTE THIS')
+    expect(await textOf(page, 'left')).not.toContain('abc')
+    expect(await page.locator('.strip-verdict').textContent()).toBe('two versions')
+
+    await toggle(page, 'right')
+    await expect.poll(() => stateOf(page, 'right'), patience).toBe('Online')
+    await expect.poll(() => savingOf(page, 'right'), patience).toMatch(/^Saved · \d+ ms$/)
+    await bothContain(page, 'LEFT WROTE THIS.')
+    await bothContain(page, 'abc')
+    expect(await textOf(page, 'left')).toBe(await textOf(page, 'right'))
+  })
+
+  test('people are visible again to both sides after a cut', async () => {
+    const page = await visitFreshRoom()
+    await expect.poll(() => presentIn(page, 'left'), soon).toBe(2)
+
+    await toggle(page, 'right')
+    await expect.poll(() => presentIn(page, 'left'), soon).toBe(1)
+    await expect.poll(() => presentIn(page, 'right'), soon).toBe(1)
+
+    await toggle(page, 'right')
+    await expect.poll(() => presentIn(page, 'left'), soon).toBe(2)
+    await expect.poll(() => presentIn(page, 'right'), soon).toBe(2)
+  })
+
+  test('an edit is called saved when the server has answered', async () => {
+    const page = await visitFreshRoom()
+    await expect.poll(() => savingOf(page, 'right'), patience).toBe('In sync')
+
+    await typeAtEnd(page, 'right', 'keep this')
+
+    await expect.poll(() => savingOf(page, 'right'), patience).toMatch(/^Saved · \d+ ms$/)
+  })
+
+  test('undo takes back one’s own edits only, and redo brings them back', async () => {
+    const page = await visitFreshRoom()
+    await typeAtEnd(page, 'left', 'mine')
+    await bothContain(page, 'mine')
+    await typeAtEnd(page, 'right', 'yours')
+    await bothContain(page, 'yours')
+
+    await pane(page, 'left').locator('.cm-content').focus()
+    await page.keyboard.press('Control+z')
+    await expect.poll(() => textOf(page, 'right'), patience).not.toContain('mine')
+    // Nothing of one's own is left: neither the other's words nor the starter text may go.
+    await page.keyboard.press('Control+z')
+    expect(await textOf(page, 'left')).toContain('yours')
+    expect(await textOf(page, 'left')).toContain(starterWords)
+
+    await page.keyboard.press('Control+Shift+Z')
+    await bothContain(page, 'mine')
+  })
+
+  test('lines, words and characters are edited as everywhere', async () => {
+    const page = await visitFreshRoom()
+    const left = pane(page, 'left').locator('.cm-content')
+    await left.focus()
+    for (const key of ['Control+a', 'Backspace']) await page.keyboard.press(key)
+    await page.keyboard.type('one\ntwo three\nfour')
+
+    for (const key of ['Control+Backspace', 'Backspace', 'Control+Backspace']) await page.keyboard.press(key)
+    for (const key of ['ArrowUp', 'End', 'Delete']) await page.keyboard.press(key)
+    await page.keyboard.type(' 👍🏽é')
+    await page.keyboard.press('Backspace')
+
+    await expect.poll(() => textOf(page, 'right'), patience).toBe('one 👍🏽two ')
+    expect(await textOf(page, 'left')).toBe('one 👍🏽two ')
+  })
+
+  test('the copied link opens the same room elsewhere; presence appears there and here, and disappears', async () => {
+    const page = await visitFreshRoom({ permissions: ['clipboard-read', 'clipboard-write'] })
+    await typeAtEnd(page, 'left', 'carried over')
+    await page.locator('#copy-link').click()
+    await expect.poll(() => page.locator('#copy-link-label').textContent(), patience).toBe('Copied')
+    const link = await page.evaluate<string>('navigator.clipboard.readText()')
+
+    const guest = await visit(link)
+
+    await bothContain(guest, 'carried over')
+    expect((await textOf(guest, 'left')).split(starterWords)).toHaveLength(2)
+    await expect.poll(() => presentIn(guest, 'left'), patience).toBe(4)
+    await expect.poll(() => presentIn(page, 'right'), patience).toBe(4)
+    await guest.context().close()
+    await expect.poll(() => presentIn(page, 'right'), patience).toBe(2)
+  })
+
+  test('an emptied room stays empty when it is opened again', async () => {
+    const page = await visitFreshRoom()
+    await pane(page, 'left').locator('.cm-content').focus()
+    await page.keyboard.press('Control+a')
+    await page.keyboard.press('Delete')
+    await expect.poll(() => savingOf(page, 'left'), patience).toMatch(/^Saved/)
+
+    await page.reload()
+
+    await expect.poll(() => savingOf(page, 'left'), patience).toBe('In sync')
+    await expect.poll(() => page.locator('.cm-placeholder').count(), patience).toBe(2)
+  })
+
+  test('name, colour and theme are remembered', async () => {
+    const page = await visitFreshRoom()
+    await pane(page, 'left').locator('.person-name').fill('Konrad')
+    await pane(page, 'left').locator('.person-color').click()
+    await page.getByRole('radio', { name: 'Teal' }).check()
+    await page.locator('#theme').click()
+
+    await page.reload()
+
+    expect(await pane(page, 'left').locator('.person-name').inputValue()).toBe('Konrad')
+    expect(await pane(page, 'left').getAttribute('style')).toContain('#0c7f93')
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark')
+  })
+
+  test('the second device dialog shows a code and says what a local address needs', async () => {
+    const page = await visitFreshRoom()
+
+    await page.locator('#open-qr').click()
+
+    await page.getByRole('img', { name: 'QR code of the link to this room' }).waitFor()
+    expect(await page.locator('#qr-link').textContent()).toBe(page.url())
+    expect(await page.locator('#qr-loopback').isVisible()).toBe(true)
+    await page.keyboard.press('Escape')
+    expect(await page.locator('#qr-dialog').isVisible()).toBe(false)
+  })
+
+  test('the page and its sources load from here', async () => {
+    const page = await visitFreshRoom()
+
+    await page.getByRole('link', { name: 'Source of this page' }).click()
+
+    await expect.poll(() => page.locator('pre').textContent(), patience).toContain('function showPage()')
+  })
+
+  test('without a server the page says so, keeps the edits and sends them when it is back', async () => {
+    const first = await startServer({ port: 0 })
+    const page = await visit(`${first.url}/`)
+    await bothContain(page, starterWords)
+
+    await first.stop()
+    await page.locator('#notice:visible').waitFor()
+    await typeAtEnd(page, 'left', 'xyz')
+    expect(await page.locator('#notice').textContent()).toContain('No sync server answers at')
+    expect(await stateOf(page, 'left')).toBe('Offline, retrying…')
+    expect(await savingOf(page, 'left')).toBe('3 unsaved edits')
+
+    // The second server knows nothing of the room: all of it comes back from the panes.
+    const second = await startServer({ port: Number(new URL(first.url).port) })
+    await page.locator('#notice').waitFor({ state: 'hidden' })
+    await expect.poll(() => savingOf(page, 'left'), patience).toMatch(/^Saved/)
+    await bothContain(page, 'xyz')
+    await page.close()
+    await second.stop()
+    // A browser reports each failed connection as an error; here that was the point.
+    problems = problems.filter(problem => !problem.startsWith('WebSocket connection to'))
+  })
+
+  test('it fits a phone and a desk, in the light and in the dark', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'chorus-demo-'))
+    const sizes = { desktop: { width: 1280, height: 900 }, phone: { width: 375, height: 812 } }
+    for (const [size, viewport] of Object.entries(sizes)) {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const page = await visitFreshRoom({ viewport, colorScheme })
+        await typeAtEnd(page, 'left', 'Hello there.')
+        await bothContain(page, 'Hello there.')
+        await expect.poll(() => savingOf(page, 'left'), patience).toMatch(/^Saved/)
+
+        await page.screenshot({ path: join(folder, `${size}-${colorScheme}.png`), fullPage: true })
+
+        const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
+        expect(await page.evaluate(overflow)).toBe(0)
+      }
+    }
+    console.info(`screenshots: ${folder}`)
+  })
+})
+
+function pane(page: Page, seat: Seat) {
+  return page.locator(`[data-pane=${seat}]`)
+}
+
+/** The text of a pane without the name tags of cursors, which stand inside the lines. */
+function textOf(page: Page, seat: Seat): Promise<string> {
+  return page.evaluate<string>(`
+    [...document.querySelectorAll('[data-pane=${seat}] .cm-line')].map(line => {
+      const copy = line.cloneNode(true)
+      copy.querySelectorAll('.cm-ySelectionCaret, .cm-placeholder').forEach(node => node.remove())
+      return copy.textContent
+    }).join('\\n')`)
+}
+
+async function bothContain(page: Page, words: string): Promise<void> {
+  await expect.poll(() => textOf(page, 'left'), patience).toContain(words)
+  await expect.poll(() => textOf(page, 'right'), patience).toContain(words)
+}
+
+async function typeAtEnd(page: Page, seat: Seat, words: string): Promise<void> {
+  await pane(page, seat).locator('.cm-line').last().click()
+  await page.keyboard.press('Control+End')
+  await page.keyboard.type(words)
+}
+
+function stateOf(page: Page, seat: Seat): Promise<string | null> {
+  return pane(page, seat).locator('.connection').textContent()
+}
+
+function savingOf(page: Page, seat: Seat): Promise<string | null> {
+  return pane(page, seat).locator('.saving').textContent()
+}
+
+function presentIn(page: Page, seat: Seat): Promise<number> {
+  return pane(page, seat).locator('.presence li').count()
+}
+
+/** The way a keyboard does it: focus and space. */
+async function toggle(page: Page, seat: Seat): Promise<void> {
+  await pane(page, seat).getByRole('switch').focus()
+  await page.keyboard.press('Space')
+}
+
+function isForeign(address: string, host: string): boolean {
+  const url = new URL(address)
+  return !['data:', 'blob:'].includes(url.protocol) && url.host !== host
+}

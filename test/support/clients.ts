@@ -1,0 +1,109 @@
+/** Real y-websocket clients of every supported major version, and what tests wait for on them. */
+import WebSocket from 'ws'
+import { WebsocketProvider as Provider3 } from 'y-websocket'
+import { WebsocketProvider as Provider1 } from 'y-websocket-1'
+import { WebsocketProvider as Provider2 } from 'y-websocket-2'
+import * as Y from 'yjs'
+
+export type Provider = InstanceType<typeof Provider3>
+
+export type ClientVersion = '1.5' | '2.1' | '3.1'
+
+/** The three share the constructor and the members that tests use. */
+const providers = { '1.5': Provider1, '2.1': Provider2, '3.1': Provider3 } as unknown as Record<
+  ClientVersion,
+  typeof Provider3
+>
+
+export const clientVersions = Object.keys(providers) as ClientVersion[]
+
+export type Client = { readonly doc: Y.Doc; readonly provider: Provider; destroy(): void }
+
+export type ClientOptions = {
+  readonly version?: ClientVersion
+  readonly doc?: Y.Doc
+  readonly params?: Record<string, string>
+  readonly connect?: boolean
+}
+
+/** A client of `room` at the server's URL (http or ws), without a channel to other clients of this process. */
+export function connect(url: string, room: string, options: ClientOptions = {}): Client {
+  const doc = options.doc ?? new Y.Doc()
+  const provider = new providers[options.version ?? '3.1'](url.replace(/^http/, 'ws'), room, doc, {
+    WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+    disableBc: true,
+    connect: options.connect ?? true,
+    params: options.params ?? {}
+  })
+  return {
+    doc,
+    provider,
+    destroy: () => {
+      provider.destroy()
+      doc.destroy()
+    }
+  }
+}
+
+/** Resolves when the client says that it is synced. */
+export function synced({ provider }: Client): Promise<void> {
+  if (provider.synced) return Promise.resolve()
+  return new Promise(resolve => {
+    const listener = (isSynced: boolean) => {
+      if (!isSynced) return
+      provider.off('sync', listener)
+      resolve()
+    }
+    provider.on('sync', listener)
+  })
+}
+
+/**
+ * Resolves when the condition holds; it is looked at after every event of the documents and their awareness, and now
+ * and then for what has no event. Rejects with the description after `timeoutMs`.
+ */
+export function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const startMs = performance.now()
+    const look = () => {
+      if (condition()) resolve()
+      else if (performance.now() - startMs > timeoutMs)
+        reject(new Error(`waited ${timeoutMs} ms for: ${what}`))
+      else setTimeout(look, 5)
+    }
+    look()
+  })
+}
+
+/** Waits until all documents have the same state, and returns it. */
+export async function converged(clients: readonly Client[], timeoutMs = 15_000): Promise<Uint8Array> {
+  const state = ({ doc }: Client) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')
+  await until(() => new Set(clients.map(state)).size === 1, 'all documents equal', timeoutMs)
+  return Y.encodeStateAsUpdate((clients[0] as Client).doc)
+}
+
+/**
+ * Resolves when the server has made everything durable that this client sent before: SyncStep1 is answered only then
+ * (rule YW6).
+ */
+export function barrier({ provider, doc }: Client): Promise<void> {
+  const socket = provider.ws
+  if (socket === null) return Promise.reject(new Error('not connected'))
+  return new Promise((resolve, reject) => {
+    const handlers = provider.messageHandlers as unknown[]
+    const original = handlers[0] as (...args: unknown[]) => unknown
+    handlers[0] = (encoder: unknown, decoder: { arr: Uint8Array; pos: number }, ...rest: unknown[]) => {
+      const step = decoder.arr[decoder.pos]
+      const result = original(encoder, decoder, ...rest)
+      if (step === 1) {
+        handlers[0] = original
+        resolve()
+      }
+      return result
+    }
+    socket.addEventListener('close', () => reject(new Error('the connection closed before the barrier')))
+    const vector = Y.encodeStateVector(doc)
+    if (vector.length > 127) throw new Error('a state vector this long needs a longer length')
+    socket.send(Uint8Array.from([0, 0, vector.length, ...vector]))
+  })
+}

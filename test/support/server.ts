@@ -1,0 +1,73 @@
+/** Servers for tests: in this process, ended after each test; or as a child process that can be killed. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { onTestFinished } from 'vitest'
+import { createLog } from '../../src/log.ts'
+import { createServer, type Server, type ServerOptions } from '../../src/server.ts'
+
+export const quietLog = createLog('silent')
+
+/** A server that listens on a free port, stopped when the test ends. */
+export async function startServer(options: ServerOptions = {}): Promise<Server> {
+  const server = createServer({ log: quietLog, pages: null, ...options })
+  await server.listen()
+  onTestFinished(() => server.stop())
+  return server
+}
+
+/** A directory that is removed when the test ends. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'chorus-test-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+export type ServerProcess = {
+  readonly url: string
+  readonly process: ChildProcess
+  /** Everything it wrote to standard error so far. */
+  readonly errors: () => string
+  /** SIGKILL, as a crash; resolves when it is gone. */
+  kill(): Promise<void>
+  /** SIGTERM; resolves to the exit code. */
+  terminate(): Promise<number | null>
+}
+
+const cli = join(import.meta.dirname, '../../dist/src/cli.js')
+
+/** The built command as a child process, ready; killed when the test ends. */
+export async function spawnServer(
+  args: readonly string[],
+  { env = {} }: { env?: Record<string, string> } = {}
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [cli, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  let errors = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors += chunk.toString()
+  })
+  const exited = once(child, 'exit')
+  onTestFinished(() => void child.kill('SIGKILL'))
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /^listening on (http\S+)$/.exec(line)?.[1]
+    if (url === undefined) continue
+    const end = async (signal: NodeJS.Signals) => {
+      child.kill(signal)
+      return (await exited)[0] as number | null
+    }
+    return {
+      url,
+      process: child,
+      errors: () => errors,
+      kill: async () => void (await end('SIGKILL')),
+      terminate: () => end('SIGTERM')
+    }
+  }
+  throw new Error(`the server did not start: ${errors}`)
+}
