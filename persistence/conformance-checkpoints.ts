@@ -25,7 +25,7 @@ const sizes = {
 type Size = keyof typeof sizes
 
 export const checkpointCases: readonly ConformanceCase[] = [
-  ...(['small', 'large'] as const).flatMap(casesOfSize),
+  ...(['small', 'large'] as const).flatMap(size => [...writingCases(size), ...lifeCases(size)]),
 
   aCase('an empty document can begin with a checkpoint', async store => {
     const from = await store.load('a')
@@ -111,7 +111,8 @@ export const checkpointCases: readonly ConformanceCase[] = [
   })
 ]
 
-function casesOfSize(size: Size): ConformanceCase[] {
+/** Compare-and-set. */
+function writingCases(size: Size): ConformanceCase[] {
   const segments = sizes[size]
   return [
     aCase(`a ${size} checkpoint replaces exactly the records it names`, async store => {
@@ -164,8 +165,14 @@ function casesOfSize(size: Size): ConformanceCase[] {
         const won = outcomes[0] === 'written' ? 'x' : 'y'
         await assertSeen(store, 'a', { checkpoint: labels(size, won), records: [] })
       }
-    }),
+    })
+  ]
+}
 
+/** Beside delete, replacement and crash. */
+function lifeCases(size: Size): ConformanceCase[] {
+  const segments = sizes[size]
+  return [
     aCase(`a ${size} checkpoint after delete and recreate is superseded`, async store => {
       await appendLabels(store, 'a', 'one')
       const from = await store.load('a')

@@ -7,8 +7,10 @@ import { checkAppend, checkCheckpoint, checkList, checkValue } from './arguments
 import { bounds } from './bounds.ts'
 import { encodeName } from './format.ts'
 import {
+  type AppendEntry,
   type CheckpointRequest,
   type CheckpointResult,
+  type CopyProgress,
   type ListOptions,
   type LoadedDocument,
   type SetAside,
@@ -26,36 +28,46 @@ type Life = {
 
 /** Documents live until `close`. `copyTo` is refused with STORE_ARGUMENT: there is nothing to open a copy with. */
 export function createMemoryStore(): Store {
-  const documents = new Map<string, Life>()
-  const aside = new Map<string, SetAside[]>()
-  const metadata = new Map<string, Uint8Array>()
-  let incarnations = 0
-  let sequenceFloor = 0
-  let isClosed = false
+  return new MemoryStore()
+}
 
-  function begin(document: string): Life {
-    const life = { incarnation: String(++incarnations), lastSequence: sequenceFloor, checkpoint: null }
-    const born: Life = { ...life, records: new Map() }
-    documents.set(document, born)
-    return born
+class MemoryStore implements Store {
+  readonly #documents = new Map<string, Life>()
+  readonly #aside = new Map<string, SetAside[]>()
+  readonly #metadata = new Map<string, Uint8Array>()
+  #incarnations = 0
+  #sequenceFloor = 0
+  #isClosed = false
+
+  async append(entries: readonly AppendEntry[]): Promise<number[]> {
+    this.#checkOpen()
+    checkAppend(entries)
+    return entries.map(entry => this.#appendOne(entry))
   }
 
-  function appendOne(document: string, record: Uint8Array): number {
-    const life = documents.get(document) ?? begin(document)
-    life.lastSequence++
-    life.records.set(life.lastSequence, record.slice())
-    return life.lastSequence
+  async load(document: string): Promise<LoadedDocument> {
+    this.#checkOpen(document)
+    const life = this.#documents.get(document)
+    if (life === undefined) return { incarnation: null, checkpoint: null, records: [], damaged: [] }
+    const records = [...life.records].map(([sequence, record]) => ({ sequence, record }))
+    return { incarnation: life.incarnation, checkpoint: life.checkpoint, records, damaged: [] }
   }
 
-  function checkpoint(request: CheckpointRequest): CheckpointResult {
-    const found = documents.get(request.document)
-    const isCurrent =
-      (found?.incarnation ?? null) === request.incarnation &&
-      (found?.checkpoint?.generation ?? null) === request.base
-    if (!isCurrent) return { outcome: 'superseded' }
-    const highest = found?.lastSequence ?? 0
-    checkCheckpoint(request, highest)
-    const life = found ?? begin(request.document)
+  async segments(document: string, generation: number): Promise<readonly Uint8Array[] | null> {
+    this.#checkOpen(document)
+    const current = this.#documents.get(document)?.checkpoint
+    return current?.generation === generation ? current.segments : null
+  }
+
+  async checkpoint(request: CheckpointRequest): Promise<CheckpointResult> {
+    this.#checkOpen(request.document)
+    checkCheckpoint(request, Number.POSITIVE_INFINITY)
+    const found = this.#documents.get(request.document)
+    const isSameLife = (found?.incarnation ?? null) === request.incarnation
+    const isSameBase = (found?.checkpoint?.generation ?? null) === request.base
+    if (!isSameLife || !isSameBase) return { outcome: 'superseded' }
+    checkCheckpoint(request, found?.lastSequence ?? 0)
+    const life = found ?? this.#begin(request.document)
     for (const sequence of request.replaces) life.records.delete(sequence)
     const generation = (request.base ?? 0) + 1
     const segments = request.segments.map(segment => segment.slice())
@@ -63,91 +75,92 @@ export function createMemoryStore(): Store {
     return { outcome: 'written', generation }
   }
 
-  function makeRoom(entries: SetAside[]): void {
-    let bytes = entries.reduce((sum, entry) => sum + entry.bytes.length, 0)
-    while (entries.length > 1 && (entries.length > bounds.setAsideMax || bytes > bounds.setAsideBytesMax)) {
-      bytes -= entries.shift()?.bytes.length ?? 0
-    }
+  async setAside(document: string, entry: SetAside): Promise<void> {
+    this.#checkOpen(document)
+    checkValue(entry.bytes)
+    const entries = this.#aside.get(document) ?? []
+    entries.push({ ...entry, bytes: entry.bytes.slice() })
+    makeRoom(entries)
+    this.#aside.set(document, entries)
   }
 
-  function open(): void {
-    if (isClosed) throw new StoreError('STORE_CLOSED', 'The store was closed')
+  async listSetAside(document: string): Promise<readonly SetAside[]> {
+    this.#checkOpen(document)
+    return [...(this.#aside.get(document) ?? [])]
   }
 
-  return {
-    async append(entries) {
-      open()
-      checkAppend(entries)
-      return entries.map(entry => appendOne(entry.document, entry.record))
-    },
-    async load(document): Promise<LoadedDocument> {
-      open()
-      encodeName(document)
-      const life = documents.get(document)
-      if (life === undefined) return { incarnation: null, checkpoint: null, records: [], damaged: [] }
-      const records = [...life.records].map(([sequence, record]) => ({ sequence, record }))
-      return { incarnation: life.incarnation, checkpoint: life.checkpoint, records, damaged: [] }
-    },
-    async segments(document, generation) {
-      open()
-      encodeName(document)
-      const current = documents.get(document)?.checkpoint
-      return current?.generation === generation ? current.segments : null
-    },
-    async checkpoint(request) {
-      open()
-      checkCheckpoint(request, Number.POSITIVE_INFINITY)
-      return checkpoint(request)
-    },
-    async setAside(document, entry) {
-      open()
-      encodeName(document)
-      checkValue(entry.bytes)
-      const entries = aside.get(document) ?? []
-      entries.push({ ...entry, bytes: entry.bytes.slice() })
-      makeRoom(entries)
-      aside.set(document, entries)
-    },
-    async listSetAside(document) {
-      open()
-      encodeName(document)
-      return [...(aside.get(document) ?? [])]
-    },
-    async list(options?: ListOptions) {
-      open()
-      const { prefix, after, limit } = checkList(options)
-      return [...documents.keys()]
-        .filter(name => name.startsWith(prefix) && (after === '' || compareUtf8(name, after) > 0))
-        .sort(compareUtf8)
-        .slice(0, limit)
-    },
-    async delete(document) {
-      open()
-      encodeName(document)
-      sequenceFloor = Math.max(sequenceFloor, documents.get(document)?.lastSequence ?? 0)
-      return documents.delete(document)
-    },
-    async readMetadata(key) {
-      open()
-      encodeName(key)
-      return metadata.get(key)?.slice() ?? null
-    },
-    async writeMetadata(key, value) {
-      open()
-      encodeName(key)
-      if (value === null) metadata.delete(key)
-      else metadata.set(key, value.slice())
-    },
-    async probe() {
-      open()
-    },
-    async copyTo() {
-      open()
-      throw new StoreError('STORE_ARGUMENT', 'A store in memory cannot be copied to a directory')
-    },
-    async close() {
-      isClosed = true
+  async list(options?: ListOptions): Promise<readonly string[]> {
+    this.#checkOpen()
+    const { prefix, after, limit } = checkList(options)
+    return [...this.#documents.keys()]
+      .filter(name => name.startsWith(prefix) && (after === '' || compareUtf8(name, after) > 0))
+      .sort(compareUtf8)
+      .slice(0, limit)
+  }
+
+  async delete(document: string): Promise<boolean> {
+    this.#checkOpen(document)
+    const lastSequence = this.#documents.get(document)?.lastSequence ?? 0
+    this.#sequenceFloor = Math.max(this.#sequenceFloor, lastSequence)
+    return this.#documents.delete(document)
+  }
+
+  async readMetadata(key: string): Promise<Uint8Array | null> {
+    this.#checkOpen(key)
+    return this.#metadata.get(key)?.slice() ?? null
+  }
+
+  async writeMetadata(key: string, value: Uint8Array | null): Promise<void> {
+    this.#checkOpen(key)
+    if (value === null) this.#metadata.delete(key)
+    else this.#metadata.set(key, value.slice())
+  }
+
+  async probe(): Promise<void> {
+    this.#checkOpen()
+  }
+
+  async copyTo(): Promise<CopyProgress> {
+    this.#checkOpen()
+    throw new StoreError('STORE_ARGUMENT', 'A store in memory cannot be copied to a directory')
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+  }
+
+  /** Every call begins here, with the name it was given if it takes one. */
+  #checkOpen(...names: readonly string[]): void {
+    if (this.#isClosed) throw new StoreError('STORE_CLOSED', 'The store was closed')
+    for (const name of names) encodeName(name)
+  }
+
+  #appendOne({ document, record }: AppendEntry): number {
+    const life = this.#documents.get(document) ?? this.#begin(document)
+    life.lastSequence++
+    life.records.set(life.lastSequence, record.slice())
+    return life.lastSequence
+  }
+
+  #begin(document: string): Life {
+    this.#incarnations++
+    const incarnation = String(this.#incarnations)
+    const life: Life = {
+      incarnation,
+      lastSequence: this.#sequenceFloor,
+      checkpoint: null,
+      records: new Map()
     }
+    this.#documents.set(document, life)
+    return life
+  }
+}
+
+/** The oldest go; the newest stays however large it is. */
+function makeRoom(entries: SetAside[]): void {
+  let bytes = entries.reduce((sum, entry) => sum + entry.bytes.length, 0)
+  while (entries.length > 1 && (entries.length > bounds.setAsideMax || bytes > bounds.setAsideBytesMax)) {
+    bytes -= entries.shift()?.bytes.length ?? 0
   }
 }
 

@@ -74,6 +74,7 @@ export type Store = {
    * whether the entries exist: it must load the document again before it appends to it.
    */
   append(entries: readonly AppendEntry[]): Promise<number[]>
+  /** What is given back is the caller's to keep and to read, not to write into. */
   load(document: string): Promise<LoadedDocument>
   /** The segments of a checkpoint read before, or `null` when it has been replaced since. */
   segments(document: string, generation: number): Promise<readonly Uint8Array[] | null>

@@ -2,7 +2,8 @@
  * The server's counters in the Prometheus format. One registry per server, so that several live in one process.
  * No document names as labels: their number has no bound. The only place that imports prom-client.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { FaultCode } from './errors.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -53,6 +54,7 @@ export function createMetrics() {
     labelNames: ['code'],
     registers: [registry]
   })
+  let stopProcess = () => {}
   return {
     connectionOpened: () => connections.inc(),
     connectionClosed: () => connections.dec(),
@@ -74,10 +76,57 @@ export function createMetrics() {
     batchFailed: () => batchFailures.inc(),
     compacted: (outcome: 'written' | 'superseded' | 'failed') => compactions.inc({ outcome }),
     refused: (code: FaultCode) => refusals.inc({ code }),
-    /** Node's own metrics, event loop delay among them. They keep a timer of Node's until `clear`. */
-    collectProcess: () => collectDefaultMetrics({ register: registry }),
     /** The text a Prometheus server scrapes, and its content type. */
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
-    clear: () => registry.clear()
+    /** Begins to measure the process too, until `close`. */
+    collectProcess: () => {
+      stopProcess = collectProcess(registry)
+    },
+    close: () => {
+      stopProcess()
+      registry.clear()
+    }
   }
+}
+
+/**
+ * The process's own metrics under the names that dashboards know. prom-client's collection of them cannot be stopped,
+ * and a stopped server must leave nothing running (I10).
+ */
+function collectProcess(registry: Registry): () => void {
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
+  const measured = (name: string, help: string, measure: () => number) => {
+    const collect = function (this: Gauge) {
+      this.set(measure())
+    }
+    new Gauge({ name, help, registers: [registry], collect })
+  }
+  const cpuSeconds = () => (process.cpuUsage().user + process.cpuUsage().system) / 1e6
+  const startSeconds = Math.round(Date.now() / 1000 - process.uptime())
+  measured('process_cpu_seconds_total', 'User and system CPU time of the process', cpuSeconds)
+  measured('process_start_time_seconds', 'When the process started', () => startSeconds)
+  measured('process_resident_memory_bytes', 'Resident memory', () => process.memoryUsage.rss())
+  measured('nodejs_heap_size_used_bytes', 'V8 heap in use', () => process.memoryUsage().heapUsed)
+  measured(
+    'nodejs_external_memory_bytes',
+    'Memory of buffers outside the heap',
+    () => process.memoryUsage().external
+  )
+  measured(
+    'nodejs_eventloop_delay_p50_seconds',
+    'Median delay since the last scrape',
+    () => delay.percentile(50) / 1e9
+  )
+  measured(
+    'nodejs_eventloop_delay_p99_seconds',
+    'p99 delay since the last scrape',
+    () => delay.percentile(99) / 1e9
+  )
+  measured('nodejs_eventloop_delay_max_seconds', 'Longest delay since the last scrape', () => {
+    const seconds = delay.max / 1e9
+    delay.reset()
+    return seconds
+  })
+  return () => delay.disable()
 }

@@ -56,10 +56,13 @@ export type Server = {
   /** Opens the store and, unless attached, the port. Resolves to the server's URL. Rejects with StoreError or EADDRINUSE. */
   listen(): Promise<string>
   /**
-   * Serves an HTTP server of yours: upgrades and requests under `path` are taken, everything else is left alone.
-   * Opens the store; call it once, instead of `listen`. Your server listens and closes by itself.
+   * Serves the WebSocket upgrades under `path` of an HTTP server of yours (Express, Fastify, Next, …) and leaves all
+   * other upgrades and every request alone. Opens the store; call it once, instead of `listen`. Your server listens
+   * and closes by itself.
    */
   attach(httpServer: HttpServer): Promise<void>
+  /** Answers a request for health, metrics or pages, for servers that `attach`: mount it where you want those. */
+  handle(request: IncomingMessage, response: ServerResponse): void
   /**
    * Refuses new connections, closes the present ones spread over a moment (1012: clients come back elsewhere),
    * waits until everything accepted is durable, and leaves no timer, socket, thread or file open.
@@ -117,13 +120,13 @@ class ChorusServer implements Server {
   }
 
   async listen(): Promise<string> {
-    const httpServer = createHttpServer()
-    const running = await this.#start(httpServer)
+    const running = await this.#start()
+    const httpServer = createHttpServer((request, response) => this.handle(request, response))
+    this.#takeUpgrades(httpServer, running.transport)
     try {
       await listening(httpServer, this.#options)
     } catch (error) {
-      this.#detach()
-      await this.#takeDown(running)
+      await this.stop()
       throw error
     }
     this.#httpServer = httpServer
@@ -135,7 +138,20 @@ class ChorusServer implements Server {
   }
 
   async attach(httpServer: HttpServer): Promise<void> {
-    await this.#start(httpServer)
+    const { transport } = await this.#start()
+    this.#takeUpgrades(httpServer, transport)
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    const path = pathOf(request.url ?? '/')
+    const inner = this.#path === '/' || !isUnder(path, this.#path) ? path : path.slice(this.#path.length)
+    if (inner === '') {
+      // Pages find their files, and the address to connect to, relative to where they are.
+      response.writeHead(308, { location: `${this.#path}/` }).end()
+      return
+    }
+    const handlers = this.#running?.handlers ?? []
+    void answer(handlers, { request, response, path: inner, log: this.#log })
   }
 
   stop(): Promise<void> {
@@ -158,13 +174,12 @@ class ChorusServer implements Server {
     return store !== undefined || data === undefined || data === ':memory:' ? null : data
   }
 
-  async #start(httpServer: HttpServer): Promise<Running> {
+  async #start(): Promise<Running> {
     if (this.#running !== null || this.#stopping !== null) throw new Error('a server is started once')
     const store = await this.#openStore()
     const running = await this.#build(store)
     this.#running = running
     this.#metrics.collectProcess()
-    this.#detach = this.#serve(httpServer, running)
     return running
   }
 
@@ -212,24 +227,16 @@ class ChorusServer implements Server {
     return { store, rooms, journal, compactions, compactor, transport, handlers, controlToken }
   }
 
-  /** Takes what is ours of the server's requests and upgrades; the returned function lets go of it. */
-  #serve(httpServer: HttpServer, { transport, handlers }: Running): () => void {
+  #takeUpgrades(httpServer: HttpServer, transport: Transport): void {
     const upgraded = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-      if (isUnder(pathOf(request.url ?? '/'), this.#path))
+      if (isUnder(pathOf(request.url ?? '/'), this.#path)) {
         transport.upgrade(request, stream, head, this.#path)
-    }
-    const requested = (request: IncomingMessage, response: ServerResponse) => {
-      const path = pathOf(request.url ?? '/')
-      if (!isUnder(path, this.#path)) return
-      const inner = this.#path === '/' ? path : path.slice(this.#path.length) || '/'
-      void answer(handlers, { request, response, path: inner, log: this.#log })
+      } else if (httpServer.listenerCount('upgrade') === 1) {
+        stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
+      }
     }
     httpServer.on('upgrade', upgraded)
-    httpServer.on('request', requested)
-    return () => {
-      httpServer.off('upgrade', upgraded)
-      httpServer.off('request', requested)
-    }
+    this.#detach = () => void httpServer.off('upgrade', upgraded)
   }
 
   async #stop(): Promise<void> {
@@ -240,7 +247,7 @@ class ChorusServer implements Server {
     }
     if (this.#httpServer !== null) await closed(this.#httpServer)
     if (this.#dataDirectory !== null && this.#url !== null) await removeControl(this.#dataDirectory)
-    this.#metrics.clear()
+    this.#metrics.close()
   }
 
   /** In reverse order of building: what accepts first, what keeps last. */

@@ -5,9 +5,20 @@ import { ByteWriter } from '../../src/document/byte-writer.ts'
 import { encodeDeleteSet } from '../../src/document/clocks.ts'
 import { compactDocument } from '../../src/document/compact.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
-import { canonicalState, createHistory, createRandom, docOf, seed, shuffled } from './random-docs.ts'
+import {
+  canonicalState,
+  createHistory,
+  createRandom,
+  docAtOnce,
+  docOf,
+  seed,
+  shuffled
+} from './random-docs.ts'
 
-const rounds = Number(process.env.ROUNDS ?? 25)
+const rounds = Number(process.env.ROUNDS ?? 12)
+
+/** First those that failed once: 4964171 shows pending structs that Yjs does not retry one by one. */
+const seeds = [4964171, ...Array.from({ length: rounds }, (_, round) => seed + round)]
 
 /** The values of an array at these indexes. */
 function at<T>(values: readonly T[], indexes: readonly number[]): T[] {
@@ -31,9 +42,9 @@ function nestedTypes(depth: number): Uint8Array {
 
 describe(`compactDocument (seed ${seed})`, () => {
   it('with the pending entries says what the old segments and all entries said', () => {
-    for (let round = 0; round < rounds; round++) {
-      const random = createRandom(seed + round)
-      const message = `seed ${seed + round}`
+    for (const each of seeds) {
+      const random = createRandom(each)
+      const message = `seed ${each}`
       const gc = random.pick(['collect', 'keep'] as const)
       const { updates } = createHistory(random, {
         clients: 1 + random.below(4),
@@ -69,8 +80,8 @@ describe(`compactDocument (seed ${seed})`, () => {
 
       expect(result.refused).toEqual([])
       expect([...result.merged, ...result.pending].sort((a, b) => a - b)).toEqual([...entries.keys()])
-      const before = docOf([...first.segments, ...entries])
-      const after = docOf([...result.segments, ...at(entries, result.pending)])
+      const before = docAtOnce([...first.segments, ...entries])
+      const after = docAtOnce([...result.segments, ...at(entries, result.pending)])
       expect(Y.encodeStateVector(after), message).toEqual(Y.encodeStateVector(before))
       expect(Y.decodeStateVector(Y.encodeStateVector(before))).toEqual(result.meta.structs.stateVector())
       expect(after.getText('text').toString(), message).toBe(before.getText('text').toString())

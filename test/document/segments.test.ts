@@ -7,7 +7,7 @@ import { cutSegments, joinSegments } from '../../src/document/segments.ts'
 import { diffUpdate } from '../../src/document/splice.ts'
 import { canonicalState, createHistory, createRandom, docOf, seed, shuffled } from './random-docs.ts'
 
-const rounds = Number(process.env.ROUNDS ?? 60)
+const rounds = Number(process.env.ROUNDS ?? 30)
 
 /** What the pending fields say, which Yjs keeps on the store. */
 function isPending(doc: Y.Doc): boolean {

@@ -46,11 +46,16 @@ const fixedSeed = process.env.CHORUS_SEED
 const firstSeed = fixedSeed === undefined ? Math.floor(Math.random() * 1e9) : Number(fixedSeed)
 console.log(`store model seed: ${firstSeed} (repeat with CHORUS_SEED=${firstSeed})`)
 
+/** 235211445: a failed write that existed was shown after the reopening, and lost in the next crash. */
+const onceFailed = [235211445]
+
 describe('random calls against the memory store', () => {
   test('memory', async () => {
     const store = memoryPlace()
     const kept = await store.open()
-    const place = { open: async () => ({ ...kept, close: async () => {} }) }
+    // Opening again must find the same one.
+    kept.close = async () => {}
+    const place = { open: async () => kept }
 
     await runModel({ seed: firstSeed, calls: 300, place })
   })
@@ -66,7 +71,7 @@ describe('random calls against the memory store', () => {
     }
   )
 
-  test.each(Array.from({ length: 30 }, (_, index) => firstSeed + index))(
+  test.each([...onceFailed, ...Array.from({ length: 30 }, (_, index) => firstSeed + index)])(
     'simulated disk with failing writes and crashes in the middle, seed %i',
     async seed => {
       const { place, isDead } = faultyPlace(seed)

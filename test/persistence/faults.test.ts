@@ -110,6 +110,27 @@ describe('a failed write', () => {
     await store.close()
   })
 
+  test('a read under way when a write fails is finished before the database is closed', async () => {
+    const plan = planned()
+    const place = simulatedPlace({
+      ...plan.options,
+      pause: () => new Promise(resolve => setImmediate(resolve))
+    })
+    const store = await place.open()
+    const labels = Array.from({ length: 5000 }, (_, index) => `${index}`)
+    await append(store, 'a', ...labels)
+    plan.next('failed')
+
+    const [loaded] = await Promise.all([
+      store.load('a'),
+      expect(append(store, 'a', 'x')).rejects.toThrow(),
+      append(store, 'b', 'y')
+    ])
+
+    expect(seen(loaded).records).toEqual(labels)
+    await store.close()
+  })
+
   test('a large checkpoint under way while another write fails is undone and rejected', async () => {
     const plan = planned()
     const place = simulatedPlace(plan.options)

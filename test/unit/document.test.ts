@@ -1,0 +1,252 @@
+/** A document in memory: what is known, the tail, and joiners that read while it grows and is compacted. */
+import { describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
+import type { LoadedDocument } from '../../persistence/store.ts'
+import {
+  createCheckpoint,
+  decodeCheckpointMeta,
+  encodeCheckpointMeta
+} from '../../src/document/checkpoint.ts'
+import { ClockRuns, decodeStateVector } from '../../src/document/clocks.ts'
+import { compactDocument } from '../../src/document/compact.ts'
+import { Document, openDocument } from '../../src/document/document.ts'
+import { decodeRecord, encodeRecord } from '../../src/document/record.ts'
+import { scanUpdate } from '../../src/document/scan.ts'
+import { JoinCursor, planJoin } from '../../src/document/sync.ts'
+import { randomFrom } from '../support/trace.ts'
+
+const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+
+/** Updates of one doc that types `count` times, one character or deletion each. */
+function typing(
+  count: number,
+  random = randomFrom(seed),
+  clientID = 7
+): { doc: Y.Doc; updates: Uint8Array[] } {
+  const doc = new Y.Doc()
+  doc.clientID = clientID
+  const updates: Uint8Array[] = []
+  doc.on('update', (update: Uint8Array) => updates.push(update))
+  const text = doc.getText('t')
+  while (updates.length < count) {
+    if (text.length > 5 && random() < 0.2) text.delete(Math.floor(random() * (text.length - 1)), 1)
+    else
+      text.insert(
+        Math.floor(random() * (text.length + 1)),
+        String.fromCharCode(97 + Math.floor(random() * 26))
+      )
+  }
+  return { doc, updates }
+}
+
+function scanned(update: Uint8Array) {
+  return { update, scan: scanUpdate(update) }
+}
+
+function commit(document: Document, update: Uint8Array, sequence: number): void {
+  document.hold(scanned(update))
+  document.settle(1, sequence)
+}
+
+function drain(cursor: JoinCursor, into: Y.Doc): void {
+  for (let update = cursor.next(); update !== null; update = cursor.next()) Y.applyUpdate(into, update)
+}
+
+function bytesOf(doc: Y.Doc): string {
+  return Buffer.from(Y.encodeStateAsUpdate(doc)).toString('hex')
+}
+
+describe('what a document knows', () => {
+  test('an update is new once, while it is held and after it is durable', () => {
+    const document = new Document('d')
+    const [update] = typing(1).updates as [Uint8Array]
+
+    expect(document.judge(scanUpdate(update))).toEqual({ type: 'new', gap: null })
+    document.hold(scanned(update))
+    expect(document.judge(scanUpdate(update))).toEqual({ type: 'known' })
+    document.settle(1, 1)
+    expect(document.judge(scanUpdate(update))).toEqual({ type: 'known' })
+  })
+
+  test('the state vector speaks for what is durable only', () => {
+    const document = new Document('d')
+    const [first, second] = typing(2).updates as [Uint8Array, Uint8Array]
+    commit(document, first, 1)
+
+    document.hold(scanned(second))
+
+    expect(decodeStateVector(document.stateVector(), { clientsMax: 9 })).toEqual(new Map([[7, 1]]))
+    document.settle(1, 2)
+    expect(decodeStateVector(document.stateVector(), { clientsMax: 9 })).toEqual(new Map([[7, 2]]))
+  })
+
+  test('an update names the gap it leaves: a missing clock, an unknown origin, an unknown deletion', () => {
+    const document = new Document('d')
+    const a = new Y.Doc()
+    a.clientID = 1
+    const b = new Y.Doc()
+    b.clientID = 2
+    a.getText('t').insert(0, 'a')
+    const base = Y.encodeStateAsUpdate(a)
+    a.getText('t').insert(1, 'b')
+    const next = Y.encodeStateAsUpdate(a, Y.encodeStateVectorFromUpdate(base))
+    Y.applyUpdate(b, Y.encodeStateAsUpdate(a))
+    const beforeInsert = Y.encodeStateVector(b)
+    b.getText('t').insert(2, 'c')
+    const hanging = Y.diffUpdate(Y.encodeStateAsUpdate(b), beforeInsert)
+    b.getText('t').delete(0, 1)
+    const deleting = Y.diffUpdate(Y.encodeStateAsUpdate(b), Y.encodeStateVector(b))
+
+    expect(document.judge(scanUpdate(next))).toEqual({ type: 'new', gap: '1:0' })
+    expect(document.judge(scanUpdate(hanging))).toEqual({ type: 'new', gap: '1:1' })
+    expect(document.judge(scanUpdate(deleting))).toEqual({ type: 'new', gap: '1:0' })
+  })
+
+  test('a deletion of something known is new once', () => {
+    const document = new Document('d')
+    const doc = new Y.Doc()
+    doc.getText('t').insert(0, 'ab')
+    commit(document, Y.encodeStateAsUpdate(doc), 1)
+    doc.getText('t').delete(0, 1)
+    const deletion = Y.encodeStateAsUpdate(doc, Y.encodeStateVector(doc))
+
+    expect(document.judge(scanUpdate(deletion))).toEqual({ type: 'new', gap: null })
+    commit(document, deletion, 2)
+    expect(document.judge(scanUpdate(deletion))).toEqual({ type: 'known' })
+  })
+})
+
+describe('the stored form', () => {
+  test('a record keeps updates, authors and times', () => {
+    const updates = [
+      { update: Uint8Array.of(1, 2, 3), author: 'ann/1', timeMs: 1_790_000_000_123 },
+      { update: Uint8Array.of(), author: '', timeMs: 0 }
+    ]
+
+    expect(
+      decodeRecord(encodeRecord(updates)).map(each => ({ ...each, update: Uint8Array.from(each.update) }))
+    ).toEqual(updates)
+  })
+
+  test('a record of another version or cut short is refused', () => {
+    const record = encodeRecord([{ update: Uint8Array.of(1), author: 'a', timeMs: 1 }])
+
+    expect(() => decodeRecord(Uint8Array.of(9, ...record.subarray(1)))).toThrow('version 9')
+    for (let end = 0; end < record.length; end++)
+      expect(() => decodeRecord(record.subarray(0, end))).toThrow()
+  })
+
+  test('checkpoint metadata survives its encoding', () => {
+    const structs = ClockRuns.from([{ client: 5, clock: 0, length: 10 }])
+    const deletes = ClockRuns.from([{ client: 5, clock: 2, length: 1 }])
+    const segmentEnds = [new Map([[5, 4]]), new Map([[5, 10]])]
+
+    const meta = decodeCheckpointMeta(
+      encodeCheckpointMeta({ layout: 'causal', structs, deletes, bytes: 123, segmentEnds })
+    )
+
+    expect(meta.layout).toBe('causal')
+    expect(meta.bytes).toBe(123)
+    expect(meta.segmentEnds).toEqual(segmentEnds)
+    expect(meta.structs.equals(structs) && meta.deletes.equals(deletes)).toBe(true)
+  })
+
+  test('what cannot be read in the log is reported, and the rest is there', async () => {
+    const { doc, updates } = typing(3)
+    const records = updates.map((update, i) => ({
+      sequence: i + 1,
+      record: encodeRecord([{ update, author: 'a', timeMs: 0 }])
+    }))
+    const loaded: LoadedDocument = {
+      incarnation: '1',
+      checkpoint: null,
+      damaged: [],
+      records: [
+        ...records,
+        { sequence: 4, record: Uint8Array.of(99) },
+        { sequence: 5, record: encodeRecord([{ update: Uint8Array.of(1, 1), author: 'a', timeMs: 0 }]) }
+      ]
+    }
+
+    const { document, unreadable } = await openDocument('d', loaded, async () => {})
+
+    const fresh = new Y.Doc()
+    drain(new JoinCursor([], planJoin(document, new Map())), fresh)
+    expect(bytesOf(fresh)).toBe(bytesOf(doc))
+    expect(unreadable.map(each => each.sequence)).toEqual([4, 5])
+  })
+})
+
+describe('a joiner', () => {
+  test('is sent a number of updates that does not grow with the keystrokes', () => {
+    const document = new Document('d')
+    const { doc, updates } = typing(20_000)
+    for (const [i, update] of updates.entries()) commit(document, update, i + 1)
+
+    const cursor = new JoinCursor([], planJoin(document, new Map()))
+    const fresh = new Y.Doc()
+    let count = 0
+    for (let update = cursor.next(); update !== null; update = cursor.next()) {
+      count++
+      Y.applyUpdate(fresh, update)
+    }
+
+    expect(bytesOf(fresh)).toBe(bytesOf(doc))
+    expect(count).toBeLessThan(200)
+  })
+
+  test('that has everything is sent nothing but what it does not tell it has', () => {
+    const document = new Document('d')
+    const { doc, updates } = typing(500)
+    for (const [i, update] of updates.entries()) commit(document, update, i + 1)
+    const vector = decodeStateVector(Y.encodeStateVector(doc), { clientsMax: 9 })
+
+    const plan = planJoin(document, vector)
+
+    expect(plan.awaitsDeletes).toBe(true)
+    expect(new JoinCursor([], plan).next()).toBe(null)
+  })
+
+  test(`reads on to the end wherever it stands, while the tail grows, is merged and is compacted (seed ${seed})`, () => {
+    const random = randomFrom(seed)
+    const document = new Document('d')
+    const { doc, updates } = typing(3_000, random)
+    let log: { update: Uint8Array; sequence: number }[] = []
+    let segments: readonly Uint8Array[] = []
+    const joiners: { cursor: JoinCursor; doc: Y.Doc }[] = []
+    for (const [i, update] of updates.entries()) {
+      commit(document, update, i + 1)
+      log.push({ update, sequence: i + 1 })
+      if (random() < 0.01) {
+        const plan = planJoin(document, new Map())
+        const head = plan.head.type === 'segments' ? (plan.head.checkpoint.segments ?? []) : []
+        joiners.push({ cursor: new JoinCursor(head, plan), doc: new Y.Doc() })
+      }
+      for (const joiner of joiners) {
+        const next = random() < 0.05 ? joiner.cursor.next() : null
+        if (next !== null) Y.applyUpdate(joiner.doc, next)
+      }
+      if (random() < 0.005) {
+        // Up to a record that is not the last one, as when updates arrive during the compaction.
+        const until = Math.max(1, log.length - Math.floor(random() * 100))
+        const merged = log.slice(0, until)
+        const carried = merged.filter(() => random() < 0.02)
+        const result = compactDocument({ segments, entries: merged.map(entry => entry.update) })
+        segments = result.segments
+        log = [...carried, ...log.slice(until)]
+        const checkpoint = createCheckpoint(i, result.meta, segments)
+        document.restore(checkpoint, result.meta.structs, result.meta.deletes)
+        document.tail.compacted(
+          merged.at(-1)?.sequence ?? 0,
+          carried.map(entry => ({ ...entry, scan: scanUpdate(entry.update) }))
+        )
+      }
+    }
+
+    for (const joiner of joiners) drain(joiner.cursor, joiner.doc)
+
+    expect(joiners.length).toBeGreaterThan(5)
+    for (const joiner of joiners) expect(bytesOf(joiner.doc)).toBe(bytesOf(doc))
+    expect(document.tail.records).toBeLessThan(updates.length)
+  })
+})

@@ -1,0 +1,169 @@
+/** The small parts of a room on their own: journal, refusals, checkpoint cache, departed clocks. */
+import { describe, expect, test } from 'vitest'
+import { createMemoryStore } from '../../persistence/memory.ts'
+import { type Store, StoreError } from '../../persistence/store.ts'
+import { createCheckpoint } from '../../src/document/checkpoint.ts'
+import { ClockRuns } from '../../src/document/clocks.ts'
+import { Document } from '../../src/document/document.ts'
+import { withLimits } from '../../src/limits.ts'
+import { createMetrics } from '../../src/metrics.ts'
+import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
+import { Departed } from '../../src/room/departed.ts'
+import { type BatchWriter, Journal } from '../../src/room/journal.ts'
+import { Refusals } from '../../src/room/refusals.ts'
+import { systemTime, type Time } from '../../src/time.ts'
+
+/** A clock that stands still until it is moved. */
+function handClock(): Time & { nowIs: number } {
+  const clock = { ...systemTime, nowIs: 0, nowMs: () => clock.nowIs }
+  return clock
+}
+
+type Recorded = BatchWriter & { readonly events: string[]; offer(bytes: number[]): void }
+
+function writer(name: string): Recorded {
+  const gathered: number[] = []
+  const events: string[] = []
+  return {
+    name,
+    events,
+    offer: bytes => void gathered.push(...bytes),
+    takeBatch: () => (gathered.length === 0 ? null : Uint8Array.from(gathered.splice(0))),
+    batchDurable: sequence => void events.push(`durable ${sequence}`),
+    batchFailed: cause => void events.push(`failed ${(cause as StoreError).code}`)
+  }
+}
+
+describe('the journal', () => {
+  test('writes what all rooms have gathered as one batch, one record a room', async () => {
+    const batches: string[][] = []
+    const store = createMemoryStore()
+    const counting: Store = {
+      ...store,
+      append: entries => {
+        batches.push(entries.map(entry => `${entry.document}:${entry.record.join('')}`))
+        return store.append(entries)
+      }
+    }
+    const journal = new Journal(counting, systemTime, createMetrics())
+    const [a, b] = [writer('a'), writer('b')]
+
+    for (const each of [a, b, a]) {
+      each.offer([1])
+      journal.enqueue(each)
+    }
+    await journal.idle()
+
+    expect(batches).toEqual([['a:11', 'b:1']])
+    expect([a.events, b.events]).toEqual([['durable 1'], ['durable 1']])
+  })
+
+  test('gathers while a batch is being written', async () => {
+    let release: () => void = () => {}
+    const sizes: number[] = []
+    const store: Store = {
+      ...createMemoryStore(),
+      append: async entries => {
+        sizes.push(entries[0]?.record.length ?? 0)
+        await new Promise<void>(resolve => {
+          release = resolve
+        })
+        return entries.map(() => sizes.length)
+      }
+    }
+    const journal = new Journal(store, systemTime, createMetrics())
+    const room = writer('a')
+    const offer = () => {
+      room.offer([1])
+      journal.enqueue(room)
+    }
+
+    offer()
+    while (sizes.length < 1) await new Promise(resolve => setImmediate(resolve))
+    offer()
+    offer()
+    release()
+    while (sizes.length < 2) await new Promise(resolve => setImmediate(resolve))
+    release()
+    await journal.idle()
+
+    expect(sizes).toEqual([1, 2])
+    expect(room.events).toEqual(['durable 1', 'durable 2'])
+  })
+
+  test('hands a failed write to each room it concerned, and remembers it until one succeeds', async () => {
+    let isFull = true
+    const memory = createMemoryStore()
+    const store: Store = {
+      ...memory,
+      append: entries =>
+        isFull ? Promise.reject(new StoreError('STORE_FULL', 'full')) : memory.append(entries)
+    }
+    const journal = new Journal(store, systemTime, createMetrics())
+    const room = writer('a')
+    const write = async () => {
+      room.offer([1])
+      journal.enqueue(room)
+      await journal.idle()
+    }
+
+    await write()
+    expect(journal.lastFailureMs).not.toBe(null)
+    isFull = false
+    await write()
+
+    expect(room.events).toEqual(['failed STORE_FULL', 'durable 1'])
+    expect(journal.lastFailureMs).toBe(null)
+  })
+})
+
+describe('refusals', () => {
+  test('are counted within ten minutes, and slow the next answer down up to a bound', () => {
+    const clock = handClock()
+    const refusals = new Refusals(clock, withLimits({ refusalDelayMs: 100, refusalDelayMsMax: 300 }))
+
+    expect(refusals.delayMs('a')).toBe(0)
+    expect([refusals.add('a'), refusals.delayMs('a')]).toEqual([1, 100])
+    expect([refusals.add('a'), refusals.delayMs('a')]).toEqual([2, 200])
+    expect([refusals.add('a'), refusals.delayMs('a')]).toEqual([3, 300])
+    clock.nowIs += 600_001
+    expect([refusals.delayMs('a'), refusals.add('a')]).toEqual([0, 1])
+  })
+
+  test('are forgotten from the oldest on when there are too many', () => {
+    const refusals = new Refusals(handClock(), withLimits({ refusalsMax: 2 }))
+
+    for (const who of ['a', 'b', 'c']) refusals.add(who)
+
+    expect(['a', 'b', 'c'].map(who => refusals.delayMs(who) > 0)).toEqual([false, true, true])
+  })
+})
+
+test('the checkpoint cache drops the segments of the least recently used document', () => {
+  const cache = new CheckpointCache(25)
+  const documents = ['a', 'b', 'c'].map(name => {
+    const document = new Document(name)
+    const none = new ClockRuns()
+    const meta = { layout: 'whole' as const, structs: none, deletes: none, bytes: 10, segmentEnds: [] }
+    document.restore(createCheckpoint(1, meta, [new Uint8Array(10)]), none, none)
+    return document
+  })
+  const [a, b, c] = documents as [Document, Document, Document]
+
+  for (const document of [a, b, a, c]) cache.used(document)
+
+  expect(documents.map(document => document.checkpoint?.segments === null)).toEqual([false, true, false])
+})
+
+test('a departed clientID is known for a minute, and only so many of them', () => {
+  const clock = handClock()
+  const departed = new Departed(clock, withLimits({ awarenessDepartedMax: 2, awarenessDepartedMs: 60_000 }))
+
+  departed.add(1, 10)
+  departed.add(2, 20)
+  departed.add(3, 30)
+  expect([departed.clock(1), departed.clock(2), departed.clock(3)]).toEqual([null, 20, 30])
+  clock.nowIs = 60_001
+  departed.add(4, 40)
+  expect([departed.clock(2), departed.clock(3), departed.clock(4)]).toEqual([null, null, 40])
+})
