@@ -1,5 +1,6 @@
 /**
- * Appending: one batch per call, one put per entry once the document exists. This is the hot path of the server.
+ * Appending: one batch per call, one put per entry once the document exists. This is the hot path of the
+ * server.
  */
 import { checkValue } from './arguments.ts'
 import { bounds } from './bounds.ts'

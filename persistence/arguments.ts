@@ -1,5 +1,6 @@
 /**
- * What a caller may pass to a store, checked in one place for all stores here. Everything throws STORE_ARGUMENT.
+ * What a caller may pass to a store, checked in one place for all stores here. Everything throws
+ * STORE_ARGUMENT.
  */
 import { bounds } from './bounds.ts'
 import { encodeName, encodePrefix } from './format.ts'
@@ -21,7 +22,9 @@ export function checkValue(bytes: Uint8Array): void {
   }
 }
 
-/** `sequenceMax`: the highest number the document has given out. A record not written yet cannot be contained. */
+/**
+ * `sequenceMax`: the highest number the document has given out. A record not written yet cannot be contained.
+ */
 export function checkCheckpoint(request: CheckpointRequest, sequenceMax: number): void {
   encodeName(request.document)
   checkValue(request.meta)

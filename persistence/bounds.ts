@@ -1,6 +1,6 @@
 /**
- * Every bound of the stores in this folder, with its unit in its name. What happens at a bound is said here and
- * in README.md. Nothing else in this folder may loop, queue or batch without one of these.
+ * Every bound of the stores in this folder, with its unit in its name. What happens at a bound is said here
+ * and in README.md. Nothing else in this folder may loop, queue or batch without one of these.
  */
 
 const mebibyte = 1024 * 1024

@@ -1,7 +1,7 @@
 /**
  * Replacing records by a checkpoint, compare-and-set. Small ones are one batch; large ones go in steps:
- * a note that the new generation is unfinished, its segments, the switch (head, and a note of what it replaces), and
- * the removal. README.md says what a crash leaves after each step.
+ * a note that the new generation is unfinished, its segments, the switch (head, and a note of what it
+ * replaces), and the removal. README.md says what a crash leaves after each step.
  */
 import { checkCheckpoint } from './arguments.ts'
 import { bounds } from './bounds.ts'

@@ -9,7 +9,9 @@ import type { Store } from './store.ts'
  */
 export type ConformanceFeature = 'persistence' | 'crash' | 'copy'
 
-/** One empty place to keep a store in, made anew for each case; whoever made it cleans it up after the case. */
+/**
+ * One empty place to keep a store in, made anew for each case; whoever made it cleans it up after the case.
+ */
 export type StorePlace = {
   /** Opens the store of this place; again after `close` or `crash`. */
   open(): Promise<Store>

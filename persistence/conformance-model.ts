@@ -1,6 +1,6 @@
 /**
- * The randomised part of the suite: one sequence of calls, drawn from a seed, on a store and on the memory store as
- * oracle. A call that is rejected (or cut by a crash) must have happened whole or not at all.
+ * The randomised part of the suite: one sequence of calls, drawn from a seed, on a store and on the memory
+ * store as oracle. A call that is rejected (or cut by a crash) must have happened whole or not at all.
  */
 import assert from 'node:assert/strict'
 import type { StorePlace } from './conformance-case.ts'
@@ -96,7 +96,9 @@ class ModelRun {
     this.#history.push(call)
   }
 
-  /** The call happened whole or not at all; which of the two the store shows is what the oracle takes over. */
+  /**
+   * The call happened whole or not at all; which of the two the store shows is what the oracle takes over.
+   */
   async #settleRejected(call: Call): Promise<void> {
     this.#rejected++
     assert.ok(this.#rejected <= (this.#options.rejectionsMax ?? 0), 'too many rejections')

@@ -1,6 +1,6 @@
 /**
- * What the conformance cases share: bytes with a label, shorthand for the calls, and what a store holds as one
- * comparable value.
+ * What the conformance cases share: bytes with a label, shorthand for the calls, and what a store holds as
+ * one comparable value.
  */
 import assert from 'node:assert/strict'
 import type { ConformanceCase, ConformanceFeature, StorePlace } from './conformance-case.ts'

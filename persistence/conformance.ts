@@ -1,8 +1,9 @@
 /**
- * The suite every store must pass, without a test runner: a list of named cases, each run on a fresh place. A store
- * says which features its place has; cases that need another feature are left out.
+ * The suite every store must pass, without a test runner: a list of named cases, each run on a fresh place. A
+ * store says which features its place has; cases that need another feature are left out.
  *
- *   for (const { name, run } of selectCases(['persistence', 'crash'])) test(name, async () => run(await newPlace()))
+ *   for (const { name, run } of selectCases(['persistence', 'crash'])) test(name, async () => run(await
+ * newPlace()))
  */
 import type { ConformanceCase, ConformanceFeature } from './conformance-case.ts'
 import { checkpointCases } from './conformance-checkpoints.ts'

@@ -1,6 +1,6 @@
 /**
- * A consistent copy of everything while the store is in use: one snapshot, walked in bounded steps into a fresh
- * database whose marker is written last.
+ * A consistent copy of everything while the store is in use: one snapshot, walked in bounded steps into a
+ * fresh database whose marker is written last.
  */
 import { bounds } from './bounds.ts'
 import { everything } from './format.ts'
@@ -15,7 +15,10 @@ export type CopyTarget = {
   abandon(): Promise<void>
 }
 
-/** Copies all keys. Ends with STORE_CLOSED when the store closes and STORE_FAILED when it is reopened meanwhile. */
+/**
+ * Copies all keys. Ends with STORE_CLOSED when the store closes and STORE_FAILED when it is reopened
+ * meanwhile.
+ */
 export async function copyEverything(
   session: Session,
   target: CopyTarget,

@@ -1,8 +1,9 @@
 /**
- * The directory a LevelDB store lives in: is it ours, may we write it, and the marker that says so. It knows nothing
- * of what lies in the database.
+ * The directory a LevelDB store lives in: is it ours, may we write it, and the marker that says so. It knows
+ * nothing of what lies in the database.
  *
- *   chorus.json       the marker: { "format": "y-chorus store", "version": 1 }. Written last, so it means "complete".
+ *   chorus.json       the marker: { "format": "y-chorus store", "version": 1 }. Written last, so it means
+ * "complete".
  *   chorus.json.tmp   a first start that has not finished; chorus.copying: a copy that has not finished
  *   log/              the LevelDB
  */
@@ -23,7 +24,10 @@ const harmlessNames: ReadonlySet<string> = new Set(['lost+found', 'control.json'
 /** `logPath` is where the LevelDB goes; `finish` writes the marker and must be called once it is complete. */
 export type ClaimedDirectory = { readonly logPath: string; finish(): Promise<void> }
 
-/** Claims a directory for a store: an existing one of ours, an empty or a missing one. Rejects with a StoreError. */
+/**
+ * Claims a directory for a store: an existing one of ours, an empty or a missing one. Rejects with a
+ * StoreError.
+ */
 export async function claimForStore(directory: string): Promise<ClaimedDirectory> {
   const path = resolve(directory)
   const names = await listOrCreate(path)
@@ -31,7 +35,7 @@ export async function claimForStore(directory: string): Promise<ClaimedDirectory
   if (names.has(markerName)) {
     await checkMarker(path)
     if (names.has(logName)) return { logPath, finish: async () => {} }
-    const text = `${path} is marked as a y-chorus store but its folder ${logName} is missing. Restore it from a copy.`
+    const text = `${path} is marked as a y-chorus store but its ${logName} is missing. Restore a copy.`
     throw new StoreError('STORE_DAMAGED', text)
   }
   refuseForeign(path, names)

@@ -1,6 +1,6 @@
 /**
- * The stored format, version 1: every key and value of the database as bytes. Pure. README.md describes the same
- * layouts byte by byte; both change together, with a new format version.
+ * The stored format, version 1: every key and value of the database as bytes. Pure. README.md describes the
+ * same layouts byte by byte; both change together, with a new format version.
  *
  * value := crc32(key . rest) as u32 . rest        rest := kind u8 . body        all integers big-endian
  */
@@ -40,11 +40,14 @@ export const kinds = {
 
 export type KeyRange = { readonly from: Buffer; readonly to: Buffer }
 
-// ── names ────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── names
+// ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const loneSurrogate = /\p{Surrogate}/u
 
-/** UTF-8 of a document name or metadata key. Throws STORE_ARGUMENT for an empty, ill-formed or too long one. */
+/**
+ * UTF-8 of a document name or metadata key. Throws STORE_ARGUMENT for an empty, ill-formed or too long one.
+ */
 export function encodeName(name: string): Buffer {
   if (typeof name !== 'string' || name.length === 0) {
     throw new StoreError('STORE_ARGUMENT', 'A name must be a non-empty string')
@@ -64,7 +67,8 @@ export function encodePrefix(prefix: string): Buffer {
   return bytes
 }
 
-// ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── keys
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const countersKey = Buffer.from([letters.counters])
 export const probeKey = Buffer.from([letters.probe])
@@ -192,7 +196,8 @@ function afterPrefix(prefix: Buffer): Buffer {
   return bound
 }
 
-// ── values ───────────────────────────────────────────────────────────────────────────────────────────────────
+// ── values
+// ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The value for a key: checksum, kind, body in one new buffer. The checksum covers the key as well. */
 export function seal(key: Buffer, kind: number, body: Uint8Array): Buffer {
@@ -241,8 +246,8 @@ export function decodeCounters(body: Buffer): Counters {
 }
 
 /**
- * What is known of a document. `generation` 0: no checkpoint. On disk `lastSequence` is a mark, the highest number
- * given out when the head was written; records may lie above it.
+ * What is known of a document. `generation` 0: no checkpoint. On disk `lastSequence` is a mark, the highest
+ * number given out when the head was written; records may lie above it.
  */
 export type Head = {
   readonly incarnation: number
@@ -269,7 +274,8 @@ export type Run = { readonly first: number; readonly last: number }
 
 /**
  * A note that something is no longer part of any document, written before it is removed and taken away after:
- * generations firstGeneration..lastGeneration and the records of `runs` (ascending, apart). 0..0: no segments.
+ * generations firstGeneration..lastGeneration and the records of `runs` (ascending, apart). 0..0: no
+ * segments.
  */
 export type Garbage = {
   readonly incarnation: number

@@ -1,6 +1,7 @@
 /**
- * Removing what is no longer part of a document, in bounded steps that a crash may interrupt: the garbage note is
- * written with the change that makes it true, and taken away by the last step. Until then readers skip what it names.
+ * Removing what is no longer part of a document, in bounded steps that a crash may interrupt: the garbage
+ * note is written with the change that makes it true, and taken away by the last step. Until then readers
+ * skip what it names.
  */
 import { bounds } from './bounds.ts'
 import {
@@ -26,7 +27,10 @@ export type SweepAccess = {
   commit(operations: readonly Operation[]): Promise<void>
 }
 
-/** Removes what the note names, then the note. Every step is durable: see README.md, "Why removals are synced". */
+/**
+ * Removes what the note names, then the note. Every step is durable: see README.md, "Why removals are
+ * synced".
+ */
 export async function sweep(access: SweepAccess, note: GarbageNote): Promise<number> {
   let removed = 0
   while (true) {

@@ -1,6 +1,6 @@
 /**
- * The heads of recently used documents, so that an append normally reads nothing. Only used from a turn in the write
- * queue: there the cache and the database cannot disagree.
+ * The heads of recently used documents, so that an append normally reads nothing. Only used from a turn in
+ * the write queue: there the cache and the database cannot disagree.
  */
 import {
   type Counters,

@@ -1,5 +1,6 @@
 /**
- * The ordered interface over LevelDB. The only file that imports `level`; it turns LevelDB's errors into StoreErrors.
+ * The ordered interface over LevelDB. The only file that imports `level`; it turns LevelDB's errors into
+ * StoreErrors.
  */
 import { Level } from 'level'
 import { bounds } from './bounds.ts'
@@ -40,7 +41,9 @@ async function openLevel(location: string): Promise<OrderedDatabase> {
   }
 }
 
-/** A chained batch: abstract-level's array form costs 10 µs per operation, this one 2 (measured, level 10.0). */
+/**
+ * A chained batch: abstract-level's array form costs 10 µs per operation, this one 2 (measured, level 10.0).
+ */
 async function writeBatch(
   database: Database,
   operations: readonly Operation[],

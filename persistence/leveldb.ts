@@ -1,5 +1,6 @@
 /**
- * The store in a directory: a marker that says the directory is ours, and the ordered store over LevelDB beside it.
+ * The store in a directory: a marker that says the directory is ours, and the ordered store over LevelDB
+ * beside it.
  */
 import { claimForCopy, claimForStore } from './directory.ts'
 import { createLevelBackend } from './level-backend.ts'
@@ -9,8 +10,9 @@ import type { Store } from './store.ts'
 export type LevelStoreOptions = Omit<OrderedStoreOptions, 'claimCopy'>
 
 /**
- * Opens the store in `directory`, which is created when it is missing or empty. One process at a time. Rejects with
- * STORE_FOREIGN, STORE_FORMAT, STORE_LOCKED, STORE_UNWRITABLE, STORE_FULL, STORE_DAMAGED or STORE_FAILED.
+ * Opens the store in `directory`, which is created when it is missing or empty. One process at a time.
+ * Rejects with STORE_FOREIGN, STORE_FORMAT, STORE_LOCKED, STORE_UNWRITABLE, STORE_FULL, STORE_DAMAGED or
+ * STORE_FAILED.
  */
 export async function openLevelStore(directory: string, options: LevelStoreOptions = {}): Promise<Store> {
   const claimed = await claimForStore(directory)

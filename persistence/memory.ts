@@ -1,6 +1,6 @@
 /**
- * A store that keeps nothing past the process: the oracle of the conformance suite, and `--data :memory:`. Simple
- * rather than fast; every call is finished before it returns its promise.
+ * A store that keeps nothing past the process: the oracle of the conformance suite, and `--data :memory:`.
+ * Simple rather than fast; every call is finished before it returns its promise.
  */
 
 import { checkAppend, checkCheckpoint, checkList, checkValue } from './arguments.ts'
@@ -26,7 +26,10 @@ type Life = {
   readonly records: Map<number, Uint8Array>
 }
 
-/** Documents live until `close`. `copyTo` is refused with STORE_ARGUMENT: there is nothing to open a copy with. */
+/**
+ * Documents live until `close`. `copyTo` is refused with STORE_ARGUMENT: there is nothing to open a copy
+ * with.
+ */
 export function createMemoryStore(): Store {
   return new MemoryStore()
 }

@@ -1,6 +1,6 @@
 /**
- * The store over any ordered database: opens the session, wires the parts and gives each call of the contract its
- * place. What the calls do is in appending, reading, checkpoints, set-aside and copy.
+ * The store over any ordered database: opens the session, wires the parts and gives each call of the contract
+ * its place. What the calls do is in appending, reading, checkpoints, set-aside and copy.
  */
 import { append } from './appending.ts'
 import { checkList, checkValue } from './arguments.ts'
@@ -34,7 +34,10 @@ import { type Schedule, scheduleByTimer, Tidy } from './tidy.ts'
 import { putCounters, putHead, type StoreParts } from './writing.ts'
 
 export type OrderedStoreOptions = {
-  /** `sync` (the default): an append resolves when it would survive a power cut. `relaxed`: when the system has it. */
+  /**
+   * `sync` (the default): an append resolves when it would survive a power cut. `relaxed`: when the system
+   * has it.
+   */
   readonly durability?: 'sync' | 'relaxed'
   readonly onReport?: OnReport
   readonly headsMax?: number
@@ -206,11 +209,13 @@ class OrderedStore implements Store {
     return this.#opened.checkpoints
   }
 
-  /** At each opening: forget what was believed, and finish the removals a crash or a failed write interrupted. */
+  /**
+   * At each opening: forget what was believed, and finish the removals a crash or a failed write interrupted.
+   */
   async #recover(database: OrderedDatabase): Promise<void> {
     this.#heads.clear()
-    // Whatever can be read from here on survives a power cut, a failed write that nevertheless exists included:
-    // readers will show it to people.
+    // Whatever can be read from here on survives a power cut, a failed write that nevertheless exists
+    // included: readers will show it to people.
     const probe = seal(probeKey, kinds.probe, Buffer.from('probe'))
     await database.batch([{ type: 'put', key: probeKey, value: probe }], 'synced')
     this.#state.counters = await readCounters(database)

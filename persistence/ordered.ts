@@ -31,7 +31,9 @@ export type OrderedReader = {
 export type BatchDurability = 'synced' | 'unsynced'
 
 export type OrderedDatabase = OrderedReader & {
-  /** Atomic. After a rejection the batch may or may not exist, and the database must be closed and reopened. */
+  /**
+   * Atomic. After a rejection the batch may or may not exist, and the database must be closed and reopened.
+   */
   batch(operations: readonly Operation[], durability: BatchDurability): Promise<void>
   /** A frozen view; the caller must release it. */
   snapshot(): OrderedReader & { release(): Promise<void> }

@@ -1,6 +1,6 @@
 /**
- * Reading one document from one frozen view: head, checkpoint, records; what cannot be read is told apart into
- * records that may be set aside and a checkpoint that must not be opened as if it were empty.
+ * Reading one document from one frozen view: head, checkpoint, records; what cannot be read is told apart
+ * into records that may be set aside and a checkpoint that must not be opened as if it were empty.
  */
 
 import {
@@ -82,7 +82,7 @@ async function readCheckpoint(
 }
 
 function incomplete(what: string, found: number, head: Head): StoreError {
-  const text = `${what} cannot be read: ${found} of ${head.segmentCount} segments found. They were left in place.`
+  const text = `${what} cannot be read: ${found} of ${head.segmentCount} segments found, left in place.`
   return new StoreError('STORE_DAMAGED', text)
 }
 

@@ -1,6 +1,6 @@
 /**
- * One opened database and the order of what happens to it: writes one at a time, reads beside them, and after a
- * failed write close and reopen before anything else. It knows no documents and no keys.
+ * One opened database and the order of what happens to it: writes one at a time, reads beside them, and after
+ * a failed write close and reopen before anything else. It knows no documents and no keys.
  */
 import { bounds } from './bounds.ts'
 import type { BatchDurability, Operation, OrderedBackend, OrderedDatabase, OrderedReader } from './ordered.ts'
@@ -11,9 +11,14 @@ export type Writer = OrderedReader & Pick<OrderedDatabase, 'batch'>
 
 export type SessionOptions = {
   readonly backend: OrderedBackend
-  /** Runs on each freshly opened database before anyone else may use it: re-read counters, finish removals. */
+  /**
+   * Runs on each freshly opened database before anyone else may use it: re-read counters, finish removals.
+   */
   readonly opened: (database: OrderedDatabase) => Promise<void>
-  /** Runs last, alone, before an open database is closed. What it throws is ignored: closing must not fail on it. */
+  /**
+   * Runs last, alone, before an open database is closed. What it throws is ignored: closing must not fail on
+   * it.
+   */
   readonly closing: (database: OrderedDatabase) => Promise<void>
   readonly onReopened: (cause: StoreError) => void
   readonly onReopenFailed: (cause: StoreError) => void
@@ -81,7 +86,9 @@ export class Session {
     }
   }
 
-  /** The open database for a long walk that does not hold up a reopen: its reads may fail when one happens. */
+  /**
+   * The open database for a long walk that does not hold up a reopen: its reads may fail when one happens.
+   */
   async borrow(): Promise<OrderedDatabase> {
     return (await this.#opened()).database
   }

@@ -1,6 +1,6 @@
 /**
- * The set-aside area of a document: refused updates and damaged records, oldest first, bounded. The functions that
- * write return operations, so that a move is one batch with the removal it belongs to.
+ * The set-aside area of a document: refused updates and damaged records, oldest first, bounded. The functions
+ * that write return operations, so that a move is one batch with the removal it belongs to.
  */
 import {
   decodeSetAside,

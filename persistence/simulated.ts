@@ -1,7 +1,7 @@
 /**
- * The ordered interface over a disk in memory whose faults the caller drives: for tests and simulation. Nothing here
- * takes real time. It models what LevelDB was measured to do, the worst of it included: after a failed write on one
- * handle, later writes of that handle are gone at the next opening, however synced.
+ * The ordered interface over a disk in memory whose faults the caller drives: for tests and simulation.
+ * Nothing here takes real time. It models what LevelDB was measured to do, the worst of it included: after a
+ * failed write on one handle, later writes of that handle are gone at the next opening, however synced.
  */
 import { bounds } from './bounds.ts'
 import type {
@@ -23,8 +23,9 @@ export type SimulatedWrite = {
 }
 
 /**
- * What becomes of a batch. `failed`: rejected, nothing written. `failed-but-written`: rejected, yet it exists.
- * `crash-before`, `crash-after`: the process ends there; every handle is dead until the disk is opened again.
+ * What becomes of a batch. `failed`: rejected, nothing written. `failed-but-written`: rejected, yet it
+ * exists. `crash-before`, `crash-after`: the process ends there; every handle is dead until the disk is
+ * opened again.
  */
 export type SimulatedOutcome = 'written' | 'failed' | 'failed-but-written' | 'crash-before' | 'crash-after'
 
@@ -37,12 +38,18 @@ export type SimulatedOptions = {
   readonly pause?: () => Promise<void>
   /** Of the batches since the last sync, how many survive a crash (0 to `unsynced`). Absent: none. */
   readonly survivors?: (unsynced: number) => number
-  /** Bytes of keys and values the disk holds; beyond, a batch fails with STORE_FULL. May change: see `setCapacity`. */
+  /**
+   * Bytes of keys and values the disk holds; beyond, a batch fails with STORE_FULL. May change: see
+   * `setCapacity`.
+   */
   readonly capacityBytes?: number
 }
 
 export type SimulatedDisk = {
-  /** A process that uses this disk, one at a time. After a crash it can neither use its handles nor open again. */
+  /**
+   * A process that uses this disk, one at a time. After a crash it can neither use its handles nor open
+   * again.
+   */
   startProcess(): OrderedBackend
   /** Ends the process now; an unsynced suffix is lost. */
   crash(): void

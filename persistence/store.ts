@@ -4,13 +4,21 @@
  * The behaviour is pinned by `conformance.ts`, which every store must pass; `memory.ts` is the oracle.
  */
 
-/** One record to append: what one room commits at once. The store may keep `record` until the promise settles. */
+/**
+ * One record to append: what one room commits at once. The store may keep `record` until the promise settles.
+ */
 export type AppendEntry = { readonly document: string; readonly record: Uint8Array }
 
-/** A record as it lies in the log. `sequence` increases within a document and is never reused, delete included. */
+/**
+ * A record as it lies in the log. `sequence` increases within a document and is never reused, delete
+ * included.
+ */
 export type StoredRecord = { readonly sequence: number; readonly record: Uint8Array }
 
-/** The merged state that replaced older records. `generation` increases with each checkpoint of an incarnation. */
+/**
+ * The merged state that replaced older records. `generation` increases with each checkpoint of an
+ * incarnation.
+ */
 export type StoredCheckpoint = {
   readonly generation: number
   readonly meta: Uint8Array
@@ -23,7 +31,9 @@ export type StoredCheckpoint = {
  */
 export type Incarnation = string | null
 
-/** Bytes that could not be read as what they should be. They were moved to the set-aside area, never dropped. */
+/**
+ * Bytes that could not be read as what they should be. They were moved to the set-aside area, never dropped.
+ */
 export type DamageReport = { readonly sequence: number; readonly reason: string }
 
 /** Checkpoint and log of one document in one consistent view: never an old checkpoint with a newer log. */
@@ -36,7 +46,9 @@ export type LoadedDocument = {
 
 export type CheckpointRequest = {
   readonly document: string
-  /** What the caller merged: the checkpoint it started from (`null`: none) and the incarnation it belongs to. */
+  /**
+   * What the caller merged: the checkpoint it started from (`null`: none) and the incarnation it belongs to.
+   */
   readonly incarnation: Incarnation
   readonly base: number | null
   /** Sequence numbers of exactly the records that are contained in the new segments. */
@@ -45,7 +57,10 @@ export type CheckpointRequest = {
   readonly segments: readonly Uint8Array[]
 }
 
-/** `superseded`: the document's checkpoint is no longer `base`, or its incarnation has ended; nothing was changed. */
+/**
+ * `superseded`: the document's checkpoint is no longer `base`, or its incarnation has ended; nothing was
+ * changed.
+ */
 export type CheckpointResult =
   | { readonly outcome: 'written'; readonly generation: number }
   | { readonly outcome: 'superseded' }
@@ -70,17 +85,22 @@ export type CopyProgress = { readonly keys: number; readonly bytes: number }
 export type Store = {
   /**
    * Resolves when all entries would survive a power cut, with the sequence number of each, in order.
-   * All or nothing. Several entries of one document keep their order. After a rejection the caller cannot know
-   * whether the entries exist: it must load the document again before it appends to it.
+   * All or nothing. Several entries of one document keep their order. After a rejection the caller cannot
+   * know whether the entries exist: it must load the document again before it appends to it.
    */
   append(entries: readonly AppendEntry[]): Promise<number[]>
   /** What is given back is the caller's to keep and to read, not to write into. */
   load(document: string): Promise<LoadedDocument>
   /** The segments of a checkpoint read before, or `null` when it has been replaced since. */
   segments(document: string, generation: number): Promise<readonly Uint8Array[] | null>
-  /** Compare-and-set: see CheckpointRequest and CheckpointResult. Readers see the old or the new one whole. */
+  /**
+   * Compare-and-set: see CheckpointRequest and CheckpointResult. Readers see the old or the new one whole.
+   */
   checkpoint(request: CheckpointRequest): Promise<CheckpointResult>
-  /** Bounded per document: the oldest ones make room (`setAsideMax`, `setAsideBytesMax`). Durable when resolved. */
+  /**
+   * Bounded per document: the oldest ones make room (`setAsideMax`, `setAsideBytesMax`). Durable when
+   * resolved.
+   */
   setAside(document: string, entry: SetAside): Promise<void>
   /** What was set aside for a document, oldest first, damaged records included. */
   listSetAside(document: string): Promise<readonly SetAside[]>
@@ -112,7 +132,10 @@ export const storeErrorCodes = {
   STORE_FULL: 'STORE_FULL',
   /** A write or read failed otherwise; a failed write may or may not exist. */
   STORE_FAILED: 'STORE_FAILED',
-  /** A document's manifest or a segment of its checkpoint cannot be read: it must not be opened as if it were empty. */
+  /**
+   * A document's manifest or a segment of its checkpoint cannot be read: it must not be opened as if it were
+   * empty.
+   */
   STORE_DAMAGED: 'STORE_DAMAGED',
   /** The store was closed. */
   STORE_CLOSED: 'STORE_CLOSED',

@@ -1,7 +1,7 @@
 /**
- * Gives the disk its space back: LevelDB keeps removed values until it happens to merge the files they lie in. After
- * quiet, the key ranges of the documents that freed much are compacted, each by itself: a range over many documents
- * would rewrite the whole store.
+ * Gives the disk its space back: LevelDB keeps removed values until it happens to merge the files they lie
+ * in. After quiet, the key ranges of the documents that freed much are compacted, each by itself: a range
+ * over many documents would rewrite the whole store.
  */
 import { bounds } from './bounds.ts'
 import { type KeyRange, numberMax, recordRange, segmentRange } from './format.ts'
@@ -33,7 +33,8 @@ export class Tidy {
   /** Some bytes of an incarnation were removed; the figure may be an estimate. */
   freed(session: Session, incarnation: number, bytes: number): void {
     const before = this.#freed.get(incarnation)
-    // Past the bound LevelDB's own merging has to do; a document forgotten here comes back with its next removal.
+    // Past the bound LevelDB's own merging has to do; a document forgotten here comes back with its next
+    // removal.
     if (before === undefined && this.#freed.size >= bounds.compactIncarnationsMax) return
     this.#freed.set(incarnation, (before ?? 0) + bytes)
     if ((before ?? 0) + bytes >= bounds.compactFreedBytesMin) this.#arm(session)

@@ -1,6 +1,6 @@
 /**
- * What the parts of the ordered store share: the open session, the heads in memory, the counters, and how a document
- * is born. Everything here is called from a turn in the write queue.
+ * What the parts of the ordered store share: the open session, the heads in memory, the counters, and how a
+ * document is born. Everything here is called from a turn in the write queue.
  */
 import {
   type Counters,

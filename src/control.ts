@@ -18,8 +18,8 @@ export function createControlToken(): string {
 /** Replaces the file at once, so that a reader sees a whole one. */
 export async function writeControl(dataDirectory: string, control: Control): Promise<void> {
   const file = join(dataDirectory, fileName)
-  await writeFile(`${file}.new`, `${JSON.stringify(control)}\n`, { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  await writeFile(`${file}.tmp`, `${JSON.stringify(control)}\n`, { mode: 0o600 })
+  await rename(`${file}.tmp`, file)
 }
 
 export async function removeControl(dataDirectory: string): Promise<void> {

@@ -55,11 +55,11 @@ export const defaultLimits = {
   joinBytesPerSecondMin: 64 * KiB,
   /** How long a rejoin waits for the client's own SyncStep2 before it sends the whole delete set. */
   rejoinWaitMs: 1_000,
-  /** A stored document up to this size is sent as one frame. */
-  wholeFrameBytesMax: 2 * MiB,
+  /** A stored document, or a diff of one, up to this size is sent as one frame. */
+  wholeFrameBytesMax: 4 * MiB,
   /** Up to this size a document becomes visible to a joiner in one transaction (I13). */
   heldBackBytesMax: 16 * MiB,
-  heldBackFrameBytes: 1 * MiB,
+  heldBackFrameBytes: 4 * MiB,
   /** Target size of a causal segment, for documents above `heldBackBytesMax`. */
   segmentBytes: 256 * KiB,
   /** Diffs for rejoining state vectors kept per checkpoint. */

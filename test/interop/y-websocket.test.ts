@@ -10,6 +10,7 @@ import {
   clientVersions,
   connect,
   converged,
+  disconnect,
   synced,
   until
 } from '../support/clients.ts'
@@ -87,7 +88,7 @@ describe.each(clientVersions)('y-websocket %s: documents', version => {
     a.doc.getText('t').insert(0, 'base')
     await converged(all)
 
-    for (const { provider } of all) provider.disconnect()
+    await Promise.all(all.map(disconnect))
     a.doc.getText('t').insert(0, 'A')
     a.doc.getMap('m').set('k', 'a')
     b.doc.getText('t').delete(0, 2)
@@ -169,7 +170,7 @@ describe.each(clientVersions)('y-websocket %s: documents', version => {
     a.doc.getText('t').insert(0, 'some text')
     a.doc.getText('t').delete(2, 3)
     const reconnect = async () => {
-      a.provider.disconnect()
+      await disconnect(a)
       a.provider.connect()
       await synced(a)
       await barrier(a)

@@ -1,6 +1,6 @@
 /**
- * The persistence folder as plain JavaScript for child processes, which Node 20 cannot run from TypeScript: one file at
- * a time through the compiler, so that a test never runs against an old build.
+ * The persistence folder as plain JavaScript for child processes, which Node 20 cannot run from TypeScript:
+ * one file at a time through the compiler, so that a test never runs against an old build.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,7 @@
 /**
- * One fixed sequence of calls on the simulated disk, with one fault at each of its steps in turn: after it, every call
- * that resolved has happened, the one cut off has happened whole or not at all, and nothing is left behind.
+ * One fixed sequence of calls on the simulated disk, with one fault at each of its steps in turn: after it,
+ * every call that resolved has happened, the one cut off has happened whole or not at all, and nothing is
+ * left behind.
  */
 import { describe, expect, test } from 'vitest'
 import { bytesOf, largeSegments, overwrite, seen } from '../../persistence/conformance-tools.ts'

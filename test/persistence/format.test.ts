@@ -1,5 +1,6 @@
 /**
- * The stored format, pinned: a change of these bytes is a new format version. The layouts are in persistence/README.md.
+ * The stored format, pinned: a change of these bytes is a new format version. The layouts are in
+ * persistence/README.md.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

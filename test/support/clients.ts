@@ -5,6 +5,9 @@ import { WebsocketProvider as Provider1 } from 'y-websocket-1'
 import { WebsocketProvider as Provider2 } from 'y-websocket-2'
 import * as Y from 'yjs'
 
+// Each provider of 1.5 and 2.1 listens for the end of the process.
+process.setMaxListeners(100)
+
 export type Provider = InstanceType<typeof Provider3>
 
 export type ClientVersion = '1.5' | '2.1' | '3.1'
@@ -56,6 +59,12 @@ export function synced({ provider }: Client): Promise<void> {
     }
     provider.on('sync', listener)
   })
+}
+
+/** Ends the connection, and resolves when the client has noticed: only then will it connect again when told to. */
+export async function disconnect({ provider }: Client): Promise<void> {
+  provider.disconnect()
+  await until(() => provider.ws === null && !provider.synced, 'the connection to be over')
 }
 
 /**

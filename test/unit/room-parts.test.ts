@@ -19,6 +19,13 @@ function handClock(): Time & { nowIs: number } {
   return clock
 }
 
+/** A store of which only `append` is called. */
+function appendingBy(append: Store['append']): Store {
+  return new Proxy(createMemoryStore(), {
+    get: (store, name) => (name === 'append' ? append : Reflect.get(store, name))
+  })
+}
+
 type Recorded = BatchWriter & { readonly events: string[]; offer(bytes: number[]): void }
 
 function writer(name: string): Recorded {
@@ -38,13 +45,10 @@ describe('the journal', () => {
   test('writes what all rooms have gathered as one batch, one record a room', async () => {
     const batches: string[][] = []
     const store = createMemoryStore()
-    const counting: Store = {
-      ...store,
-      append: entries => {
-        batches.push(entries.map(entry => `${entry.document}:${entry.record.join('')}`))
-        return store.append(entries)
-      }
-    }
+    const counting = appendingBy(entries => {
+      batches.push(entries.map(entry => `${entry.document}:${entry.record.join('')}`))
+      return store.append(entries)
+    })
     const journal = new Journal(counting, systemTime, createMetrics())
     const [a, b] = [writer('a'), writer('b')]
 
@@ -61,16 +65,13 @@ describe('the journal', () => {
   test('gathers while a batch is being written', async () => {
     let release: () => void = () => {}
     const sizes: number[] = []
-    const store: Store = {
-      ...createMemoryStore(),
-      append: async entries => {
-        sizes.push(entries[0]?.record.length ?? 0)
-        await new Promise<void>(resolve => {
-          release = resolve
-        })
-        return entries.map(() => sizes.length)
-      }
-    }
+    const store = appendingBy(async entries => {
+      sizes.push(entries[0]?.record.length ?? 0)
+      await new Promise<void>(resolve => {
+        release = resolve
+      })
+      return entries.map(() => sizes.length)
+    })
     const journal = new Journal(store, systemTime, createMetrics())
     const room = writer('a')
     const offer = () => {
@@ -94,11 +95,9 @@ describe('the journal', () => {
   test('hands a failed write to each room it concerned, and remembers it until one succeeds', async () => {
     let isFull = true
     const memory = createMemoryStore()
-    const store: Store = {
-      ...memory,
-      append: entries =>
-        isFull ? Promise.reject(new StoreError('STORE_FULL', 'full')) : memory.append(entries)
-    }
+    const store = appendingBy(entries =>
+      isFull ? Promise.reject(new StoreError('STORE_FULL', 'full')) : memory.append(entries)
+    )
     const journal = new Journal(store, systemTime, createMetrics())
     const room = writer('a')
     const write = async () => {

@@ -1,0 +1,75 @@
+/** Builds the server (tsc) and the demo pages (vite): always, or only what is older than its sources. */
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { root, runQuietly, say } from './run.js'
+
+const parts = [
+  {
+    name: 'server',
+    inputs: ['src', 'persistence', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
+    product: 'dist/src/cli.js',
+    // With an error nothing is written, so that the next run does not take a broken build for a good one.
+    command: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError'],
+    finish: removeOrphans
+  },
+  {
+    name: 'demo pages',
+    inputs: ['demo', 'package-lock.json'],
+    product: 'demo/dist/index.html',
+    command: ['node_modules/vite/bin/vite.js', 'build', 'demo', '--logLevel', 'warn'],
+    finish() {}
+  }
+]
+
+export function build() {
+  for (const part of parts) buildPart(part)
+}
+
+export function buildStale() {
+  for (const part of parts) if (isStale(part)) buildPart(part)
+}
+
+function isStale({ name, inputs, product }) {
+  if (!existsSync(join(root, product)) || !existsSync(stampOf(name))) return true
+  return newest(inputs) > statSync(stampOf(name)).mtimeMs
+}
+
+/** The stamp's time is the build's start: a source saved while it ran is newer. */
+function buildPart({ name, command, finish }) {
+  say(`building the ${name}`)
+  const started = new Date()
+  runQuietly(process.execPath, command, {
+    problem: `the ${name} could not be built; the lines above say why`
+  })
+  finish()
+  const stamp = stampOf(name)
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, '')
+  utimesSync(stamp, started, started)
+}
+
+function stampOf(name) {
+  return join(root, 'node_modules/.cache/y-chorus', `${name.replace(' ', '-')}.built`)
+}
+
+/** The latest modification time at and below these paths, in milliseconds. Folders count: a removal shows only there. */
+function newest(paths) {
+  return Math.max(
+    ...paths.flatMap(path => filesAndFolders(join(root, path))).map(path => statSync(path).mtimeMs)
+  )
+}
+
+function filesAndFolders(path) {
+  if (!statSync(path).isDirectory()) return [path]
+  const inside = readdirSync(path).filter(name => name !== 'dist' && name !== 'node_modules')
+  return [path, ...inside.flatMap(name => filesAndFolders(join(path, name)))]
+}
+
+/** Outputs whose source is gone: tsc leaves them, and they would be packed and published. */
+function removeOrphans() {
+  const dist = join(root, 'dist')
+  for (const name of readdirSync(dist, { recursive: true })) {
+    const source = name.replace(/\.(js|d\.ts)(\.map)?$/, '.ts')
+    if (source !== name && !existsSync(join(root, source))) rmSync(join(dist, name))
+  }
+}

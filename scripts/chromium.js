@@ -1,0 +1,51 @@
+/** A browser for the browser tests: any Chromium or Chrome, else Debian's package where we may install it. */
+import { accessSync, constants, existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { runQuietly, SetupError, say } from './run.js'
+
+// As test/browser/chromium.ts looks for it.
+const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+const macPaths = [
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'
+]
+
+export function ensureChromium() {
+  if (isPresent()) return
+  try {
+    install()
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    say(
+      `*** NO CHROMIUM: ${error.message}. The browser tests cannot run; install one or set CHROMIUM_PATH ***`
+    )
+  }
+}
+
+function install() {
+  if (!existsSync('/usr/bin/apt-get') || process.getuid?.() !== 0) {
+    throw new SetupError('none was found, and only on Debian as root is one installed')
+  }
+  say('installing Chromium for the browser tests (the first time only)')
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  runQuietly('apt-get', ['update'], { env, problem: 'apt-get update failed' })
+  const packages = ['install', '-y', '--no-install-recommends', 'chromium']
+  runQuietly('apt-get', packages, { env, problem: 'apt-get install chromium failed' })
+  if (!isPresent()) throw new SetupError('the chromium package brought no browser')
+}
+
+function isPresent() {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(folder => folder !== '')
+  const inPath = folders.flatMap(folder => names.map(name => join(folder, name)))
+  return [process.env.CHROMIUM_PATH ?? '', ...inPath, ...macPaths].some(isExecutable)
+}
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    // Not there, or not ours to run: the next candidate.
+    return false
+  }
+}

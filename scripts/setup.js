@@ -1,0 +1,51 @@
+/**
+ * What `npm start` and `npm test` need, made when it is missing: packages, the built server and demo, for tests a
+ * browser. Runs before any package is installed, so this folder imports nothing but Node's own modules.
+ *
+ *   node scripts/setup.js start|test|build
+ */
+import { build, buildStale } from './build.js'
+import { ensureChromium } from './chromium.js'
+import { ensurePackages } from './packages.js'
+import { isMain, nodeVersionProblem, SetupError, say } from './run.js'
+
+const modes = {
+  start() {
+    ensurePackages()
+    buildStale()
+  },
+  test() {
+    ensurePackages()
+    // Tests must be able to say what is wrong with a tree that does not build, so that does not end here.
+    try {
+      buildStale()
+    } catch (error) {
+      if (!(error instanceof SetupError)) throw error
+      say(`*** ${error.message}; the tests go on without ***`)
+    }
+    ensureChromium()
+  },
+  build() {
+    ensurePackages()
+    build()
+  }
+}
+
+function main(mode) {
+  if (!Object.hasOwn(modes, mode)) throw new SetupError('usage: node scripts/setup.js start|test|build')
+  const problem = nodeVersionProblem(process.versions.node)
+  if (problem !== null) throw new SetupError(problem)
+  modes[mode]()
+}
+
+if (isMain(import.meta.url)) {
+  try {
+    main(process.argv[2])
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    say(error.message)
+    // Whoever reads the last line of a test run finds one even then.
+    if (process.argv[2] === 'test') process.stdout.write('0 passed, 1 failed\n')
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,523 @@
+/** The y-websocket wire, rule by rule, by hand over real sockets: YW1–YW13 of PROTOCOL.md. */
+import { describe, expect, onTestFinished, test } from 'vitest'
+import * as Y from 'yjs'
+import { createMemoryStore, type Store } from '../../persistence/index.ts'
+import { barrier, type Client, connect, disconnect, synced, until } from '../support/clients.ts'
+import { compacted, storeDocument } from '../support/documents.ts'
+import {
+  awarenessFrame,
+  createRaw,
+  isEndMarker,
+  openRaw,
+  queryAwareness,
+  type Raw,
+  syncStep1,
+  syncStep2,
+  updateFrame,
+  updatesOf,
+  withPayload
+} from '../support/raw.ts'
+import { startServer } from '../support/server.ts'
+
+describe('the room', () => {
+  test.each([
+    ['with unicode', 'zimmer-\u{1F642}-ü', encodeURIComponent('zimmer-\u{1F642}-ü')],
+    ['with slashes', 'a/b/c', 'a/b/c'],
+    ['with escaped slashes', 'a/b', 'a%2Fb'],
+    ['that looks escaped once decoded', 'a%20b', 'a%2520b'],
+    ['with a question mark', 'a?b', 'a%3Fb?token=1'],
+    ['__proto__', '__proto__', '__proto__'],
+    ['constructor', 'constructor', 'constructor'],
+    ['with leading dots', '..hidden', '..hidden'],
+    ['that climbs', '../up', '..%2Fup'],
+    ['of 1,000 units', 'é'.repeat(1_000), encodeURIComponent('é'.repeat(1_000))]
+  ])('[YW1] %s is the decoded path', async (_, name, path) => {
+    const store = createMemoryStore()
+    const { url } = await startServer({ store })
+    const raw = await openRaw({ url, path })
+
+    raw.send(updateFrame(textUpdate('x')))
+    await raw.ask()
+
+    expect(await store.list()).toEqual([name])
+  })
+
+  test('[YW1] the prefix is no part of the name', async () => {
+    const store = createMemoryStore()
+    const { url } = await startServer({ store, path: '/collab' })
+    const raw = await openRaw({ url, path: 'a/b' })
+
+    raw.send(updateFrame(textUpdate('x')))
+    await raw.ask()
+
+    expect(await store.list()).toEqual(['a/b'])
+  })
+
+  test.each([
+    ['empty', ''],
+    ['a lone percent sign', 'a%'],
+    ['an escape that is not hexadecimal', 'a%zz'],
+    ['an escape that is not UTF-8', '%ff%fe'],
+    ['an escaped surrogate', '%ed%a0%80'],
+    ['of 1,001 units', 'x'.repeat(1_001)]
+  ])('[YW2] a path that names no room, %s, is accepted and closed with 4400', async (_, path) => {
+    const { url } = await startServer()
+
+    const raw = await openRaw({ url, path })
+
+    expect(await raw.closed()).toBe(4400)
+    expect(raw.frames).toEqual([])
+  })
+})
+
+describe('messages', () => {
+  const update = textUpdate('x')
+  test.each([
+    ['an empty message', Uint8Array.of()],
+    ['an unknown type', Uint8Array.of(9)],
+    ['an auth message', Uint8Array.of(2, 0, 0)],
+    ['an unknown sync step', Uint8Array.of(0, 3, 0)],
+    ['an update cut short', updateFrame(update).subarray(0, 10)],
+    ['bytes left over', Uint8Array.from([...updateFrame(update), 0])],
+    ['two messages in one', Uint8Array.from([...syncStep1(Uint8Array.of(0)), ...queryAwareness])],
+    ['an awareness message cut short', awarenessFrame({ clientID: 1, clock: 1, state: '{}' }).subarray(0, 4)],
+    ['a state vector cut short', syncStep1(Uint8Array.of(3, 1, 1))],
+    ['bytes left over in a state vector', syncStep1(Uint8Array.of(0, 0))],
+    ['a number beyond 2^53', Uint8Array.from([0, 0, ...Array(8).fill(0xff), 0x7f])]
+  ])('[YW3] %s closes with 4400', async (_, frame) => {
+    const { url } = await startServer()
+    const raw = await openRaw({ url, path: 'room' })
+
+    raw.send(frame)
+
+    expect(await raw.closed()).toBe(4400)
+  })
+
+  test('[YW3] a text frame closes with 4400', async () => {
+    const { url } = await startServer()
+    const raw = await openRaw({ url, path: 'room' })
+
+    raw.socket.send('hello')
+
+    expect(await raw.closed()).toBe(4400)
+  })
+})
+
+describe('the handshake', () => {
+  test('[YW4] the server begins with the state vector of what is durable', async () => {
+    const { store, doc } = await stored('some text')
+    const { url } = await startServer({ store })
+
+    const raw = await openRaw({ url, path: 'room' })
+    await until(() => raw.frames.length > 0, 'the first message')
+
+    expect(raw.received()).toEqual([
+      { type: 'sync-step-1', payload: Uint8Array.from(Y.encodeStateVector(doc)) }
+    ])
+  })
+
+  test('[YW4] nothing is sent before the room is loaded', async () => {
+    const { store } = await stored('some text')
+    const openGate = holdLoads(store)
+    const { url } = await startServer({ store })
+
+    const raw = await openRaw({ url, path: 'room' })
+    raw.send(syncStep1(Uint8Array.of(0)), queryAwareness)
+    await pong(raw)
+    const before = raw.frames.length
+    openGate()
+    await until(() => raw.frames.some(isEndMarker), 'the end marker')
+
+    expect(before).toBe(0)
+    expect(textOf(raw)).toBe('some text')
+  })
+
+  test('[YW5] the stored document comes as updates, checkpoint before tail, then the end marker', async () => {
+    const { store, doc } = await stored('checkpoint ', { isCompacted: true })
+    const { url } = await startServer({ store })
+    const writer = await openRaw({ url, path: 'room' })
+    await writer.ask()
+    for (const word of ['one ', 'two ', 'three']) writer.send(updateFrame(typed(doc, word)))
+    await writer.ask()
+
+    const raw = await openRaw({ url, path: 'room' })
+    await raw.ask()
+    await raw.ask()
+
+    const types = raw.received().map(each => each.type)
+    expect(types[0]).toBe('sync-step-1')
+    expect(types.slice(1, -2).every(type => type === 'update')).toBe(true)
+    expect(types.slice(-2)).toEqual(['sync-step-2', 'sync-step-2'])
+    expect(raw.frames.slice(-2).every(isEndMarker)).toBe(true)
+    const first = new Y.Doc()
+    Y.applyUpdate(first, updatesOf(raw)[0] as Uint8Array)
+    expect(first.getText('t').toString()).toBe('checkpoint ')
+    expect(textOf(raw)).toBe('checkpoint one two three')
+  })
+
+  test('[YW5] of a document that was never written to comes the end marker alone', async () => {
+    const { url } = await startServer()
+    const raw = await openRaw({ url, path: 'room' })
+
+    await raw.ask()
+
+    expect(raw.frames.map(frame => frame.toString('hex'))).toEqual(['00000100', '0001020000'])
+  })
+
+  test('[YW6] a SyncStep1 is answered only when what came before it is durable', async () => {
+    const store = createMemoryStore()
+    const append = store.append.bind(store)
+    let release = () => {}
+    const gate = new Promise<void>(resolve => {
+      release = resolve
+    })
+    store.append = async entries => {
+      await gate
+      return append(entries)
+    }
+    const { url } = await startServer({ store })
+    const raw = await openRaw({ url, path: 'room' })
+
+    raw.send(updateFrame(textUpdate('x')))
+    const answered = raw.ask()
+    await pong(raw)
+    const wasAnswered = raw.frames.some(isEndMarker)
+    release()
+    await answered
+
+    expect(wasAnswered).toBe(false)
+    expect((await store.load('room')).records).toHaveLength(1)
+  })
+
+  test('[YW13] a later SyncStep1 of a live connection is answered with the end marker alone', async () => {
+    const { store } = await stored('some text')
+    const { url } = await startServer({ store })
+    const raw = await openRaw({ url, path: 'room' })
+    await raw.ask()
+    const before = raw.frames.length
+
+    await raw.ask()
+
+    expect(raw.frames.slice(before).map(isEndMarker)).toEqual([true])
+  })
+})
+
+describe('a rejoin', () => {
+  test('[YW7] with a current state vector brings nothing but the end marker', async () => {
+    const { store, doc } = await stored('some text', { isCompacted: true })
+    const { url } = await startServer({ store })
+    const raw = await openRaw({ url, path: 'room' })
+
+    raw.send(syncStep2(Y.encodeStateAsUpdate(doc)))
+    await raw.ask(Y.encodeStateVector(doc))
+
+    expect(updatesOf(raw)).toEqual([Uint8Array.of(0, 0)])
+  })
+
+  test('[YW7] brings the structs and the deletions that the client lacks', async () => {
+    const { store, doc } = await stored('some text')
+    const old = Y.encodeStateAsUpdate(doc)
+    const { url } = await startServer({ store })
+    const writer = await openRaw({ url, path: 'room' })
+    writer.send(updateFrame(typed(doc, ' and more')), updateFrame(deleted(doc, 0, 5)))
+    await writer.ask()
+    const client = new Y.Doc()
+    Y.applyUpdate(client, old)
+    const vector = Y.encodeStateVector(client)
+
+    const raw = await openRaw({ url, path: 'room' })
+    raw.send(syncStep2(Y.encodeStateAsUpdate(client)))
+    await raw.ask(vector)
+    for (const update of updatesOf(raw)) Y.applyUpdate(client, update)
+
+    expect(client.getText('t').toString()).toBe('text and more')
+  })
+
+  test('[YW7] deletions come after rejoinWaitMs to a client that never sends its SyncStep2', async () => {
+    const { store, doc } = await stored('some text', { isCompacted: true })
+    const { url } = await startServer({ store, limits: { rejoinWaitMs: 300 } })
+    const writer = await openRaw({ url, path: 'room' })
+    writer.send(updateFrame(deleted(doc, 0, 5)))
+    await writer.ask()
+    const vector = Y.encodeStateVector(doc)
+
+    const raw = await openRaw({ url, path: 'room' })
+    const startMs = performance.now()
+    await raw.ask(vector)
+
+    expect(performance.now() - startMs).toBeGreaterThan(250)
+    expect(updatesOf(raw).map(update => Y.decodeUpdate(update).structs.length)).toEqual([0, 0])
+    expect(updatesOf(raw).some(update => Y.decodeUpdate(update).ds.clients.size === 1)).toBe(true)
+  })
+})
+
+describe('updates', () => {
+  test('[YW8] one that brings nothing new is neither stored nor relayed, and is acknowledged', async () => {
+    const store = createMemoryStore()
+    const { url } = await startServer({ store })
+    const [a, b] = await both(url)
+    const update = textUpdate('x')
+    a.send(updateFrame(update))
+    await a.ask()
+    await until(() => updatesOf(b).length === 2, 'the update at the other')
+
+    b.send(updateFrame(update), syncStep2(update), updateFrame(Uint8Array.of(0, 0)))
+    await b.ask()
+    a.send(updateFrame(update))
+    await a.ask()
+    await b.ask()
+
+    expect((await store.load('room')).records).toHaveLength(1)
+    // The end markers and the one update.
+    expect(updatesOf(a).filter(isContent)).toHaveLength(0)
+    expect(updatesOf(b).filter(isContent)).toHaveLength(1)
+  })
+
+  test('[YW8] a repeated deletion is nothing new, a new one is', async () => {
+    const store = createMemoryStore()
+    const { url } = await startServer({ store })
+    const raw = await openRaw({ url, path: 'room' })
+    const doc = new Y.Doc()
+    raw.send(updateFrame(typed(doc, 'some text')))
+    await raw.ask()
+    const deletion = deleted(doc, 0, 2)
+
+    for (let i = 0; i < 3; i++) {
+      raw.send(updateFrame(deletion))
+      await raw.ask()
+    }
+
+    expect((await store.load('room')).records).toHaveLength(2)
+  })
+
+  test('[YW11] one that leaves a gap is stored, relayed, and asked about once', async () => {
+    const store = createMemoryStore()
+    const { url } = await startServer({ store })
+    const [a, b] = await both(url)
+    const doc = new Y.Doc()
+    const [first, second, third] = ['1', '2', '3'].map(each => typed(doc, each)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array
+    ]
+
+    a.send(updateFrame(third))
+    await a.ask()
+    a.send(updateFrame(third))
+    await a.ask()
+    const asked = steps1Of(a)
+    await until(() => updatesOf(b).filter(isContent).length === 1, 'the update at the other')
+    a.send(syncStep2(Y.mergeUpdates([first, second])))
+    await a.ask()
+    const late = await openRaw({ url, path: 'room' })
+    await late.ask()
+
+    expect(asked).toBe(2)
+    expect(steps1Of(a)).toBe(2)
+    expect(textOf(late)).toBe('123')
+  })
+
+  test('[YW11] a SyncStep2 that leaves a gap is never answered with a question', async () => {
+    const { url } = await startServer()
+    const [a] = await both(url)
+    const doc = new Y.Doc()
+    typed(doc, '1')
+
+    a.send(syncStep2(typed(doc, '2')))
+    await a.ask()
+
+    expect(steps1Of(a)).toBe(1)
+  })
+
+  test('[YW12] a malformed one is set aside and closes with 4500, the second with 4400', async () => {
+    const store = createMemoryStore()
+    const { url } = await startServer({ store, limits: { refusalDelayMs: 10 } })
+    const bad = Uint8Array.of(1, 1, 5, 0, 4, 1, 1, 0x74, 0, 0)
+
+    const first = await openRaw({ url, path: 'room' })
+    first.send(updateFrame(bad))
+    const firstCode = await first.closed()
+    const second = await openRaw({ url, path: 'room' })
+    second.send(syncStep2(bad))
+    const secondCode = await second.closed()
+
+    expect([firstCode, secondCode]).toEqual([4500, 4400])
+    const aside = await store.listSetAside('room')
+    expect(aside.map(entry => Uint8Array.from(entry.bytes))).toEqual([bad, bad])
+  })
+
+  test('[YW12] what is sent after a refused update is not taken: it may hang on that one', async () => {
+    const store = createMemoryStore()
+    const { url } = await startServer({ store })
+    const raw = await openRaw({ url, path: 'room' })
+
+    raw.send(updateFrame(Uint8Array.of(9)), updateFrame(textUpdate('x')))
+    await raw.closed()
+
+    expect((await store.load('room')).records).toHaveLength(0)
+  })
+
+  test('[YW12] one beyond the size of a document is set aside: 4500, then 4413', async () => {
+    const store = createMemoryStore()
+    const { url } = await startServer({ store, limits: { documentBytesMax: 1_000, refusalDelayMs: 10 } })
+    const big = textUpdate('x'.repeat(2_000))
+
+    const codes: number[] = []
+    for (let i = 0; i < 2; i++) {
+      const raw = await openRaw({ url, path: 'room' })
+      raw.send(updateFrame(big))
+      codes.push(await raw.closed())
+    }
+
+    expect(codes).toEqual([4500, 4413])
+    expect((await store.listSetAside('room')).map(entry => entry.bytes.length)).toEqual([
+      big.length,
+      big.length
+    ])
+  })
+
+  test('[YW12] a document at its limit refuses what would make it larger, and nothing else', async () => {
+    const store = createMemoryStore()
+    const { url } = await startServer({ store, limits: { documentBytesMax: 1_000 } })
+    const [a, b] = await both(url)
+    const doc = new Y.Doc()
+    a.send(updateFrame(typed(doc, 'x'.repeat(900))))
+    await a.ask()
+
+    a.send(updateFrame(typed(doc, 'y'.repeat(200))))
+
+    expect(await a.closed()).toBe(4500)
+    await b.ask()
+    expect(textOf(b)).toBe('x'.repeat(900))
+  })
+
+  test('[YW12] a frame above the limit for frames closes with 4413', async () => {
+    const { url } = await startServer({ limits: { frameBytesMax: 10_000, documentBytesMax: 10_000 } })
+    const raw = await openRaw({ url, path: 'room' })
+
+    raw.send(awarenessFrame({ clientID: 1, clock: 1, state: JSON.stringify('x'.repeat(12_000)) }))
+
+    expect(await raw.closed()).toBe(4413)
+  })
+})
+
+describe('awareness messages', () => {
+  test('[YW9] QueryAwareness is answered with all states', async () => {
+    const { url } = await startServer()
+    const [a, b] = await both(url)
+    a.send(awarenessFrame({ clientID: 11, clock: 3, state: '{"name":"a"}' }))
+    b.send(awarenessFrame({ clientID: 12, clock: 1, state: '{"name":"b"}' }))
+    await until(() => a.entriesOf(12).length > 0 && b.entriesOf(11).length > 0, 'each other')
+    const before = a.frames.length
+
+    a.send(queryAwareness)
+    await until(() => a.frames.length > before, 'the answer')
+
+    const answer = a.received().at(before)
+    expect(answer).toMatchObject({ type: 'awareness' })
+    const states = answer?.type === 'awareness' ? answer.entries.map(entry => entry.state) : []
+    expect(states.sort()).toEqual(['{"name":"a"}', '{"name":"b"}'])
+  })
+
+  test('[YW10] who was sent nothing for keepAliveMs gets the empty awareness message', async () => {
+    const { url } = await startServer({ limits: { keepAliveMs: 100, heartbeatMs: 50 } })
+    const raw = await openRaw({ url, path: 'room' })
+    await raw.ask()
+    const before = raw.frames.length
+
+    await until(() => raw.frames.length >= before + 2, 'two messages')
+
+    expect(raw.frames.slice(before).map(frame => frame.toString('hex'))).toEqual(
+      Array(raw.frames.length - before).fill('010100')
+    )
+  })
+
+  test('[YW10] who is sent something now and then gets none', async () => {
+    const { url } = await startServer({ limits: { keepAliveMs: 200, heartbeatMs: 50 } })
+    const raw = await openRaw({ url, path: 'room' })
+
+    for (let i = 0; i < 12; i++) {
+      await raw.ask()
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+
+    expect(raw.frames.filter(frame => frame.toString('hex') === '010100')).toEqual([])
+  })
+})
+
+async function stored(text: string, { isCompacted = false } = {}): Promise<{ store: Store; doc: Y.Doc }> {
+  const store = createMemoryStore()
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, text)
+  await storeDocument(store, 'room', doc)
+  if (isCompacted) await compacted(store, 'room')
+  return { store, doc }
+}
+
+/** Two connections in the room that have joined. */
+async function both(url: string): Promise<[Raw, Raw]> {
+  const pair: [Raw, Raw] = [await openRaw({ url, path: 'room' }), await openRaw({ url, path: 'room' })]
+  await Promise.all(pair.map(raw => raw.ask()))
+  return pair
+}
+
+/** The store answers no load until the returned function is called. */
+function holdLoads(store: Store): () => void {
+  const load = store.load.bind(store)
+  let open = () => {}
+  const gate = new Promise<void>(resolve => {
+    open = resolve
+  })
+  store.load = async name => {
+    await gate
+    return load(name)
+  }
+  return open
+}
+
+/** Waits for an answer of the WebSocket layer: what was sent before had its chance to be answered. */
+async function pong(raw: Raw): Promise<void> {
+  // A paused connection answers no ping, so a fresh one to another room is asked.
+  const other = createRaw({ url: raw.socket.url.replace(/\/room$/, ''), path: 'healthz-of-the-test' })
+  await until(() => other.socket.readyState === other.socket.OPEN, 'another connection')
+  other.socket.ping()
+  await new Promise(resolve => other.socket.once('pong', resolve))
+  await new Promise(resolve => setTimeout(resolve, 50))
+}
+
+function textUpdate(text: string): Uint8Array {
+  return typed(new Y.Doc(), text)
+}
+
+/** The update that appending the text comes to. */
+function typed(doc: Y.Doc, text: string): Uint8Array {
+  return changed(doc, () => doc.getText('t').insert(doc.getText('t').length, text))
+}
+
+function deleted(doc: Y.Doc, index: number, length: number): Uint8Array {
+  return changed(doc, () => doc.getText('t').delete(index, length))
+}
+
+function changed(doc: Y.Doc, change: () => void): Uint8Array {
+  const vector = Y.encodeStateVector(doc)
+  let update = vector
+  doc.once('update', (each: Uint8Array) => {
+    update = each
+  })
+  change()
+  return update
+}
+
+function textOf(raw: Raw): string {
+  const doc = new Y.Doc()
+  for (const update of updatesOf(raw)) Y.applyUpdate(doc, update)
+  return doc.getText('t').toString()
+}
+
+function isContent(update: Uint8Array): boolean {
+  return update.length > 2
+}
+
+function steps1Of(raw: Raw): number {
+  return raw.received().filter(each => each.type === 'sync-step-1').length
+}
