@@ -77,7 +77,7 @@ const banned: readonly BannedWord[] = [
     word: 'snapshot',
     instead: '"checkpoint" (Yjs uses snapshot for history)',
     // A LevelDB snapshot: a consistent view for reading.
-    exceptIn: ['level-backend', 'ordered', 'simulated', 'copy', 'reading', 'heads', 'ordered-store'].map(
+    exceptIn: ['copy', 'level-backend', 'ordered', 'reading', 'simulated'].map(
       name => `persistence/${name}.ts`
     )
   }

@@ -9,7 +9,7 @@ import { JoinCursor, type JoinPlan } from '../document/sync.ts'
 import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Cancel, Time } from '../time.ts'
-import type { Member } from './member.ts'
+import type { Feed, Member } from './member.ts'
 
 type Parts = {
   readonly document: Document
@@ -25,7 +25,7 @@ type Parts = {
 /** Small updates go out together up to this size, in one write. */
 const writeBytes = 64 * 1024
 
-export class Joining {
+export class Joining implements Feed {
   readonly #member: Member
   readonly #parts: Parts
   readonly #cursor: JoinCursor
@@ -55,7 +55,6 @@ export class Joining {
     this.#caughtUp(frames)
   }
 
-  /** The socket takes more. */
   drained(): void {
     if (this.#state !== 'full') return
     this.#cancelStall?.()
@@ -63,12 +62,10 @@ export class Joining {
     this.feed()
   }
 
-  /** Its SyncStep2 has come: what it has deleted is known. */
   deletesKnown(): void {
     if (this.#state === 'awaiting-deletes') this.#finish()
   }
 
-  /** The member has left. */
   cancel(): void {
     this.#state = 'over'
     this.#cancelStall?.()

@@ -118,7 +118,16 @@ export class Journal {
   #settle(writers: readonly BatchWriter[], result: { sequences: number[] } | { cause: unknown }): void {
     for (const [i, writer] of writers.entries()) {
       if ('cause' in result) writer.batchFailed(result.cause)
-      else writer.batchDurable(result.sequences[i] as number)
+      else this.#deliver(writer, result.sequences[i] as number)
+    }
+  }
+
+  /** A bug in one room must not reach the others (I5): the room ends, and its members find it in the store. */
+  #deliver(writer: BatchWriter, sequence: number): void {
+    try {
+      writer.batchDurable(sequence)
+    } catch (error) {
+      writer.batchFailed(error)
     }
   }
 

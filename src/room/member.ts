@@ -6,7 +6,6 @@ import type { Frame } from '../dialect/frame.ts'
 import type { Encoder } from '../dialect/message.ts'
 import type { ClockRuns } from '../document/clocks.ts'
 import type { Fault } from '../errors.ts'
-import type { Joining } from './joining.ts'
 
 /** What a room asks of the transport. All calls are cheap and return at once. */
 export type Port = {
@@ -25,6 +24,16 @@ export type Port = {
   resume(): void
 }
 
+/** A join under way, as the room sees it; see `joining.ts`. */
+export type Feed = {
+  /** The socket takes more. */
+  drained(): void
+  /** Its SyncStep2 has come: what it has deleted is known. */
+  deletesKnown(): void
+  /** The member has left. */
+  cancel(): void
+}
+
 /**
  * `greeted`: it has our SyncStep1 and has not asked for the document. `preparing`: what it is to be sent is being
  * read or computed. `joining`: fed as its socket drains. `live`: has everything durable and gets each batch.
@@ -32,7 +41,7 @@ export type Port = {
 export type Phase =
   | { readonly type: 'greeted' }
   | { readonly type: 'preparing' }
-  | { readonly type: 'joining'; readonly joining: Joining }
+  | { readonly type: 'joining'; readonly feed: Feed }
   | { readonly type: 'live' }
 
 export class Member {

@@ -8,9 +8,9 @@ import type { Message } from '../dialect/message.ts'
 import { ClockRuns, decodeStateVector } from '../document/clocks.ts'
 import type { Document } from '../document/document.ts'
 import { encodeRecord } from '../document/record.ts'
-import { createScanner, scanUpdate, type UpdateScan } from '../document/scan.ts'
-import { planJoin } from '../document/sync.ts'
-import { Fault, toFault } from '../errors.ts'
+import type { UpdateScan } from '../document/scan.ts'
+import type { ScannedUpdate } from '../document/tail.ts'
+import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -18,8 +18,9 @@ import type { Cancel, Time } from '../time.ts'
 import { Awareness } from './awareness.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
 import type { Compacted } from './compaction.ts'
-import { type JoinHeads, Superseded } from './join-heads.ts'
-import { Joining } from './joining.ts'
+import { Intake } from './intake.ts'
+import type { JoinHeads } from './join-heads.ts'
+import { Joins } from './joins.ts'
 import type { BatchWriter, Journal } from './journal.ts'
 import type { Member } from './member.ts'
 import type { Refusals } from './refusals.ts'
@@ -63,6 +64,8 @@ export class Room implements BatchWriter {
   readonly #events: RoomEvents
   readonly #members = new Set<Member>()
   readonly #awareness: Awareness
+  readonly #intake: Intake
+  readonly #joins: Joins
   /** Accepted and not yet taken by the journal; taken and not yet durable. */
   #gathered: Accepted[] = []
   #writing: Accepted[] = []
@@ -83,6 +86,11 @@ export class Room implements BatchWriter {
       takenOver: (member: Member) => member.port.end(new Fault('ERR_TAKEN_OVER'))
     }
     this.#awareness = new Awareness(host, parts.time, parts.limits)
+    this.#intake = new Intake(document.name, parts)
+    this.#joins = new Joins(document, parts, {
+      isHere: member => this.#ended === null && this.#members.has(member),
+      isLive: member => this.#memberLive(member)
+    })
   }
 
   get name(): string {
@@ -111,7 +119,7 @@ export class Room implements BatchWriter {
 
   leave(member: Member): void {
     if (!this.#members.delete(member)) return
-    if (member.phase.type === 'joining') member.phase.joining.cancel()
+    if (member.phase.type === 'joining') member.phase.feed.cancel()
     this.#congested.delete(member)
     this.#awareness.leave(member)
     this.#reportIdle()
@@ -119,7 +127,7 @@ export class Room implements BatchWriter {
 
   /** The member's socket takes more. */
   drained(member: Member): void {
-    if (member.phase.type === 'joining') member.phase.joining.drained()
+    if (member.phase.type === 'joining') member.phase.feed.drained()
   }
 
   /** Takes one message. Throws a Fault when the connection must be closed for it. */
@@ -130,7 +138,7 @@ export class Room implements BatchWriter {
         return this.#receiveStep1(member, message.stateVector)
       case 'sync-step-2':
       case 'update':
-        return this.#receiveUpdate(member, message)
+        return this.#intake.take(member, message.update, scan => this.#commitFrom(member, message.type, scan))
       case 'awareness':
         return this.#awareness.receive(member, message.states)
       case 'query-awareness':
@@ -140,52 +148,22 @@ export class Room implements BatchWriter {
     }
   }
 
-  #receiveUpdate(member: Member, { type, update }: Message & { type: 'update' | 'sync-step-2' }): void {
-    // Copied (I9): the bytes are a view into what the socket read.
-    const copy = Uint8Array.from(update)
-    if (copy.length > this.#parts.limits.documentBytesMax) {
-      return this.#refuse(
-        member,
-        copy,
-        new Fault('ERR_UPDATE_TOO_LARGE', `an update of ${copy.length} bytes`)
-      )
-    }
-    if (copy.length <= this.#parts.limits.scanBytesMax) {
-      this.#attempt(member, copy, () => this.#commitFrom(member, type, copy, scanUpdate(copy)))
-      return
-    }
-    member.port.pause()
-    void scanInSlices(copy, this.#parts)
-      .then(scan => this.#attempt(member, copy, () => this.#commitFrom(member, type, copy, scan)))
-      .catch((error: unknown) => this.#refuse(member, copy, toFault(error)))
-      .finally(() => member.port.resume())
-  }
-
-  /** Runs a commit; an update that is refused is set aside, whatever the reason. */
-  #attempt(member: Member, update: Uint8Array, commit: () => void): void {
-    try {
-      commit()
-    } catch (error) {
-      this.#refuse(member, update, toFault(error))
-    }
-  }
-
-  #commitFrom(member: Member, type: 'update' | 'sync-step-2', update: Uint8Array, scan: UpdateScan): void {
+  #commitFrom(member: Member, type: 'update' | 'sync-step-2', scanned: ScannedUpdate): void {
     if (this.#ended !== null) return
-    const gap = this.commit(update, scan, { author: member.port.id, member })
+    const gap = this.commit(scanned, { author: member.port.id, member })
     member.lastTicket = this.#scannedTicket
     if (this.document.heldBytes > this.#parts.limits.uncommittedBytesMax) this.#hold(member)
-    if (type === 'sync-step-2') this.#receiveDeletes(member, scan)
+    if (type === 'sync-step-2') this.#receiveDeletes(member, scanned.scan)
     else if (gap !== null) this.#askFor(member, gap)
   }
 
   /**
-   * I1: the one way into the document. `update` is kept. Returns what the update hangs on and is unknown, or null.
+   * I1: the one way into the document. The update is kept. Returns what the update hangs on and is unknown, or null.
    * What follows: `takeBatch` hands it to the journal's next synced write; `batchDurable` broadcasts it, then
    * passes the barriers that wait for it, then lets its author's awareness follow; `batchFailed` ends the room.
    * Throws ERR_UPDATE_TOO_LARGE; the caller has scanned it, so it is well-formed.
    */
-  commit(update: Uint8Array, scan: UpdateScan, origin: Origin): string | null {
+  commit({ update, scan }: ScannedUpdate, origin: Origin): string | null {
     const judgement = this.document.judge(scan)
     if (judgement.type === 'known') {
       this.#parts.metrics.updateKnown()
@@ -227,7 +205,7 @@ export class Room implements BatchWriter {
   }
 
   batchFailed(cause: unknown): void {
-    this.#parts.log.error({ error: cause, document: this.name }, 'append failed; the room ends on this node')
+    this.#parts.log.error({ error: cause, document: this.name }, 'the batch failed; the room ends on this node')
     this.end(new Fault('ERR_STORE', 'the append failed', { cause }))
   }
 
@@ -277,36 +255,7 @@ export class Room implements BatchWriter {
       return
     }
     member.stepsOwed++
-    if (member.phase.type === 'greeted') this.#join(member, vector)
-  }
-
-  #join(member: Member, vector: ReadonlyMap<number, number>): void {
-    const plan = planJoin(this.document, vector)
-    const { cache, heads, time, limits } = this.#parts
-    cache.used(this.document)
-    const begin = (head: readonly Uint8Array[]) => {
-      if (this.#ended !== null || !this.#members.has(member)) return
-      const onLive = () => this.#memberLive(member)
-      const joining = new Joining(member, { document: this.document, plan, head, time, limits, onLive })
-      member.phase = { type: 'joining', joining }
-      joining.feed()
-    }
-    const head = heads.atHand(plan.head)
-    if (head !== null) return begin(head)
-    member.phase = { type: 'preparing' }
-    void heads
-      .prepare(this.name, plan.head)
-      .then(begin)
-      .catch((error: unknown) => this.#joinFailed(member, vector, error))
-      .finally(() => cache.used(this.document))
-  }
-
-  /** A checkpoint that was replaced while it was read is no fault: the next one is there. */
-  #joinFailed(member: Member, vector: ReadonlyMap<number, number>, error: unknown): void {
-    if (!this.#members.has(member)) return
-    if (error instanceof Superseded) return this.#join(member, vector)
-    this.#parts.log.error({ error, document: this.name }, 'join failed')
-    member.port.end(toFault(error))
+    if (member.phase.type === 'greeted') this.#joins.begin(member, vector)
   }
 
   #memberLive(member: Member): void {
@@ -318,7 +267,7 @@ export class Room implements BatchWriter {
   #receiveDeletes(member: Member, scan: UpdateScan): void {
     if (member.phase.type === 'live') return
     member.knownDeletes = ClockRuns.from(scan.deletes)
-    if (member.phase.type === 'joining') member.phase.joining.deletesKnown()
+    if (member.phase.type === 'joining') member.phase.feed.deletesKnown()
   }
 
   /** Never in answer to a SyncStep2: a client that has the gap itself would answer for ever. */
@@ -326,24 +275,6 @@ export class Room implements BatchWriter {
     if (member.askedGap === gap) return
     member.askedGap = gap
     member.port.send(member.encoder.syncStep1(this.document.stateVector()))
-  }
-
-  /** Sets a refused update aside, and only then closes its connection: nothing typed is beyond recovery. */
-  #refuse(member: Member, update: Uint8Array, fault: Fault): void {
-    member.isRefused = true
-    const { store, refusals, time, log, metrics } = this.#parts
-    const isAgain = refusals.add(member.port.peer) > 1
-    const final = isAgain ? repeated(fault) : fault
-    metrics.refused(final.code)
-    log.warn(
-      { error: fault, document: this.name, connection: member.port.id },
-      'update refused and set aside'
-    )
-    const entry = { author: member.port.id, timeMs: time.wallMs(), reason: fault.message, bytes: update }
-    store
-      .setAside(this.name, entry)
-      .catch((error: unknown) => log.error({ error, document: this.name }, 'could not set an update aside'))
-      .finally(() => member.port.end(final))
   }
 
   #hold(member: Member): void {
@@ -372,7 +303,7 @@ export class Room implements BatchWriter {
     cache.released(this.document)
     let index = 0
     for (const member of this.#members) {
-      if (member.phase.type === 'joining') member.phase.joining.cancel()
+      if (member.phase.type === 'joining') member.phase.feed.cancel()
       const delayMs = (limits.staggerMs * index++) / this.#members.size
       this.#cancelStagger.push(time.after(delayMs, () => member.port.end(fault)))
     }
@@ -414,16 +345,4 @@ export class Room implements BatchWriter {
 function soleAuthorOf(batch: readonly Accepted[]): Member | null {
   const author = batch[0]?.member ?? null
   return batch.every(({ member }) => member === author) ? author : null
-}
-
-function repeated(fault: Fault): Fault {
-  if (fault.code === 'ERR_UPDATE_TOO_LARGE') return new Fault('ERR_UPDATE_TOO_LARGE_AGAIN', fault.message)
-  if (fault.code === 'ERR_UPDATE_MALFORMED') return new Fault('ERR_UPDATE_MALFORMED_AGAIN', fault.message)
-  return fault
-}
-
-async function scanInSlices(update: Uint8Array, { time, limits }: RoomParts): Promise<UpdateScan> {
-  const scanner = createScanner(update)
-  while (!scanner.step(limits.scanBytesMax)) await new Promise<void>(resolve => void time.soon(resolve))
-  return scanner.result()
 }

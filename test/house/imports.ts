@@ -140,10 +140,10 @@ export function dependencyFindings(imports: readonly Import[], dependencies: rea
 
 /** One finding per cycle that a depth-first walk closes. Imports of types count: they tie ideas together as well. */
 export function cycleFindings(imports: readonly Import[]): Finding[] {
-  const targets = Map.groupBy(
-    imports.filter(each => each.isRelative),
-    each => each.from
-  )
+  const targets = new Map<string, string[]>()
+  for (const { from, to, isRelative } of imports) {
+    if (isRelative) targets.set(from, [...(targets.get(from) ?? []), to])
+  }
   const findings: Finding[] = []
   const done = new Set<string>()
   const visit = (path: string, trail: readonly string[]) => {
@@ -155,7 +155,7 @@ export function cycleFindings(imports: readonly Import[]): Finding[] {
       return
     }
     if (done.has(path)) return
-    for (const { to } of targets.get(path) ?? []) visit(to, [...trail, path])
+    for (const to of targets.get(path) ?? []) visit(to, [...trail, path])
     done.add(path)
   }
   for (const path of targets.keys()) visit(path, [])

@@ -9,13 +9,13 @@ export type BannedWord = {
   readonly exceptIn?: readonly string[]
 }
 
-/** In file names and in every identifier, as a whole word of `camelCase` or `kebab-case`. */
+/** In file names and in every name a file gives, as a whole word of `camelCase` or `kebab-case`. */
 export function wordFindings(sources: readonly Source[], banned: readonly BannedWord[]): Finding[] {
   return sources.flatMap(source => [
     ...bannedIn(source.path, source.path, banned).map(
       finding => `${source.path}:1: ${finding} (in the file's name)`
     ),
-    ...identifiersOf(source.tree).flatMap(node =>
+    ...namesGivenIn(source.tree).flatMap(node =>
       bannedIn(node.text, source.path, banned).map(
         finding => `${placeOf(source, node)}: ${finding} (in ${node.text})`
       )
@@ -30,12 +30,16 @@ function bannedIn(name: string, path: string, banned: readonly BannedWord[]): st
     .map(({ word, instead }) => `not "${word}" but ${instead}`)
 }
 
-function identifiersOf(tree: ts.SourceFile): (ts.Identifier | ts.PrivateIdentifier)[] {
-  const identifiers: (ts.Identifier | ts.PrivateIdentifier)[] = []
+/** Names that the file itself gives; what packages call their things is not ours to choose. */
+function namesGivenIn(tree: ts.SourceFile): (ts.Identifier | ts.PrivateIdentifier)[] {
+  const names: (ts.Identifier | ts.PrivateIdentifier)[] = []
   walk(tree, node => {
-    if (ts.isIdentifier(node) || ts.isPrivateIdentifier(node)) identifiers.push(node)
+    if (!ts.isIdentifier(node) && !ts.isPrivateIdentifier(node)) return
+    const { parent } = node
+    const isUse = ts.isPropertyAccessExpression(parent) || ts.isImportSpecifier(parent)
+    if (!isUse && 'name' in parent && parent.name === node) names.push(node)
   })
-  return identifiers
+  return names
 }
 
 /** `any`, and comments that switch the compiler off or promise something without an issue. */

@@ -1,0 +1,134 @@
+/**
+ * Rewrites the tables of the docs that repeat the code, between `<!-- table:name -->` and `<!-- /table -->`:
+ * `faults` in PROTOCOL.md, `settings` and `limits` in docs/operating.md. test/docs.test.ts holds them equal.
+ *
+ *   node scripts/tables.js
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { buildStale } from './build.js'
+import { isMain, root, say } from './run.js'
+
+/** Which file holds which table. */
+export const tableHomes = {
+  faults: 'PROTOCOL.md',
+  settings: 'docs/operating.md',
+  limits: 'docs/operating.md'
+}
+
+/** The tables as Markdown, by name. `limitsSource` is the text of src/limits.ts, whose comments say what limits do. */
+export function renderTables({ faults, settings, flagOf, variableOf, defaultLimits, limitsSource }) {
+  return {
+    faults: faultsTable(faults),
+    settings: settingsTable(settings, { flagOf, variableOf }),
+    limits: limitsTable(defaultLimits, limitsSource)
+  }
+}
+
+/** The text with each table's lines between its markers replaced. Tables without markers are left out. */
+export function fillTables(text, tables) {
+  return text.replaceAll(/(<!-- table:(\w+) -->\n)[\s\S]*?(<!-- \/table -->)/g, (all, open, name, close) =>
+    Object.hasOwn(tables, name) ? `${open}\n${tables[name]}\n\n${close}` : all
+  )
+}
+
+function faultsTable(faults) {
+  const rows = Object.entries(faults).map(([code, { closeCode, httpStatus, publicReason }]) => {
+    // The band in which y-websocket 3.1 and later stop by themselves.
+    const client = closeCode >= 4400 && closeCode <= 4499 ? 'must act' : 'retries'
+    return [`\`${code}\``, String(closeCode), client, String(httpStatus), publicReason]
+  })
+  return table(['Fault', 'Close code', 'Client', 'HTTP status', 'Reason'], rows)
+}
+
+function settingsTable(settings, { flagOf, variableOf }) {
+  const rows = Object.entries(settings).map(([name, { value, env, fallback, help }]) => {
+    const variables = [variableOf(name), ...(env === null ? [] : [env])].map(each => `\`${each}\``).join(', ')
+    const shown = Array.isArray(fallback) ? 'none' : `\`${fallback}\``
+    return [`\`${flagOf(name)} <${value}>\``, variables, shown, help]
+  })
+  return table(['Flag', 'Variables', 'Default', 'What it does'], rows)
+}
+
+function limitsTable(limits, source) {
+  const comments = commentsOf(source)
+  const rows = Object.entries(limits).map(([name, value]) => {
+    return [
+      `\`${name}\``,
+      String(value),
+      readable(name, value),
+      comments.get(name) ?? 'Goes with the one above.'
+    ]
+  })
+  return table(['Limit', 'Default', 'That is', 'What it bounds, and what happens there'], rows)
+}
+
+/** Each `/** … *\/` comment by the field on the line after it. */
+function commentsOf(source) {
+  const fields = source.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*\n\s*(\w+):/g)
+  return new Map([...fields].map(([, text, name]) => [name, text.replaceAll(/\s*\n\s*\*?\s*/g, ' ').trim()]))
+}
+
+/** A number with the unit that its name ends with, or begins its end with: `frameBytesMax`, `drainMs`. */
+function readable(name, value) {
+  if (/Bytes/.test(name))
+    return inUnits(value, [
+      [2 ** 30, 'GiB'],
+      [2 ** 20, 'MiB'],
+      [2 ** 10, 'KiB'],
+      [1, 'bytes']
+    ])
+  if (/Megabytes/.test(name))
+    return inUnits(value, [
+      [2 ** 10, 'GiB'],
+      [1, 'MiB']
+    ])
+  if (/Ms(Max|Min)?$/.test(name))
+    return inUnits(value, [
+      [60_000, 'min'],
+      [1_000, 's'],
+      [1, 'ms']
+    ])
+  if (Number.isInteger(Math.log2(value)) && value > 2 ** 32) return `2^${Math.log2(value)}`
+  return value.toLocaleString('en-US')
+}
+
+/** In the largest unit in which it has at most one decimal. */
+function inUnits(value, units) {
+  const [size, unit] =
+    units.find(([each]) => value >= each && Number.isInteger((value * 10) / each)) ?? units.at(-1)
+  return `${(value / size).toLocaleString('en-US')} ${unit}`
+}
+
+function table(head, rows) {
+  const line = cells => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+async function readBuilt() {
+  const [{ faults }, { settings, flagOf, variableOf }, { defaultLimits }] = await Promise.all([
+    import('../dist/src/errors.js'),
+    import('../dist/src/config.js'),
+    import('../dist/src/limits.js')
+  ])
+  const limitsSource = readFileSync(join(root, 'src/limits.ts'), 'utf8')
+  return { faults, settings, flagOf, variableOf, defaultLimits, limitsSource }
+}
+
+async function main() {
+  buildStale()
+  const tables = renderTables(await readBuilt())
+  for (const file of new Set(Object.values(tableHomes))) {
+    const path = join(root, file)
+    if (!existsSync(path)) {
+      say(`there is no ${file} yet`)
+      continue
+    }
+    const before = readFileSync(path, 'utf8')
+    const after = fillTables(before, tables)
+    if (after !== before) writeFileSync(path, after)
+    say(`${file} ${after === before ? 'was up to date' : 'has its tables again'}`)
+  }
+}
+
+if (isMain(import.meta.url)) await main()

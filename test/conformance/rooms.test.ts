@@ -1,0 +1,261 @@
+/** What a room promises, through real sockets: RM1–RM6 of PROTOCOL.md. */
+import { expect, onTestFinished, test } from 'vitest'
+import * as Y from 'yjs'
+import { createMemoryStore, type Store, StoreError } from '../../persistence/index.ts'
+import { createServer, type Server } from '../../src/server.ts'
+import { type Client, connect, converged, synced, until } from '../support/clients.ts'
+import { storeDocument } from '../support/documents.ts'
+import { openRaw, updateFrame, updatesOf } from '../support/raw.ts'
+import { quietLog, spawnServer, startServer, temporaryDirectory } from '../support/server.ts'
+
+test('[RM1] nothing is broadcast before its append is durable', async () => {
+  const store = createMemoryStore()
+  const gate = holdAppends(store)
+  const { url } = await startServer({ store })
+  const [a, b] = [await openRaw({ url, path: 'room' }), await openRaw({ url, path: 'room' })]
+  await Promise.all([a.ask(), b.ask()])
+
+  a.send(updateFrame(textUpdate('x')))
+  await until(() => gate.waiting() === 1, 'the append')
+  await b.ask()
+  const early = updatesOf(b).filter(isContent).length
+  const late = await openRaw({ url, path: 'room' })
+  await late.ask()
+  gate.open()
+  await until(() => updatesOf(b).some(isContent), 'the update')
+  await until(() => updatesOf(late).some(isContent), 'the update')
+
+  expect(early).toBe(0)
+  // Who joined meanwhile was told what was durable then: an empty document.
+  expect(late.received()[0]).toEqual({ type: 'sync-step-1', payload: Uint8Array.of(0) })
+})
+
+test('[RM2] a failed append closes the members with 1013, and nothing is lost', async () => {
+  const store = createMemoryStore()
+  const append = store.append.bind(store)
+  let failures = 0
+  const { url } = await startServer({ store })
+  const [a, b] = [join(url), join(url)] as const
+  await Promise.all([synced(a), synced(b)])
+  a.doc.getText('t').insert(0, 'before ')
+  await converged([a, b])
+  const codes: number[] = []
+  for (const { provider } of [a, b]) provider.on('connection-close', event => codes.push(event?.code ?? 0))
+
+  store.append = async () => {
+    failures++
+    throw new StoreError('STORE_FAILED', 'planted')
+  }
+  a.doc.getText('t').insert(7, 'during')
+  await until(() => codes.length >= 2, 'both closed')
+  const seen = b.doc.getText('t').toString()
+  store.append = append
+  await until(() => b.doc.getText('t').toString() === 'before during', 'the edit at the other', 15_000)
+
+  expect(failures).toBeGreaterThan(0)
+  expect(new Set(codes)).toEqual(new Set([1013]))
+  expect(seen).toBe('before ')
+})
+
+test('[RM2] an append that failed and exists all the same is read again, not written twice', async () => {
+  const store = createMemoryStore()
+  const append = store.append.bind(store)
+  const { url } = await startServer({ store })
+  const a = join(url)
+  await synced(a)
+
+  let hasFailed = false
+  store.append = async entries => {
+    const sequences = await append(entries)
+    if (hasFailed) return sequences
+    hasFailed = true
+    throw new StoreError('STORE_FAILED', 'planted: it was written')
+  }
+  a.doc.getText('t').insert(0, 'once')
+  await until(() => hasFailed && !a.provider.wsconnected, 'the failure')
+  await until(() => a.provider.synced, 'the return')
+  const b = join(url)
+  await synced(b)
+
+  expect(b.doc.getText('t').toString()).toBe('once')
+  expect((await store.load('room')).records).toHaveLength(1)
+})
+
+test('[RM3] a slow consumer is closed with 1013, the others notice nothing, and it catches up', async () => {
+  const server = await startServer({ limits: { outboxBytesMax: 1024 * 1024 } })
+  const { url } = server
+  const [a, b] = [join(url), join(url)] as const
+  const slow = await openRaw({ url, path: 'room' })
+  await Promise.all([synced(a), synced(b), slow.ask()])
+  const closes: unknown[] = []
+  for (const { provider } of [a, b]) provider.on('connection-close', event => closes.push(event))
+
+  slow.socket.pause()
+  const text = a.doc.getText('t')
+  // The kernel takes some megabytes before the outbox begins to fill.
+  while (!(await server.metrics()).includes('ERR_SLOW_CONSUMER')) {
+    text.insert(text.length, 'x'.repeat(256 * 1024))
+    await until(() => b.doc.getText('t').length === text.length, 'the others keep up')
+    expect(text.length).toBeLessThan(50_000_000)
+  }
+  slow.socket.resume()
+  const code = await slow.closed()
+  const back = join(url)
+  await synced(back)
+
+  expect(code).toBe(1013)
+  expect(closes).toEqual([])
+  expect(back.doc.getText('t').length).toBe(text.length)
+}, 60_000)
+
+test('[RM4] concurrent opens share one load', async () => {
+  const store = createMemoryStore()
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, 'stored')
+  await storeDocument(store, 'room', doc)
+  const load = store.load.bind(store)
+  let loads = 0
+  store.load = async name => {
+    loads++
+    await new Promise(resolve => setTimeout(resolve, 50))
+    return load(name)
+  }
+  const { url } = await startServer({ store })
+
+  const all = Array.from({ length: 20 }, () => join(url))
+  await Promise.all(all.map(synced))
+
+  expect(loads).toBe(1)
+  expect(all.map(each => each.doc.getText('t').toString())).toEqual(Array(20).fill('stored'))
+})
+
+test('[RM5] an idle room closes, frees its memory and is read again', async () => {
+  const server = await startServer({ limits: { roomIdleMs: 50 } })
+  const a = join(server.url)
+  await synced(a)
+  a.doc.getText('t').insert(0, 'kept')
+  const other = join(server.url)
+  await until(() => other.doc.getText('t').toString() === 'kept', 'the text')
+  const open = await roomsOf(server)
+
+  a.destroy()
+  other.destroy()
+  await untilAsync(async () => (await roomsOf(server)) === 0)
+  const back = join(server.url)
+  await synced(back)
+
+  expect(open).toBe(1)
+  expect(back.doc.getText('t').toString()).toBe('kept')
+})
+
+test('[RM5] a room somebody is in stays, and one that somebody enters in time', async () => {
+  const store = createMemoryStore()
+  const load = store.load.bind(store)
+  let loads = 0
+  store.load = name => {
+    loads++
+    return load(name)
+  }
+  const { url } = await startServer({ store, limits: { roomIdleMs: 200 } })
+  const a = join(url)
+  await synced(a)
+
+  for (let i = 0; i < 10; i++) {
+    const visitor = join(url)
+    await synced(visitor)
+    visitor.destroy()
+    await new Promise(resolve => setTimeout(resolve, 40))
+  }
+
+  expect(loads).toBe(1)
+})
+
+test('[RM6] SIGTERM closes with 1012, ends with exit code 0 within seconds, and loses nothing', async () => {
+  const data = temporaryDirectory()
+  const server = await spawnServer(['--port', '0', '--data', data])
+  const { url } = server
+  const rooms = Array.from({ length: 10 }, (_, i) => join(url, `room ${i}`))
+  await Promise.all(rooms.map(synced))
+  const codes: number[] = []
+  for (const { provider } of rooms) {
+    provider.on('connection-close', event => {
+      codes.push(event?.code ?? 0)
+      provider.shouldConnect = false
+    })
+  }
+  for (const { doc } of rooms) for (let i = 0; i < 20; i++) doc.getText('t').insert(0, `${i % 10}`)
+
+  const startMs = performance.now()
+  const exitCode = await server.terminate()
+  const tookMs = performance.now() - startMs
+  await until(() => codes.length === rooms.length, 'all closed')
+  const restarted = await spawnServer(['--port', '0', '--data', data])
+  const readers = rooms.map((_, i) => join(restarted.url, `room ${i}`))
+  await Promise.all(readers.map(synced))
+
+  expect(exitCode).toBe(0)
+  expect(tookMs).toBeLessThan(6_000)
+  expect(new Set(codes)).toEqual(new Set([1012]))
+  // What was sent before the close was accepted, so it is there, whatever its author knew of it.
+  expect(readers.map(({ doc }) => doc.getText('t').length)).toEqual(Array(rooms.length).fill(20))
+})
+
+test('[I10] stop ends all connections, and a client comes back to the next server', async () => {
+  const store = createMemoryStore()
+  const first = createServer({ store, log: quietLog, pages: null })
+  const url = await first.listen()
+  const a = join(url)
+  await synced(a)
+  a.doc.getText('t').insert(0, 'x')
+  await first.stop()
+
+  await startServer({ store, port: Number(new URL(url).port) })
+  await until(() => a.provider.synced, 'the client back')
+  const b = join(url)
+  await synced(b)
+
+  expect(b.doc.getText('t').toString()).toBe('x')
+})
+
+function join(url: string, room = 'room'): Client {
+  const client = connect(url, room)
+  onTestFinished(client.destroy)
+  return client
+}
+
+function holdAppends(store: Store): { open: () => void; waiting: () => number } {
+  const append = store.append.bind(store)
+  let waiting = 0
+  let open = () => {}
+  const gate = new Promise<void>(resolve => {
+    open = resolve
+  })
+  store.append = async entries => {
+    waiting++
+    await gate
+    return append(entries)
+  }
+  return { open, waiting: () => waiting }
+}
+
+function textUpdate(text: string): Uint8Array {
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, text)
+  return Y.encodeStateAsUpdate(doc)
+}
+
+function isContent(update: Uint8Array): boolean {
+  return update.length > 2
+}
+
+async function roomsOf(server: Server): Promise<number> {
+  return Number(/^chorus_rooms (\d+)$/m.exec(await server.metrics())?.[1])
+}
+
+async function untilAsync(condition: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + 10_000
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error('waited 10 s')
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}

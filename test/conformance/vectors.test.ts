@@ -1,0 +1,120 @@
+/** Recorded frames of real clients and malformed ones: against the codec, and against a running server. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Frame } from '../../src/dialect/frame.ts'
+import type { Message } from '../../src/dialect/message.ts'
+import { decodeYWebsocket, yWebsocketEncoder } from '../../src/dialect/y-websocket.ts'
+import { Fault } from '../../src/errors.ts'
+import { openRaw } from '../support/raw.ts'
+import { startServer } from '../support/server.ts'
+
+type Vector = {
+  readonly from: 'client' | 'server'
+  readonly frame: string
+  readonly message?: Readonly<Record<string, string>>
+  readonly closes?: number
+  /** It is a message; what it holds is refused. */
+  readonly isWhole?: boolean
+  readonly note: string
+}
+
+const file = join(import.meta.dirname, '../vectors/y-websocket.json')
+const text = readFileSync(file)
+const { wireProtocol, vectors } = JSON.parse(text.toString()) as { wireProtocol: number; vectors: Vector[] }
+
+const titled = (chosen: readonly Vector[]) =>
+  chosen.map(each => [`${each.note} (${each.frame.slice(0, 24)})`, each] as const)
+const accepted = titled(vectors.filter(({ from, closes }) => from === 'client' && closes === undefined))
+const refused = titled(vectors.filter(({ from, closes }) => from === 'client' && closes !== undefined))
+const sent = titled(vectors.filter(({ from }) => from === 'server'))
+
+describe('the codec', () => {
+  test.each(accepted)('reads %s', (_, { frame, message }) => {
+    expect(inHex(decodeYWebsocket(bytes(frame)))).toEqual(message)
+  })
+
+  // What is wrong within a state vector, an awareness state or an update is found later.
+  test.each(refused.filter(([, { isWhole }]) => isWhole !== true))('[YW3] refuses %s', (_, { frame }) => {
+    expect(() => decodeYWebsocket(bytes(frame))).toThrow(Fault)
+  })
+
+  test.each(sent)('writes %s', (_, { frame, message }) => {
+    expect(payloadOf(write(message as Record<string, string>))).toBe(frame)
+  })
+})
+
+describe('a running server', () => {
+  test.each(accepted)('takes %s', async (_, { frame }) => {
+    const { url } = await startServer()
+    const raw = await openRaw({ url, path: 'room' })
+
+    raw.send(bytes(frame))
+    await raw.ask()
+
+    expect(raw.closeCode()).toBeNull()
+  })
+
+  test.each(refused)('closes on %s', async (_, { frame, closes }) => {
+    const { url } = await startServer()
+    const raw = await openRaw({ url, path: 'room' })
+
+    raw.send(bytes(frame))
+
+    expect(await raw.closed()).toBe(closes)
+  })
+})
+
+test('the bytes on the wire change only together with the version of the wire protocol', () => {
+  // Whoever changes this hash raises `wireProtocol`, unless vectors were only added, and says so in the changelog.
+  const pinned = {
+    wireProtocol: 1,
+    sha256: '44906fa8ebd3538d49591310727745706d8e7a13021ee007c9d119f7569171ef'
+  }
+
+  const sha256 = createHash('sha256').update(text).digest('hex')
+  const changelog = readFileSync(join(import.meta.dirname, '../../CHANGELOG.md'), 'utf8')
+
+  expect({ wireProtocol, sha256 }).toEqual(pinned)
+  expect(changelog).toMatch(new RegExp(`^Wire protocol: ${pinned.wireProtocol}\\b`, 'm'))
+})
+
+function bytes(hex: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(hex, 'hex'))
+}
+
+function inHex(message: Message): Record<string, string> {
+  const entries = Object.entries(message).map(([key, value]) => [
+    key,
+    typeof value === 'string' ? value : Buffer.from(value).toString('hex')
+  ])
+  return Object.fromEntries(entries) as Record<string, string>
+}
+
+function write({ type, payload = '' }: Record<string, string>): Frame {
+  switch (type) {
+    case 'sync-step-1':
+      return yWebsocketEncoder.syncStep1(bytes(payload))
+    case 'update':
+      return yWebsocketEncoder.update(bytes(payload))
+    case 'awareness':
+      return yWebsocketEncoder.awareness(bytes(payload))
+    case 'end-marker':
+      return yWebsocketEncoder.endMarker()
+    case 'keep-alive':
+      return yWebsocketEncoder.keepAlive()
+    case 'denied':
+      return yWebsocketEncoder.denied(payload)
+    default:
+      throw new Error(`no such message: ${type}`)
+  }
+}
+
+/** Without the WebSocket header: these are short ones, of two bytes. */
+function payloadOf(frame: Frame): string {
+  const whole = Buffer.concat(frame)
+  expect(whole[0]).toBe(0x82)
+  expect(whole[1]).toBe(whole.length - 2)
+  return whole.subarray(2).toString('hex')
+}

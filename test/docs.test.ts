@@ -1,0 +1,62 @@
+/** The pages agree with the code and the tests, in both directions. The checks themselves are in test/house/docs.ts. */
+import { expect, it } from 'vitest'
+import { fillTables, renderTables, tableHomes } from '../scripts/tables.js'
+import { flagOf, settings, variableOf } from '../src/config.ts'
+import { faults } from '../src/errors.ts'
+import { defaultLimits } from '../src/limits.ts'
+import {
+  changelogFindings,
+  fileListFindings,
+  invariantFindings,
+  linkFindings,
+  ruleFindings,
+  tableFindings
+} from './house/docs.ts'
+import { readText, repositoryFiles, sourcesIn, type TextFile } from './house/source.ts'
+
+const invariantCount = 13
+
+const files = repositoryFiles()
+const page = (path: string): TextFile => ({ path, text: readText(path) })
+
+it('every rule of PROTOCOL.md has a test, and every rule id in a test title is a rule', () => {
+  const tests = sourcesIn(files, ['test/']).filter(({ path }) => path.endsWith('.test.ts'))
+
+  expect(ruleFindings(page('PROTOCOL.md'), tests)).toEqual([])
+})
+
+it.each(['faults', 'settings', 'limits'] as const)('the table of %s says what the code says', name => {
+  const limitsSource = readText('src/limits.ts')
+  const tables = renderTables({ faults, settings, flagOf, variableOf, defaultLimits, limitsSource })
+
+  expect(
+    tableFindings(page(tableHomes[name]), name, text => fillTables(text, { [name]: tables[name] }))
+  ).toEqual([])
+})
+
+it('ARCHITECTURE.md lists every source file, and none that is gone', () => {
+  const paths = sourcesIn(files, ['src/', 'persistence/']).map(({ path }) => path)
+
+  expect(fileListFindings(page('ARCHITECTURE.md'), paths)).toEqual([])
+})
+
+it('ARCHITECTURE.md names every invariant', () => {
+  expect(invariantFindings(page('ARCHITECTURE.md'), invariantCount)).toEqual([])
+})
+
+it('CHANGELOG.md has an entry for the version in package.json', () => {
+  const { version } = JSON.parse(readText('package.json')) as { version: string }
+
+  expect(changelogFindings(page('CHANGELOG.md'), version)).toEqual([])
+})
+
+it('every relative link leads somewhere', () => {
+  const pages = files.filter(({ path }) => path.endsWith('.md'))
+
+  expect(
+    linkFindings(
+      pages,
+      files.map(({ path }) => path)
+    )
+  ).toEqual([])
+})
