@@ -39,7 +39,7 @@ function buildPart({ name, command, finish }) {
   say(`building the ${name}`)
   const started = new Date()
   runQuietly(process.execPath, command, {
-    problem: `the ${name} could not be built; the lines above say why`
+    problem: `the ${name} could not be built, as said above`
   })
   finish()
   const stamp = stampOf(name)

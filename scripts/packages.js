@@ -2,26 +2,45 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
-import { readJson, root, runQuietly, say } from './run.js'
+import { readJson, root, runQuietly, SetupError, say } from './run.js'
+
+const presentLock = 'node_modules/.package-lock.json'
 
 // The server's own build needs the development packages too, whatever NODE_ENV or the user's npm settings say.
 const quiet = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error']
 
 export function ensurePackages() {
-  if (!existsSync(join(root, 'node_modules/.package-lock.json'))) {
+  const wanted = readJson('package-lock.json').packages
+  if (!existsSync(join(root, presentLock))) {
     say('installing the npm packages (the first time only, about a minute)')
-    npm('ci')
-  } else if (!isInstalled()) {
+    installFresh()
+  } else if (!isLockCurrent(wanted[''])) {
+    say('package.json has changed: installing its npm packages')
+    npm(['install'])
+  } else if (!isInstalled(wanted)) {
     say('bringing the npm packages up to date with package-lock.json')
-    npm('install')
+    npm(['install', '--no-save'])
+  }
+}
+
+/**
+ * `npm ci` refuses a lockfile that lacks an optional package of another platform, and npm writes such lockfiles where
+ * the registry has no such package. `npm install` takes the same versions from it, without touching it.
+ */
+function installFresh() {
+  try {
+    npm(['ci'])
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    const reason = /^npm error ((?:Missing|Invalid): .*)/m.exec(error.output)?.[1] ?? 'see npm ci'
+    say(`npm ci refused package-lock.json (${reason}); trying npm install`)
+    npm(['install', '--no-save'])
   }
 }
 
 /** By content, not by time: npm leaves beside the packages a lockfile of what it really installed. */
-function isInstalled() {
-  const { packages: wanted } = readJson('package-lock.json')
-  const { packages: present } = readJson('node_modules/.package-lock.json')
-  if (!isLockCurrent(wanted[''])) return false
+function isInstalled(wanted) {
+  const { packages: present } = readJson(presentLock)
   return Object.entries(wanted).every(([path, { version, optional, devOptional, peer }]) => {
     if (path === '') return true
     const found = present[path]
@@ -45,8 +64,8 @@ function isLockCurrent(locked) {
 }
 
 function npm(command) {
-  const args = [command, ...quiet, ...cacheArguments()]
-  const problem = `npm ${command} failed; the lines above say why`
+  const args = [...command, ...quiet, ...cacheArguments()]
+  const problem = `npm ${command[0]} failed, as said above`
   const script = process.env.npm_execpath
   if (script?.endsWith('.js')) {
     runQuietly(process.execPath, [script, ...args], { problem })

@@ -4,10 +4,24 @@ import { readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+const shownLinesMax = 40
+
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** What keeps a script from going on, in a sentence for the person who ran it. */
-export class SetupError extends Error {}
+/** What keeps a script from going on, in a sentence for the person who ran it, and what the failed command printed. */
+export class SetupError extends Error {
+  constructor(message, output = '') {
+    super(message)
+    this.output = output
+  }
+
+  /** The same on standard error, the output first and no longer than a screen. */
+  report() {
+    const lines = this.output.trimEnd().split('\n').slice(0, shownLinesMax)
+    if (this.output !== '') process.stderr.write(`${lines.join('\n')}\n`)
+    say(this.message)
+  }
+}
 
 /** One line to standard error, so that the output of what runs afterwards stays clean. */
 export function say(text) {
@@ -32,14 +46,14 @@ export function nodeVersionProblem(version) {
   return `Node ${wanted} or newer is needed, and this is ${version}; see https://nodejs.org`
 }
 
-/** Runs to its end in silence; when it fails, what it printed is shown and `problem` is thrown. */
+/** Runs to its end in silence; when it fails, `problem` is thrown with what it printed. */
 export function runQuietly(command, args, { problem, env = process.env, shell = false }) {
-  const options = { cwd: root, env, shell, encoding: 'utf8', maxBuffer: 2 ** 28 }
-  const { status, error, stdout, stderr } = spawnSync(command, args, {
-    ...options,
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
+  const stdio = ['ignore', 'pipe', 'pipe']
+  const options = { cwd: root, env, shell, stdio, encoding: 'utf8', maxBuffer: 2 ** 28 }
+  const { status, error, stdout, stderr } = spawnSync(command, args, options)
   if (status === 0) return
-  process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`)
-  throw new SetupError(error === undefined ? problem : `${problem} (${error.message})`)
+  throw new SetupError(
+    problem,
+    `${stdout ?? ''}${stderr ?? ''}${error === undefined ? '' : `${error.message}\n`}`
+  )
 }

@@ -21,7 +21,8 @@ const modes = {
       buildStale()
     } catch (error) {
       if (!(error instanceof SetupError)) throw error
-      say(`*** ${error.message}; the tests go on without ***`)
+      error.report()
+      say('*** the tests go on without ***')
     }
     ensureChromium()
   },
@@ -43,7 +44,7 @@ if (isMain(import.meta.url)) {
     main(process.argv[2])
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
-    say(error.message)
+    error.report()
     // Whoever reads the last line of a test run finds one even then.
     if (process.argv[2] === 'test') process.stdout.write('0 passed, 1 failed\n')
     process.exitCode = 1

@@ -25,6 +25,8 @@ export const defaultLimits = {
   scanBytesMax: 256 * KiB,
   /** Updates scanned and not yet durable, per room, in bytes. Above: the sender's socket is not read until they are. */
   uncommittedBytesMax: 32 * MiB,
+  /** A busy room gathers updates for up to this long before they are written and sent; a quiet one does not wait. */
+  coalesceMs: 10,
   /** Bytes of one awareness state (its JSON). Above: 4400. */
   awarenessStateBytesMax: 64 * KiB,
   /** Entries of one awareness message. Above: 4400. */

@@ -9,6 +9,7 @@ import { ClockRuns, decodeStateVector } from '../document/clocks.ts'
 import type { Document } from '../document/document.ts'
 import { encodeRecord } from '../document/record.ts'
 import type { UpdateScan } from '../document/scan.ts'
+import { mergeUpdates } from '../document/splice.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
 import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
@@ -74,6 +75,9 @@ export class Room implements BatchWriter {
   /** Updates are numbered as they are accepted: up to where they are scanned, and up to where durable. */
   #scannedTicket = 0
   #durableTicket = 0
+  /** When the journal last took a batch; and, while it has been or will be offered one, how to take that back. */
+  #takenAtMs = Number.NEGATIVE_INFINITY
+  #cancelOffer: Cancel | null = null
   #ended: Fault | null = null
   #cancelStagger: Cancel[] = []
 
@@ -179,11 +183,29 @@ export class Room implements BatchWriter {
     this.#scannedTicket++
     this.#gathered.push({ ...origin, update, timeMs: this.#parts.time.wallMs(), ticket: this.#scannedTicket })
     this.#parts.metrics.updateAccepted(update.length)
-    this.#parts.journal.enqueue(this)
+    this.#offer()
     return judgement.gap
   }
 
+  /**
+   * Hands over to the journal: at once in a quiet room; in a busy one `coalesceMs` after the batch before, so that
+   * what came meanwhile costs one synced write, and each member one socket write, together.
+   */
+  #offer(): void {
+    if (this.#cancelOffer !== null) return
+    const { time, limits, journal } = this.#parts
+    const waitMs = this.#takenAtMs + limits.coalesceMs - time.nowMs()
+    const offer = () => journal.enqueue(this)
+    if (waitMs > 0) this.#cancelOffer = time.after(waitMs, offer)
+    else {
+      this.#cancelOffer = () => {}
+      offer()
+    }
+  }
+
   takeBatch(): Uint8Array | null {
+    this.#cancelOffer = null
+    this.#takenAtMs = this.#parts.time.nowMs()
     if (this.#ended !== null || this.#gathered.length === 0) return null
     this.#writing = this.#gathered
     this.#gathered = []
@@ -205,19 +227,23 @@ export class Room implements BatchWriter {
   }
 
   batchFailed(cause: unknown): void {
-    this.#parts.log.error({ error: cause, document: this.name }, 'the batch failed; the room ends on this node')
+    this.#parts.log.error(
+      { error: cause, document: this.name },
+      'the batch failed; the room ends on this node'
+    )
     this.end(new Fault('ERR_STORE', 'the append failed', { cause }))
   }
 
   /** One write per member, encoded once per dialect. A member that wrote all of it has it already. */
   #broadcast(batch: readonly Accepted[]): void {
     const soleAuthor = soleAuthorOf(batch)
+    const updates = mergedUpdates(batch.map(({ update }) => update))
     const frames = new Map<string, Frame>()
     for (const member of this.#members) {
       if (member.phase.type !== 'live' || member === soleAuthor) continue
       let frame = frames.get(member.encoder.key)
       if (frame === undefined) {
-        frame = joinFrames(batch.map(({ update }) => member.encoder.update(update)))
+        frame = joinFrames(updates.map(member.encoder.update))
         frames.set(member.encoder.key, frame)
       }
       member.port.send(frame)
@@ -295,6 +321,7 @@ export class Room implements BatchWriter {
     if (this.#ended !== null) return
     this.#ended = fault
     this.#gathered = []
+    this.#cancelOffer?.()
     this.#awareness.close()
     const barriers = this.#barriers
     this.#barriers = []
@@ -340,6 +367,16 @@ export class Room implements BatchWriter {
   #reportIdle(): void {
     if (this.isIdle && this.#ended === null) this.#events.onIdle(this)
   }
+}
+
+/** A larger batch is not worth holding the event loop for. */
+const mergedBytesMax = 64 * 1024
+
+/** What a batch is sent as: one update, so that a client parses, applies and draws once. */
+function mergedUpdates(updates: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (updates.length < 2) return updates
+  const bytes = updates.reduce((sum, update) => sum + update.length, 0)
+  return bytes > mergedBytesMax ? updates : [mergeUpdates(updates)]
 }
 
 function soleAuthorOf(batch: readonly Accepted[]): Member | null {

@@ -2,7 +2,6 @@
  * A real editing session replayed through the running server, one client per agent, then again from the disk after a
  * SIGKILL. CHORUS_TRACES names trace files, comma-separated; without it a generated session is replayed.
  */
-import { createDecoder, readVarUint8Array } from 'lib0/decoding'
 import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { barrier, type Client, connect, synced, until } from '../support/clients.ts'
@@ -14,14 +13,14 @@ const paths = (process.env.CHORUS_TRACES ?? '').split(',').filter(path => path !
 const traces = paths.length > 0 ? paths.map(readTrace) : [generateTrace({ seed, count: 3_000 })]
 
 /**
- * An author at the keyboard: types into `replica`, which sees of the others exactly what the trace says. `typed` is
- * what each of its transactions came to, `arrived` what the server has brought it, `seen` how much of whom it knows.
+ * An author at the keyboard: types into `replica`, which sees of the others exactly what the trace says, and only once
+ * the server has brought it to `client`. `typed` is what each of its transactions came to, `seen` how much of whom it
+ * knows.
  */
 type Agent = {
   readonly client: Client
   readonly replica: Y.Doc
   readonly typed: Uint8Array[]
-  readonly arrived: Set<string>
   readonly seen: Map<Agent, number>
 }
 
@@ -55,12 +54,7 @@ async function startAgent(url: string, clientID: number): Promise<Agent> {
   await synced(client)
   const replica = new Y.Doc()
   replica.clientID = clientID
-  const agent: Agent = { client, replica, typed: [], arrived: new Set(), seen: new Map() }
-  client.provider.ws?.addEventListener('message', ({ data }: { data: unknown }) => {
-    // 00 02 is an Update.
-    const frame = Buffer.from(data as ArrayBuffer)
-    if (frame[0] === 0 && frame[1] === 2) agent.arrived.add(keyOf(payloadOf(frame)))
-  })
+  const agent: Agent = { client, replica, typed: [], seen: new Map() }
   replica.on('update', (update: Uint8Array, origin: unknown) => {
     if (origin === 'remote') return
     agent.typed.push(update)
@@ -83,25 +77,23 @@ async function replay(trace: Trace, agents: readonly Agent[]): Promise<string> {
   return first.replica.getText('t').toString()
 }
 
-/** Lets an agent see another's first `count` updates, each once the server has brought it. */
+/** Lets an agent see another's first `count` updates, once the server has brought them. */
 async function see(agent: Agent, { author, count }: { author: Agent; count: number }): Promise<void> {
-  if (author === agent) return
-  for (let seen = agent.seen.get(author) ?? 0; seen < count; seen++) {
-    const update = author.typed[seen] as Uint8Array
-    const key = keyOf(update)
-    if (!agent.arrived.has(key)) await until(() => agent.arrived.has(key), 'an update of the other agent')
-    Y.applyUpdate(agent.replica, update, 'remote')
-    agent.seen.set(author, seen + 1)
-  }
+  const seen = agent.seen.get(author) ?? 0
+  if (author === agent || seen >= count) return
+  const updates = author.typed.slice(seen, count)
+  await until(() => holds(agent.client.doc, updates), 'the updates of the other agent')
+  for (const update of updates) Y.applyUpdate(agent.replica, update, 'remote')
+  agent.seen.set(author, count)
 }
 
-function keyOf(update: Uint8Array): string {
-  return Buffer.from(update).toString('latin1')
-}
-
-function payloadOf(frame: Uint8Array): Uint8Array {
-  const decoder = createDecoder(frame.subarray(2))
-  return readVarUint8Array(decoder)
+/** Whether the document contains the updates, deletions included. */
+function holds(doc: Y.Doc, updates: readonly Uint8Array[]): boolean {
+  const last = updates.at(-1) as Uint8Array
+  for (const [client, clock] of Y.parseUpdateMeta(last).to)
+    if (Y.getState(doc.store, client) < clock) return false
+  const snapshot = Y.snapshot(doc)
+  return updates.every(update => Y.snapshotContainsUpdate(snapshot, update))
 }
 
 async function readFresh(url: string): Promise<string> {

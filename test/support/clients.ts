@@ -99,6 +99,8 @@ export function barrier({ provider, doc }: Client): Promise<void> {
   const socket = provider.ws
   if (socket === null) return Promise.reject(new Error('not connected'))
   return new Promise((resolve, reject) => {
+    const closed = () => reject(new Error('the connection closed before the barrier'))
+    socket.addEventListener('close', closed)
     const handlers = provider.messageHandlers as unknown[]
     const original = handlers[0] as (...args: unknown[]) => unknown
     handlers[0] = (encoder: unknown, decoder: { arr: Uint8Array; pos: number }, ...rest: unknown[]) => {
@@ -106,11 +108,11 @@ export function barrier({ provider, doc }: Client): Promise<void> {
       const result = original(encoder, decoder, ...rest)
       if (step === 1) {
         handlers[0] = original
+        socket.removeEventListener('close', closed)
         resolve()
       }
       return result
     }
-    socket.addEventListener('close', () => reject(new Error('the connection closed before the barrier')))
     const vector = Y.encodeStateVector(doc)
     if (vector.length > 127) throw new Error('a state vector this long needs a longer length')
     socket.send(Uint8Array.from([0, 0, vector.length, ...vector]))

@@ -1,0 +1,35 @@
+/** Things that happen at a rate, and waiting for things to come true. */
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Calls `step(index)` `perSecond` times a second, `total` times. A late step is made up for at once. */
+export function pace({ perSecond, total, step }) {
+  const start = performance.now()
+  let done = 0
+  let lateMs = 0
+  return new Promise((resolve, reject) => {
+    const turn = () => {
+      try {
+        const elapsed = performance.now() - start
+        const due = Math.min(total, Math.floor((elapsed * perSecond) / 1000) + 1)
+        lateMs = Math.max(lateMs, elapsed - (done * 1000) / perSecond)
+        while (done < due) step(done++)
+      } catch (error) {
+        return reject(error)
+      }
+      if (done === total) resolve({ lateMs: Math.round(lateMs), seconds: (performance.now() - start) / 1000 })
+      else setTimeout(turn, 1)
+    }
+    turn()
+  })
+}
+
+/** Resolves when `isTrue()` holds; rejects after `ms` with what is missing. */
+export async function until(isTrue, { ms, what }) {
+  const end = performance.now() + ms
+  while (!isTrue()) {
+    if (performance.now() > end) throw new Error(`waited ${ms} ms for ${typeof what === 'string' ? what : what()}`)
+    await delay(5)
+  }
+}
+
+export { delay }

@@ -1,0 +1,99 @@
+/** Bugs put into the server from outside, to see that the simulation finds them. */
+import type { OrderedBackend } from '../../persistence/ordered.ts'
+import type { OrderedStoreOptions } from '../../persistence/ordered-store.ts'
+import type { Store } from '../../persistence/store.ts'
+import type { Compactor } from '../../src/document/compactor.ts'
+import { cutSegments, joinSegments } from '../../src/document/segments.ts'
+import { Awareness } from '../../src/room/awareness.ts'
+import type { Connection } from '../../src/transport/connection.ts'
+
+/** What stands between the server and what it uses; each absent part is as it should be. */
+export type Plant = {
+  readonly backend?: (backend: OrderedBackend) => OrderedBackend
+  readonly storeOptions?: OrderedStoreOptions
+  readonly store?: (store: Store) => Store
+  readonly compactor?: (compactor: Compactor) => Compactor
+  readonly connection?: (connection: Connection) => void
+  /** Runs before a run; the returned function takes the bug out again. */
+  readonly patch?: () => () => void
+}
+
+export const noPlant: Plant = {}
+
+export const plants = {
+  'an append resolves before it is written': {
+    backend: backend => ({
+      open: async () => {
+        const database = await backend.open()
+        const batch: typeof database.batch = async (operations, durability) => {
+          database.batch(operations, durability).catch(() => {})
+        }
+        return { ...database, batch }
+      }
+    })
+  },
+  'an append resolves before it is synced': { storeOptions: { durability: 'relaxed' } },
+  'a checkpoint replaces everything that is there': {
+    store: store => ({
+      ...boundTo(store),
+      checkpoint: async request => {
+        const { records } = await store.load(request.document)
+        return store.checkpoint({ ...request, replaces: records.map(({ sequence }) => sequence) })
+      }
+    })
+  },
+  'compaction forgets what is pending': {
+    compactor: compactor => ({
+      ...compactor,
+      compact: async job => ({ ...(await compactor.compact(job)), pending: [] })
+    })
+  },
+  'a large document is sent in parts that show': {
+    compactor: compactor => ({
+      ...compactor,
+      compact: async job => {
+        const result = await compactor.compact(job)
+        if (result.meta.layout !== 'held-back') return result
+        const segments = cutSegments(joinSegments(result.segments), { segmentBytes: 200 })
+        return { ...result, segments: segments.map(({ update }) => update) }
+      }
+    })
+  },
+  'awareness forgets to remove who has left': {
+    patch: () => {
+      const { leave } = Awareness.prototype
+      Awareness.prototype.leave = () => {}
+      return () => {
+        Awareness.prototype.leave = leave
+      }
+    }
+  },
+  'one message in a hundred is not sent': {
+    connection: connection => {
+      const send = connection.send.bind(connection)
+      let count = 0
+      connection.send = frame => (++count % 100 === 0 ? 'flowing' : send(frame))
+    }
+  }
+} as const satisfies Record<string, Plant>
+
+export type PlantName = keyof typeof plants
+
+/** The store's calls as own members, so that some can be replaced. */
+function boundTo(store: Store): Store {
+  return {
+    append: entries => store.append(entries),
+    load: document => store.load(document),
+    segments: (document, generation) => store.segments(document, generation),
+    checkpoint: request => store.checkpoint(request),
+    setAside: (document, entry) => store.setAside(document, entry),
+    listSetAside: document => store.listSetAside(document),
+    list: options => store.list(options),
+    delete: document => store.delete(document),
+    readMetadata: key => store.readMetadata(key),
+    writeMetadata: (key, value) => store.writeMetadata(key, value),
+    probe: () => store.probe(),
+    copyTo: (directory, onProgress) => store.copyTo(directory, onProgress),
+    close: () => store.close()
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * The server of a run: the real parts, wired as createServer wires them, over virtual sockets, time and disk. It can
+ * be stopped, and it can die.
+ */
+import type { WebSocket } from 'ws'
+import type { OrderedBackend } from '../../persistence/ordered.ts'
+import { openOrderedStore } from '../../persistence/ordered-store.ts'
+import type { Store } from '../../persistence/store.ts'
+import type { Compactor } from '../../src/document/compactor.ts'
+import { Fault } from '../../src/errors.ts'
+import type { Log } from '../../src/log.ts'
+import type { Metrics } from '../../src/metrics.ts'
+import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
+import { Compactions } from '../../src/room/compactions.ts'
+import { JoinHeads } from '../../src/room/join-heads.ts'
+import { Journal } from '../../src/room/journal.ts'
+import { Refusals } from '../../src/room/refusals.ts'
+import type { Room } from '../../src/room/room.ts'
+import { Rooms } from '../../src/room/rooms.ts'
+import { Connection } from '../../src/transport/connection.ts'
+import { startHeartbeat } from '../../src/transport/heartbeat.ts'
+import { openYWebsocketSession } from '../../src/transport/y-websocket-session.ts'
+import type { Chance } from './chance.ts'
+import type { Plan } from './plan.ts'
+import type { Plant } from './plants.ts'
+import { type Trace, Violation } from './trace.ts'
+import type { Scope, VirtualClock } from './virtual-time.ts'
+import type { Wire } from './wire.ts'
+import { createVirtualWorker } from './worker.ts'
+
+export type ProcessParts = {
+  readonly clock: VirtualClock
+  readonly chance: Chance
+  readonly plan: Plan
+  readonly trace: Trace
+  readonly plant: Plant
+  /** Whether mishaps are over: then nothing may fail. */
+  readonly isCalm: () => boolean
+}
+
+type Running = {
+  readonly store: Store
+  readonly compactor: Compactor
+  readonly journal: Journal
+  readonly compactions: Compactions
+  readonly refusals: Refusals
+  readonly rooms: Rooms
+  readonly stopHeartbeat: () => void
+}
+
+export class ServerProcess {
+  readonly #parts: ProcessParts
+  readonly #time: Scope
+  readonly #metrics: Metrics
+  readonly #log: Log
+  readonly #connections = new Set<Connection>()
+  readonly #wires = new Set<Wire>()
+  #running: Running | null = null
+  #state: 'starting' | 'up' | 'draining' | 'over' = 'starting'
+  #serial = 0
+
+  constructor(parts: ProcessParts) {
+    this.#parts = parts
+    this.#time = parts.clock.scope()
+    this.#metrics = countingMetrics(parts.trace)
+    this.#log = watchfulLog(parts)
+  }
+
+  get isUp(): boolean {
+    return this.#state === 'up'
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'over'
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  get roomCount(): number {
+    return this.#running?.rooms.count ?? 0
+  }
+
+  /** Timers of the server that are to run some time. */
+  get pendingTimers(): number {
+    return this.#time.pending
+  }
+
+  /** Rejects with what the store rejects with. */
+  async start(backend: OrderedBackend): Promise<void> {
+    const { plant } = this.#parts
+    const opened = await openOrderedStore(plant.backend?.(backend) ?? backend, {
+      schedule: (delayMs, work) => this.#time.after(delayMs, work),
+      now: () => this.#time.wallMs(),
+      onReport: report => this.#parts.trace.note('store-report', report.kind),
+      ...plant.storeOptions
+    })
+    if (this.isOver) return
+    this.#running = this.#build(plant.store?.(opened) ?? opened)
+    this.#state = 'up'
+  }
+
+  #build(store: Store): Running {
+    const { plan, chance, isCalm, plant } = this.#parts
+    const { limits } = plan
+    const time = this.#time
+    const metrics = this.#metrics
+    const log = this.#log
+    const worker = createVirtualWorker({
+      time,
+      sizes: {
+        wholeBytesMax: limits.wholeFrameBytesMax,
+        heldBackBytesMax: limits.heldBackBytesMax,
+        heldBackFrameBytes: limits.heldBackFrameBytes,
+        segmentBytes: limits.segmentBytes
+      },
+      delayMs: () => chance.gapMs(plan.workerMs),
+      fails: () => !isCalm() && chance.hits(plan.workerFailures)
+    })
+    const compactor = plant.compactor?.(worker) ?? worker
+    const journal = new Journal(store, time, metrics)
+    const compactions = new Compactions({ store, compactor, limits, metrics, log })
+    const refusals = new Refusals(time, limits)
+    const heads = new JoinHeads(store, compactor, limits)
+    const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
+    const shared = { store, journal, compactions, refusals, heads, cache, time, limits, metrics, log }
+    const rooms = new Rooms(shared)
+    const stopHeartbeat = startHeartbeat(this.#connections, { time, limits, metrics })
+    return { store, compactor, journal, compactions, refusals, rooms, stopHeartbeat }
+  }
+
+  /** Takes a connection, or refuses it as a port does that nobody listens on. */
+  accept(wire: Wire, document: string, address: string): void {
+    const running = this.#running
+    if (running === null || this.#state !== 'up') {
+      wire.server.mute()
+      return wire.refuse()
+    }
+    this.#wires.add(wire)
+    const { plan, plant } = this.#parts
+    const peer = `${address} ${document}`
+    const connection = new Connection({
+      // The wire has what Connection uses of them, and nothing else.
+      socket: wire.server as unknown as WebSocket,
+      stream: wire.stream as unknown as ConstructorParameters<typeof Connection>[0]['stream'],
+      id: `${address}/${this.#serial++}`,
+      peer,
+      time: this.#time,
+      limits: plan.limits,
+      metrics: this.#metrics,
+      log: this.#log,
+      onClosed: closed => {
+        this.#connections.delete(closed)
+        this.#wires.delete(wire)
+      }
+    })
+    plant.connection?.(connection)
+    this.#connections.add(connection)
+    wire.open()
+    connection.start(openYWebsocketSession(connection, this.#open(running, document, peer)))
+  }
+
+  async #open({ refusals, rooms }: Running, document: string, peer: string): Promise<Room> {
+    const delayMs = refusals.delayMs(peer)
+    if (delayMs > 0) await this.#time.delay(delayMs)
+    return rooms.open(document)
+  }
+
+  /** As SIGTERM: resolves when the process has ended, having left nothing behind. */
+  async stop(): Promise<void> {
+    const running = this.#running
+    if (running === null || this.#state !== 'up') return
+    this.#state = 'draining'
+    const connections = [...this.#connections]
+    for (const [i, connection] of connections.entries()) {
+      const delayMs = (this.#parts.plan.limits.drainMs * i) / connections.length
+      this.#time.after(delayMs, () => connection.end(new Fault('ERR_GOING_DOWN')))
+    }
+    while (this.#connections.size > 0) await this.#time.delay(50)
+    running.stopHeartbeat()
+    await running.journal.idle()
+    await running.rooms.close()
+    const compacted = running.compactions.close()
+    await running.compactor.close()
+    await compacted
+    await running.store.close()
+    if (this.#time.pending > 0) throw new Violation(`${this.#time.pending} timers are left after a stop`)
+    this.#state = 'over'
+    this.#parts.trace.note('stopped')
+  }
+
+  /** The process ends now, in the middle of whatever it does. */
+  die(news: 'told' | 'silent'): void {
+    this.#state = 'over'
+    this.#time.end()
+    for (const wire of this.#wires) wire.serverDied(news)
+    this.#wires.clear()
+    this.#connections.clear()
+  }
+}
+
+/** What may be logged as an error although nothing is wrong with the server: the disk or the worker failed it. */
+const expected = /append failed|compaction failed|could not be opened|join failed|could not set an update aside/
+
+function watchfulLog({ trace, clock, isCalm }: ProcessParts): Log {
+  return {
+    debug: () => {},
+    info: () => {},
+    warn: (fields, message) => trace.note('warn', `${message} ${textOf(fields)}`),
+    error: (fields, message) => {
+      trace.note('error', `${message} ${textOf(fields)}`)
+      if (!isCalm() && expected.test(message) && !/Invalid|TypeError|RangeError|lacks|add up/.test(textOf(fields)))
+        return
+      clock.fail(new Violation(`the server logged: ${message} ${textOf(fields)}`, { cause: fields.error }))
+    }
+  }
+}
+
+function textOf(fields: Readonly<Record<string, unknown>>): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${value instanceof Error ? `${value.name}: ${value.message}` : value}`)
+    .join(' ')
+}
+
+/** The server's counters, kept with the trace. */
+function countingMetrics(trace: Trace): Metrics {
+  return {
+    connectionOpened: () => {},
+    connectionClosed: () => {},
+    roomOpened: () => trace.count('rooms opened'),
+    roomClosed: () => trace.count('rooms closed'),
+    outboxMeasured: () => {},
+    updateAccepted: () => trace.count('updates accepted'),
+    updateKnown: () => trace.count('updates known'),
+    received: () => {},
+    joined: () => trace.count('joins'),
+    batchWritten: () => trace.count('batches written'),
+    batchFailed: () => trace.count('batches failed'),
+    compacted: outcome => trace.note('compacted', outcome),
+    refused: code => trace.note('refused', code),
+    expose: async () => ({ contentType: '', text: '' }),
+    collectProcess: () => {},
+    close: () => {}
+  }
+}
