@@ -16,9 +16,8 @@ export function ensureChromium() {
     install()
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
-    say(
-      `*** NO CHROMIUM: ${error.message}. The browser tests cannot run; install one or set CHROMIUM_PATH ***`
-    )
+    error.report()
+    say('*** NO CHROMIUM: the browser tests cannot run; install one, or set CHROMIUM_PATH ***')
   }
 }
 

@@ -8,7 +8,7 @@ import { watch } from 'node:fs'
 import { join } from 'node:path'
 import { buildStale } from './build.js'
 import { ensurePackages } from './packages.js'
-import { root, say } from './run.js'
+import { root, runScript, say } from './run.js'
 
 const restartDelayMs = 300
 const endDelayMs = 3_000
@@ -17,25 +17,26 @@ const serverArguments = process.argv.slice(2)
 if (!serverArguments.some(argument => /^--data(=|$)/.test(argument)))
   serverArguments.push('--data', ':memory:')
 
-ensurePackages()
-buildStale()
-
 const children = new Set()
 let isEnding = false
 let server = null
 let isRestarting = false
 let restart = null
 
-// Not `node --watch`: the server reads the built pages once, and those are no modules of its.
-for (const directory of ['dist', 'demo/dist']) watch(join(root, directory), { recursive: true }, changed)
+await runScript(main)
 
-// Both compile everything once now; the server starts on what comes out, and prints its address.
-start(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--watch', '--preserveWatchOutput'])
-start(['node_modules/vite/bin/vite.js', 'build', 'demo', '--watch', '--logLevel', 'warn'])
-
-// A terminal sends Ctrl-C to every child by itself, and a second signal would cut the server's own ending short.
-process.on('SIGINT', () => end(process.stdin.isTTY ? null : 'SIGTERM'))
-process.on('SIGTERM', () => end('SIGTERM'))
+function main() {
+  ensurePackages()
+  buildStale()
+  // Not `node --watch`: the server reads the built pages once, and those are no modules of its.
+  for (const directory of ['dist', 'demo/dist']) watch(join(root, directory), { recursive: true }, changed)
+  // Both compile everything once now; the server starts on what comes out, and prints its address.
+  start(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--watch', '--preserveWatchOutput'])
+  start(['node_modules/vite/bin/vite.js', 'build', 'demo', '--watch', '--logLevel', 'warn'])
+  // A terminal sends Ctrl-C to every child by itself, and a second signal would cut the server's own ending short.
+  process.on('SIGINT', () => end(process.stdin.isTTY ? null : 'SIGTERM'))
+  process.on('SIGTERM', () => end('SIGTERM'))
+}
 
 function start(command) {
   const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })

@@ -23,6 +23,17 @@ export class SetupError extends Error {
   }
 }
 
+/** Runs a script's main part; what it cannot go on without ends it with a sentence and exit code 1. */
+export async function runScript(main) {
+  try {
+    await main()
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    error.report()
+    process.exitCode = 1
+  }
+}
+
 /** One line to standard error, so that the output of what runs afterwards stays clean. */
 export function say(text) {
   process.stderr.write(`chorus: ${text}\n`)

@@ -7,7 +7,7 @@
 import { build, buildStale } from './build.js'
 import { ensureChromium } from './chromium.js'
 import { ensurePackages } from './packages.js'
-import { isMain, nodeVersionProblem, SetupError, say } from './run.js'
+import { nodeVersionProblem, runScript, SetupError, say } from './run.js'
 
 const modes = {
   start() {
@@ -39,14 +39,7 @@ function main(mode) {
   modes[mode]()
 }
 
-if (isMain(import.meta.url)) {
-  try {
-    main(process.argv[2])
-  } catch (error) {
-    if (!(error instanceof SetupError)) throw error
-    error.report()
-    // Whoever reads the last line of a test run finds one even then.
-    if (process.argv[2] === 'test') process.stdout.write('0 passed, 1 failed\n')
-    process.exitCode = 1
-  }
-}
+const [mode] = process.argv.slice(2)
+await runScript(() => main(mode))
+// Whoever reads the last line of a test run finds one even then.
+if (process.exitCode === 1 && mode === 'test') process.stdout.write('0 passed, 1 failed\n')

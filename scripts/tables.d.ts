@@ -1,19 +1,26 @@
-/** Types of tables.js for the test that checks its work. */
-import type { flagOf, settings, variableOf } from '../src/config.ts'
-import type { faults } from '../src/errors.ts'
-import type { defaultLimits } from '../src/limits.ts'
-
+/** Types of tables.js for the tests that check its work: what it reads of the tables in src/. */
 export type TableName = 'faults' | 'settings' | 'limits'
 
-export type TableParts = {
-  readonly faults: typeof faults
-  readonly settings: typeof settings
-  readonly flagOf: typeof flagOf
-  readonly variableOf: typeof variableOf
-  readonly defaultLimits: typeof defaultLimits
+type Fault = { readonly closeCode: number; readonly httpStatus: number; readonly publicReason: string }
+
+type Setting = {
+  readonly value: string
+  readonly env: string | null
+  readonly fallback: string | readonly string[]
+  readonly help: string
+}
+
+export type TableParts<Name extends string> = {
+  readonly faults: { readonly [code: string]: Fault }
+  readonly settings: { readonly [name in Name]: Setting }
+  readonly flagOf: (name: Name) => string
+  readonly variableOf: (name: Name) => string
+  readonly defaultLimits: { readonly [name: string]: number }
   readonly limitsSource: string
 }
 
 export declare const tableHomes: { readonly [name in TableName]: string }
-export declare function renderTables(parts: TableParts): { readonly [name in TableName]: string }
+export declare function renderTables<Name extends string>(
+  parts: TableParts<Name>
+): { readonly [name in TableName]: string }
 export declare function fillTables(text: string, tables: { readonly [name: string]: string }): string

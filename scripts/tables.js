@@ -7,7 +7,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildStale } from './build.js'
-import { isMain, root, say } from './run.js'
+import { isMain, root, runScript, say } from './run.js'
 
 /** Which file holds which table. */
 export const tableHomes = {
@@ -100,9 +100,13 @@ function inUnits(value, units) {
   return `${(value / size).toLocaleString('en-US')} ${unit}`
 }
 
+/** Columns are padded as Biome's formatter does it, so that the two never undo one another. */
 function table(head, rows) {
-  const line = cells => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+  const cells = [head, ...rows].map(row => row.map(cell => cell.replaceAll('|', '\\|')))
+  const widths = head.map((_, column) => Math.max(3, ...cells.map(row => row[column].length)))
+  const line = row => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`
+  const [first, ...others] = cells.map(line)
+  return [first, line(widths.map(width => '-'.repeat(width))), ...others].join('\n')
 }
 
 async function readBuilt() {
@@ -131,4 +135,4 @@ async function main() {
   }
 }
 
-if (isMain(import.meta.url)) await main()
+if (isMain(import.meta.url)) await runScript(main)

@@ -54,10 +54,10 @@ async function runVitest(args, outcome) {
   const results = readResults(file)
   rmSync(directory, { recursive: true, force: true })
   const ran = results.reduce((count, result) => count + countFile(result, outcome), 0)
+  if (outcome.failed.length > failuresBefore) return
   if (ran === 0) outcome.failed.push('vitest ran no test')
   // An unhandled error, a worker that died: vitest knows, and no test does.
-  else if (!isGood && outcome.failed.length === failuresBefore)
-    outcome.failed.push('vitest itself, see above')
+  else if (!isGood) outcome.failed.push('vitest itself, see above')
 }
 
 /** Adds one file's tests to the outcome; returns how many of them ran. */

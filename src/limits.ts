@@ -7,11 +7,11 @@ const KiB = 1024
 const MiB = 1024 * KiB
 
 export const defaultLimits = {
-  /** Bytes of one WebSocket message. Above: 4413 (and 1009 from ws above twice as much). */
+  /** Bytes of one WebSocket message. Above twice as much: 1009. It is not below `documentBytesMax`: a client may be the last holder of a document and cannot split it. */
   frameBytesMax: 65 * MiB,
   /** Encoded bytes of one document, checkpoint and tail. An update beyond is set aside: 4500, again 4413. */
   documentBytesMax: 64 * MiB,
-  /** Open connections of one server. Above: 1013. */
+  /** Open connections of one server. Above: the upgrade is answered with HTTP 503, which clients retry. */
   connectionsMax: 20_000,
   /** Open rooms of one server. Above: 1013. */
   roomsMax: 10_000,
@@ -21,7 +21,7 @@ export const defaultLimits = {
   stateVectorEntriesMax: 1_000_000,
   /** Bytes queued to one live connection. Above: 1013, the client resyncs. */
   outboxBytesMax: 16 * MiB,
-  /** Bytes of one update scanned on the event loop at once; a larger one goes to the worker. */
+  /** Bytes scanned, or diffed, on the event loop at once. A larger update is scanned in slices, a larger diff goes to the worker. */
   scanBytesMax: 256 * KiB,
   /** Updates scanned and not yet durable, per room, in bytes. Above: the sender's socket is not read until they are. */
   uncommittedBytesMax: 32 * MiB,
@@ -35,6 +35,7 @@ export const defaultLimits = {
   awarenessStatesMax: 5_000,
   /** Clocks of departed clientIDs kept per room, for `awarenessDepartedMs`. Above: the oldest are forgotten. */
   awarenessDepartedMax: 5_000,
+  /** How long the clock of a departed clientID is kept. After that it comes back as if new. */
   awarenessDepartedMs: 60_000,
   /** A clock above cannot be kept ahead of: the entry is a bad message, 4400. */
   awarenessClockMax: 2 ** 47,
@@ -54,6 +55,7 @@ export const defaultLimits = {
   pingMs: 30_000,
   /** A joining connection that reads nothing for so long (plus its frame at `joinBytesPerSecondMin`): 1013. */
   joinStallMs: 20_000,
+  /** The slowest reading that still counts as progress of a joining connection. Below: 1013. */
   joinBytesPerSecondMin: 64 * KiB,
   /** How long a rejoin waits for the client's own SyncStep2 before it sends the whole delete set. */
   rejoinWaitMs: 1_000,
@@ -61,11 +63,13 @@ export const defaultLimits = {
   wholeFrameBytesMax: 4 * MiB,
   /** Up to this size a document becomes visible to a joiner in one transaction (I13). */
   heldBackBytesMax: 16 * MiB,
+  /** Size of the frames of a document that is held back. Yjs merges all of them anew for each, so few are better. */
   heldBackFrameBytes: 4 * MiB,
   /** Target size of a causal segment, for documents above `heldBackBytesMax`. */
   segmentBytes: 256 * KiB,
   /** Diffs for rejoining state vectors kept per checkpoint. */
   diffCacheEntriesMax: 8,
+  /** Bytes of the diffs kept per checkpoint. Above: the oldest are computed again. */
   diffCacheBytesMax: 8 * MiB,
   /** Checkpoint bytes kept in memory over all rooms; the least recently joined are read from the store again. */
   checkpointCacheBytesMax: 256 * MiB,
@@ -73,6 +77,7 @@ export const defaultLimits = {
   roomIdleMs: 10_000,
   /** A room's log is compacted when it costs more than this and more than `compactionRatio` of its checkpoint. */
   compactionBytesMin: 256 * KiB,
+  /** The share of its checkpoint that a log may cost before it is compacted. */
   compactionRatio: 0.5,
   /** What a record costs on disk and at a cold start beside its bytes, for the rule above. */
   recordOverheadBytes: 128,
@@ -80,12 +85,15 @@ export const defaultLimits = {
   compactionRecordsAtClose: 200,
   /** V8 heap of the compaction worker, MiB. A document that does not fit stays uncompacted, and metrics say so. */
   workerMegabytesMax: 2_048,
+  /** Jobs waiting for the compaction worker. Above: a compaction waits for the next commit, a rejoin is closed with 1013. */
   workerQueueMax: 1_000,
   /** A second refused update of one client within this time closes with a 44xx code. */
   refusalMemoryMs: 600_000,
+  /** Clients whose refusals are remembered. Above: the oldest are forgotten. */
   refusalsMax: 10_000,
   /** Answers to a client that keeps coming back after refusals are delayed by this, doubled each time, up to the maximum. */
   refusalDelayMs: 500,
+  /** The longest such delay. */
   refusalDelayMsMax: 30_000,
   /** How long a closing connection has to answer the close frame before its socket is destroyed. */
   closeTimeoutMs: 3_000,

@@ -13,6 +13,43 @@ const syncBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1
 
 export function createMetrics() {
   const registry = new Registry()
+  const meters = createMeters(registry)
+  let stopProcess = () => {}
+  return {
+    connectionOpened: () => meters.connections.inc(),
+    connectionClosed: () => meters.connections.dec(),
+    roomOpened: () => meters.rooms.inc(),
+    roomClosed: () => meters.rooms.dec(),
+    outboxMeasured: (bytes: number) => meters.outboxBytes.set(bytes),
+    updateAccepted: (bytes: number) => {
+      meters.updates.inc()
+      meters.updateBytes.inc(bytes)
+    },
+    updateKnown: () => meters.knownUpdates.inc(),
+    received: (bytes: number) => meters.receivedBytes.inc(bytes),
+    joined: () => meters.joins.inc(),
+    batchWritten: (roomCount: number, ms: number) => {
+      meters.batches.inc()
+      meters.batchRooms.observe(roomCount)
+      meters.batchSeconds.observe(ms / 1000)
+    },
+    batchFailed: () => meters.batchFailures.inc(),
+    compacted: (outcome: 'written' | 'superseded' | 'failed') => meters.compactions.inc({ outcome }),
+    refused: (code: FaultCode) => meters.refusals.inc({ code }),
+    /** The text a Prometheus server scrapes, and its content type. */
+    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    /** Begins to measure the process too, until `close`. */
+    collectProcess: () => {
+      stopProcess = collectProcess(registry)
+    },
+    close: () => {
+      stopProcess()
+      registry.clear()
+    }
+  }
+}
+
+function createMeters(registry: Registry) {
   const counter = (name: string, help: string) =>
     new Counter({ name: `chorus_${name}`, help, registers: [registry] })
   const gauge = (name: string, help: string) =>
@@ -54,38 +91,21 @@ export function createMetrics() {
     labelNames: ['code'],
     registers: [registry]
   })
-  let stopProcess = () => {}
   return {
-    connectionOpened: () => connections.inc(),
-    connectionClosed: () => connections.dec(),
-    roomOpened: () => rooms.inc(),
-    roomClosed: () => rooms.dec(),
-    outboxMeasured: (bytes: number) => outboxBytes.set(bytes),
-    updateAccepted: (bytes: number) => {
-      updates.inc()
-      updateBytes.inc(bytes)
-    },
-    updateKnown: () => knownUpdates.inc(),
-    received: (bytes: number) => receivedBytes.inc(bytes),
-    joined: () => joins.inc(),
-    batchWritten: (roomCount: number, ms: number) => {
-      batches.inc()
-      batchRooms.observe(roomCount)
-      batchSeconds.observe(ms / 1000)
-    },
-    batchFailed: () => batchFailures.inc(),
-    compacted: (outcome: 'written' | 'superseded' | 'failed') => compactions.inc({ outcome }),
-    refused: (code: FaultCode) => refusals.inc({ code }),
-    /** The text a Prometheus server scrapes, and its content type. */
-    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
-    /** Begins to measure the process too, until `close`. */
-    collectProcess: () => {
-      stopProcess = collectProcess(registry)
-    },
-    close: () => {
-      stopProcess()
-      registry.clear()
-    }
+    connections,
+    rooms,
+    outboxBytes,
+    updates,
+    knownUpdates,
+    updateBytes,
+    receivedBytes,
+    joins,
+    batches,
+    batchFailures,
+    batchRooms,
+    batchSeconds,
+    compactions,
+    refusals
   }
 }
 

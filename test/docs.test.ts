@@ -20,7 +20,10 @@ const files = repositoryFiles()
 const page = (path: string): TextFile => ({ path, text: readText(path) })
 
 it('every rule of PROTOCOL.md has a test, and every rule id in a test title is a rule', () => {
-  const tests = sourcesIn(files, ['test/']).filter(({ path }) => path.endsWith('.test.ts'))
+  const tests = sourcesIn(
+    files.filter(({ path }) => path.endsWith('.test.ts')),
+    ['test/']
+  )
 
   expect(ruleFindings(page('PROTOCOL.md'), tests)).toEqual([])
 })

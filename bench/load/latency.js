@@ -25,6 +25,10 @@ export class Latency {
 
   /** What a report shows of it. */
   figures() {
-    return { p50Ms: this.percentile(0.5), p99Ms: this.percentile(0.99), maxMs: Math.round(this.maxMs * 10) / 10 }
+    return {
+      p50Ms: this.percentile(0.5),
+      p99Ms: this.percentile(0.99),
+      maxMs: Math.round(this.maxMs * 10) / 10
+    }
   }
 }

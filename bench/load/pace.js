@@ -27,7 +27,8 @@ export function pace({ perSecond, total, step }) {
 export async function until(isTrue, { ms, what }) {
   const end = performance.now() + ms
   while (!isTrue()) {
-    if (performance.now() > end) throw new Error(`waited ${ms} ms for ${typeof what === 'string' ? what : what()}`)
+    if (performance.now() > end)
+      throw new Error(`waited ${ms} ms for ${typeof what === 'string' ? what : what()}`)
     await delay(5)
   }
 }

@@ -3,7 +3,6 @@
  * what a joiner needs, without a Y.Doc. It has two positions: *durable*, for which everything here speaks, and
  * *scanned*, which only judges the next update.
  */
-import type { LoadedDocument } from '../../persistence/store.ts'
 import { type Checkpoint, createCheckpoint, decodeCheckpointMeta } from './checkpoint.ts'
 import { ClockRuns, encodeStateVector } from './clocks.ts'
 import { decodeRecord, type LoggedUpdate } from './record.ts'
@@ -128,6 +127,16 @@ export class Document {
   }
 }
 
+/** What a store has of a document. The arrays are kept. */
+export type StoredDocument = {
+  readonly checkpoint: {
+    readonly generation: number
+    readonly meta: Uint8Array
+    readonly segments: readonly Uint8Array[]
+  } | null
+  readonly records: readonly { readonly sequence: number; readonly record: Uint8Array }[]
+}
+
 /** A record, or an update in it, that lies in the store but cannot be read. */
 export type Unreadable = { readonly sequence: number; readonly bytes: Uint8Array; readonly cause: unknown }
 
@@ -140,7 +149,7 @@ const sliceBytes = 256 * 1024
  */
 export async function openDocument(
   name: string,
-  loaded: LoadedDocument,
+  loaded: StoredDocument,
   breathe: () => Promise<void>
 ): Promise<{ document: Document; unreadable: Unreadable[] }> {
   const document = new Document(name)

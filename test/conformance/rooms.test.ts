@@ -200,6 +200,79 @@ test('[RM6] SIGTERM closes with 1012, ends with exit code 0 within seconds, and 
   expect(readers.map(({ doc }) => doc.getText('t').length)).toEqual(Array(rooms.length).fill(20))
 })
 
+test('[I6] an author faster than the disk is not read from until it has caught up', async () => {
+  const store = createMemoryStore()
+  const gate = holdAppends(store)
+  const { url } = await startServer({ store, limits: { uncommittedBytesMax: 1024 * 1024 } })
+  const raw = await openRaw({ url, path: 'room' })
+  const doc = new Y.Doc()
+  doc.on('update', (update: Uint8Array) => raw.send(updateFrame(update)))
+  for (let i = 0; i < 300; i++) doc.getText('t').insert(0, 'x'.repeat(100_000))
+
+  await until(() => gate.waiting() === 1, 'the first append')
+  const readBytes = async () =>
+    Number(/^chorus_received_bytes_total (\d+)$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1])
+  await new Promise(resolve => setTimeout(resolve, 300))
+  const taken = await readBytes()
+  await new Promise(resolve => setTimeout(resolve, 300))
+  const takenLater = await readBytes()
+  gate.open()
+  await raw.ask()
+  const fresh = join(url)
+  await synced(fresh)
+
+  expect(taken).toBeLessThan(5_000_000)
+  expect(takenLater).toBe(taken)
+  expect(fresh.doc.getText('t').length).toBe(30_000_000)
+}, 60_000)
+
+test('[I6] the limits on how a document is laid out hold for compaction', async () => {
+  const store = createMemoryStore()
+  const doc = new Y.Doc()
+  for (let i = 0; i < 20; i++) doc.getText(`t${i}`).insert(0, 'x'.repeat(10_000))
+  const limits = {
+    wholeFrameBytesMax: 10_000,
+    heldBackBytesMax: 50_000,
+    segmentBytes: 20_000,
+    compactionBytesMin: 1_000,
+    roomIdleMs: 10
+  }
+  const server = await startServer({ store, limits })
+  const client = connect(server.url, 'room', { doc })
+  onTestFinished(client.destroy)
+  await synced(client)
+  await untilAsync(async () => (await store.load('room')).checkpoint !== null)
+
+  const segments = (await store.load('room')).checkpoint?.segments.map(each => each.length) ?? []
+
+  expect(segments.length).toBeGreaterThan(5)
+  expect(Math.max(...segments)).toBeLessThan(40_000)
+})
+
+test('[YW6] holds for large updates too, which are scanned in slices: nothing overtakes them', async () => {
+  const store = createMemoryStore()
+  const { url } = await startServer({ store })
+  const raw = await openRaw({ url, path: 'room' })
+  const doc = new Y.Doc()
+  doc.on('update', (update: Uint8Array) => raw.send(updateFrame(update)))
+
+  doc.transact(() => {
+    for (let i = 0; i < 30_000; i++) doc.getArray('a').insert(0, [`item number ${i} of a large paste`])
+  })
+  doc.getText('t').insert(0, 'then a key')
+  doc.getArray('a').delete(5, 1)
+  await raw.ask()
+  const other = await openRaw({ url, path: 'room' })
+  await other.ask()
+
+  const copy = new Y.Doc()
+  for (const update of updatesOf(other)) Y.applyUpdate(copy, update)
+  expect(copy.getArray('a').length).toBe(29_999)
+  expect(copy.getText('t').toString()).toBe('then a key')
+  // It was asked for what it has at the beginning, and never for a gap.
+  expect(raw.received().filter(each => each.type === 'sync-step-1')).toHaveLength(1)
+})
+
 test('[I10] stop ends all connections, and a client comes back to the next server', async () => {
   const store = createMemoryStore()
   const first = createServer({ store, log: quietLog, pages: null })

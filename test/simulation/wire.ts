@@ -81,7 +81,6 @@ export class Wire {
   clientClose(): void {
     if (this.#clientState === 'closed') return
     this.#clientState = 'closed'
-    if (this.#isUpDead) return
     this.#up({ type: 'close' })
     this.onGone()
   }
@@ -249,6 +248,7 @@ export class ServerSocket extends EventEmitter {
     this.#isMuted = true
     this.#state = 'closed'
     this.removeAllListeners()
+    this.#wire.onGone()
   }
 
   #read(): void {

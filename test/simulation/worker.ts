@@ -1,5 +1,9 @@
 /** The compaction worker without a thread: the real functions, after a virtual delay, one job at a time. */
-import { decodeCheckpointMeta, encodeCheckpointMeta } from '../../src/document/checkpoint.ts'
+import {
+  type CheckpointLayout,
+  decodeCheckpointMeta,
+  encodeCheckpointMeta
+} from '../../src/document/checkpoint.ts'
 import { type CompactionOptions, compactDocument } from '../../src/document/compact.ts'
 import type { Compactor } from '../../src/document/compactor.ts'
 import { heldBackFrames } from '../../src/document/held-back.ts'
@@ -15,10 +19,11 @@ export type WorkerOptions = {
   readonly delayMs: () => number
   /** Whether the worker dies of the next job. */
   readonly fails: () => boolean
+  readonly onLayout: (layout: CheckpointLayout) => void
 }
 
 export function createVirtualWorker(options: WorkerOptions): Compactor {
-  const { time, delayMs, fails, sizes } = options
+  const { time, delayMs, fails, sizes, onLayout } = options
   let last: Promise<unknown> = Promise.resolve()
   let isClosed = false
   const rejects = new Set<() => void>()
@@ -47,6 +52,7 @@ export function createVirtualWorker(options: WorkerOptions): Compactor {
       const copied = { ...job, sizes, segments: job.segments.map(copy), entries: job.entries.map(copy) }
       return run(() => {
         const { meta, ...rest } = compactDocument(copied)
+        onLayout(meta.layout)
         return { ...rest, meta: decodeCheckpointMeta(encodeCheckpointMeta(meta)) }
       })
     },

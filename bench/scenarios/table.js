@@ -1,0 +1,5 @@
+/** All scenarios, in the order they are run and reported. */
+import { scenarios as fanOut } from './fan-out.js'
+import { scenarios as presence } from './presence.js'
+
+export const scenarios = [...fanOut, ...presence]

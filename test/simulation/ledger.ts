@@ -1,0 +1,53 @@
+/**
+ * What the server owes: every struct and deletion of a document that a replica has seen or was told is durable. No
+ * crash may take any of it back.
+ */
+import * as Y from 'yjs'
+import type { LoadedDocument } from '../../persistence/store.ts'
+import { ClockRuns } from '../../src/document/clocks.ts'
+import { decodeRecord } from '../../src/document/record.ts'
+import { type ClockRange, scanUpdate, type UpdateScan } from '../../src/document/scan.ts'
+import { Violation } from './trace.ts'
+
+export class Ledger {
+  readonly #structs = new ClockRuns()
+  readonly #deletes = new ClockRuns()
+
+  owes({ structs, deletes }: Pick<UpdateScan, 'structs' | 'deletes'>): void {
+    this.#structs.addAll(structs)
+    this.#deletes.addAll(deletes)
+  }
+
+  /** Throws a Violation when a document, encoded with all that is pending, lacks something owed. */
+  check(update: Uint8Array, where: string): void {
+    const { structs, deletes } = scanUpdate(update)
+    const lacking = missing(this.#structs, structs)
+    if (lacking !== null) throw new Violation(`${where} lacks structs seen or acknowledged: ${lacking}`)
+    const undeleted = missing(this.#deletes, deletes)
+    if (undeleted !== null) throw new Violation(`${where} lacks deletions seen or acknowledged: ${undeleted}`)
+  }
+}
+
+function missing(owed: ClockRuns, found: readonly ClockRange[]): string | null {
+  const rest = owed.subtract(ClockRuns.from(found))
+  if (rest.clientCount === 0) return null
+  return [...rest.ranges()].map(({ client, clock, length }) => `${client}:${clock}+${length}`).join(' ')
+}
+
+/** What a store has of a document, as Yjs reads it, pending structs and deletions included. */
+export function storedUpdate({ checkpoint, records }: LoadedDocument): Uint8Array {
+  const updates = records.flatMap(({ record }) => decodeRecord(record).map(({ update }) => update))
+  return canonical([...(checkpoint?.segments ?? []), ...updates])
+}
+
+/**
+ * One form for all documents that say the same: loaded at once into a fresh document, which merges what can be merged
+ * and integrates what can be integrated. (Yjs does not retry everything pending when updates come one by one.)
+ */
+export function canonical(updates: readonly Uint8Array[]): Uint8Array {
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, Y.mergeUpdates([...updates, Uint8Array.of(0, 0)]))
+  const state = Y.encodeStateAsUpdate(doc)
+  doc.destroy()
+  return state
+}

@@ -1,0 +1,2 @@
+export { plants } from './plants.ts'
+export { simulate } from './run.ts'

@@ -1,0 +1,294 @@
+/**
+ * One open page: a real Y.Doc with a client that does what y-websocket 3.1 does, message by message (its source is the
+ * reference for every order of calls here), and checks what it is sent.
+ */
+import { createDecoder, readVarUint, readVarUint8Array } from 'lib0/decoding'
+import { createEncoder, toUint8Array, writeVarUint, writeVarUint8Array } from 'lib0/encoding'
+import { applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import { scanUpdate, type UpdateScan } from '../../src/document/scan.ts'
+import type { Chance } from './chance.ts'
+import { checkPromises, editAtRandom } from './edits.ts'
+import type { Ledger } from './ledger.ts'
+import { createAwareness, type VirtualAwareness } from './presence.ts'
+import { type Trace, Violation } from './trace.ts'
+import type { Scope, VirtualClock } from './virtual-time.ts'
+import type { Wire } from './wire.ts'
+
+const messageSync = 0
+const messageAwareness = 1
+const step1 = 0
+const step2 = 1
+const stepUpdate = 2
+/** y-websocket gives a connection up when no message came for so long, and looks every tenth of it. */
+const watchdogMs = 30_000
+const backoffMsMax = 2_500
+
+export type PageParts = {
+  readonly clock: VirtualClock
+  readonly chance: Chance
+  readonly trace: Trace
+  readonly ledger: Ledger
+  readonly document: string
+  readonly clientID: number
+  readonly name: string
+  readonly pasteChars: number
+  /** `causal`: it does not edit while its connection has not yet said what it has, see Plan. */
+  readonly order: 'causal' | 'gaps'
+  readonly connect: (page: Page) => Wire
+  /** Whether documents may be sent in parts that show, because they are that large. */
+  readonly mayShowParts: () => boolean
+  /** An update of this page's own. */
+  readonly onEdit: (update: Uint8Array) => void
+}
+
+export class Page {
+  readonly doc = new Y.Doc()
+  readonly name: string
+  readonly document: string
+  readonly #parts: PageParts
+  readonly #time: Scope
+  readonly #presence: VirtualAwareness
+  #wire: Wire | null = null
+  #isConnected = false
+  #isSynced = false
+  /** It has answered the server's SyncStep1, so that all it has is on its way. */
+  #hasToldAll = false
+  #isWanted = true
+  #isClosed = false
+  #failures = 0
+  #lastMessageMs = 0
+  #syncedAtMs = 0
+  /** What it sent on this connection, and how much of it each SyncStep1 not answered yet covers. */
+  #sent: UpdateScan[] = []
+  #barriers: number[] = []
+
+  constructor(parts: PageParts) {
+    this.#parts = parts
+    this.name = parts.name
+    this.document = parts.document
+    this.#time = parts.clock.scope()
+    this.doc.clientID = parts.clientID
+    this.#presence = createAwareness(this.doc, () => this.#time.nowMs())
+    this.#presence.awareness.setLocalState({ name: parts.name, cursor: 0 })
+    this.doc.on('update', (update: Uint8Array, origin: unknown) => this.#updated(update, origin))
+    this.doc.on('afterTransaction', () => this.#look())
+    this.awareness.on('update', ({ added, updated, removed }: Record<string, number[]>) => {
+      const changed = [...(added ?? []), ...(updated ?? []), ...(removed ?? [])]
+      this.#send(awarenessMessage(encodeAwarenessUpdate(this.awareness, changed)))
+    })
+    this.#tick()
+    this.#setUp()
+  }
+
+  get awareness() {
+    return this.#presence.awareness
+  }
+
+  get isSynced(): boolean {
+    return this.#isConnected && this.#isSynced
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected
+  }
+
+  get wire(): Wire | null {
+    return this.#wire
+  }
+
+  /** When this connection had everything. */
+  get syncedAtMs(): number {
+    return this.#syncedAtMs
+  }
+
+  edit(): void {
+    const { chance, order, trace, pasteChars } = this.#parts
+    if (order === 'causal' && this.#isConnected && !this.#hasToldAll) return
+    const what = editAtRandom(this.doc, chance, pasteChars)
+    trace.note('edit', `${this.name} ${what} at ${Y.getState(this.doc.store, this.doc.clientID)}`)
+  }
+
+  moveCursor(): void {
+    const { chance } = this.#parts
+    if (this.awareness.getLocalState() === null) this.awareness.setLocalState({ name: this.name, cursor: -1 })
+    else this.awareness.setLocalStateField('cursor', chance.below(1_000))
+  }
+
+  hideCursor(): void {
+    this.awareness.setLocalState(null)
+  }
+
+  /** Asks for an acknowledgement, as `resyncInterval` does. */
+  resync(): void {
+    if (this.#isConnected) this.#sendStep1()
+  }
+
+  /** As a BroadcastChannel does: what another page of the same browser has done, past the server. */
+  overhear(update: Uint8Array): void {
+    Y.applyUpdate(this.doc, update, this)
+  }
+
+  disconnect(): void {
+    this.#isWanted = false
+    const gone = encodeAwarenessUpdate(this.awareness, [this.doc.clientID], new Map())
+    this.#send(awarenessMessage(gone))
+    this.#drop(null)
+  }
+
+  connect(): void {
+    if (this.#isClosed) return
+    this.#isWanted = true
+    if (this.#wire === null) this.#setUp()
+  }
+
+  /** The page is closed. `goodbye`: as provider.destroy(); `vanish`: the machine is gone, and nobody is told. */
+  close(how: 'goodbye' | 'vanish'): void {
+    if (this.#isClosed) return
+    if (how === 'goodbye') this.disconnect()
+    else this.#wire?.cut('client')
+    this.#isClosed = true
+    this.#wire = null
+    this.#isConnected = false
+    this.#time.end()
+    this.doc.destroy()
+  }
+
+  /** Every three seconds, as y-websocket and y-protocols do. */
+  #tick(): void {
+    this.#time.after(watchdogMs / 10, () => this.#tick())
+    this.#presence.tick()
+    if (this.#isConnected && watchdogMs < this.#time.nowMs() - this.#lastMessageMs) this.#drop(null)
+  }
+
+  #setUp(): void {
+    if (!this.#isWanted || this.#wire !== null || this.#isClosed) return
+    const wire = this.#parts.connect(this)
+    this.#wire = wire
+    this.#isSynced = false
+    wire.client = {
+      onopen: () => this.#wire === wire && this.#opened(),
+      onmessage: bytes => this.#wire === wire && this.#received(bytes),
+      onclose: code => this.#wire === wire && this.#drop(code)
+    }
+  }
+
+  #opened(): void {
+    this.#parts.trace.note('open', this.name)
+    this.#isConnected = true
+    this.#hasToldAll = false
+    this.#sent = []
+    this.#barriers = []
+    this.#lastMessageMs = this.#time.nowMs()
+    this.#sendStep1()
+    if (this.awareness.getLocalState() === null) return
+    this.#send(awarenessMessage(encodeAwarenessUpdate(this.awareness, [this.doc.clientID])))
+  }
+
+  /** `null`: closed by this side. */
+  #drop(code: number | null): void {
+    const wire = this.#wire
+    if (wire === null) return
+    this.#parts.trace.note('close', `${this.name} ${code ?? 'by itself'}`)
+    if (code !== null && code >= 4400 && code < 4500)
+      throw new Violation(`${this.name} was told never to come back: ${code}`)
+    this.#wire = null
+    wire.clientClose()
+    if (this.#isConnected) {
+      this.#isConnected = false
+      this.#isSynced = false
+      const others = [...this.awareness.getStates().keys()].filter(id => id !== this.doc.clientID)
+      removeAwarenessStates(this.awareness, others, this)
+    }
+    this.#failures++
+    this.#time.after(Math.min(2 ** this.#failures * 100, backoffMsMax), () => this.#setUp())
+  }
+
+  #received(message: Uint8Array): void {
+    this.#lastMessageMs = this.#time.nowMs()
+    const decoder = createDecoder(message)
+    const type = readVarUint(decoder)
+    if (type === messageAwareness) {
+      applyAwarenessUpdate(this.awareness, readVarUint8Array(decoder), this)
+      return
+    }
+    if (type !== messageSync) throw new Violation(`${this.name} was sent message type ${type}`)
+    const step = readVarUint(decoder)
+    const body = readVarUint8Array(decoder)
+    this.#parts.trace.note('receive', `${this.name} step ${step} of ${body.length} bytes`)
+    if (step === step1) this.#answer(body)
+    else this.#apply(step, body)
+  }
+
+  #answer(stateVector: Uint8Array): void {
+    this.#sendUpdate(step2, Y.encodeStateAsUpdate(this.doc, stateVector))
+    this.#hasToldAll = true
+  }
+
+  #apply(step: number, update: Uint8Array): void {
+    this.#parts.ledger.owes(scanUpdate(update))
+    if (step === step2) this.#endMarker(update)
+    Y.applyUpdate(this.doc, update, this)
+    const { pendingStructs, pendingDs } = this.doc.store
+    const isPending = pendingStructs !== null || pendingDs !== null
+    if (isPending && this.#isSynced && this.#parts.order === 'causal')
+      throw new Violation(`${this.name} was sent what hangs on something it has not been sent`)
+  }
+
+  #endMarker(update: Uint8Array): void {
+    if (update.length !== 2)
+      throw new Violation(`${this.name} was sent a SyncStep2 of ${update.length} bytes`)
+    const covered = this.#barriers.shift()
+    if (covered === undefined) throw new Violation(`${this.name} was sent an end marker it has not asked for`)
+    for (const scan of this.#sent.splice(0, covered)) this.#parts.ledger.owes(scan)
+    this.#barriers = this.#barriers.map(count => count - covered)
+    if (this.#isSynced) return
+    this.#isSynced = true
+    this.#failures = 0
+    this.#syncedAtMs = this.#time.nowMs()
+    this.#look()
+  }
+
+  /** I13: whatever shows is whole. */
+  #look(): void {
+    const { order, mayShowParts } = this.#parts
+    if (order !== 'causal' || (mayShowParts() && !this.isSynced)) return
+    checkPromises(this.doc, this.name)
+  }
+
+  #updated(update: Uint8Array, origin: unknown): void {
+    if (origin === this) return
+    this.#sendUpdate(stepUpdate, update)
+    this.#parts.onEdit(update)
+  }
+
+  #sendStep1(): void {
+    this.#barriers.push(this.#sent.length)
+    this.#send(syncMessage(step1, Y.encodeStateVector(this.doc)))
+  }
+
+  #sendUpdate(step: number, update: Uint8Array): void {
+    if (!this.#isConnected) return
+    this.#sent.push(scanUpdate(update))
+    this.#send(syncMessage(step, update))
+  }
+
+  #send(message: Uint8Array): void {
+    if (this.#isConnected) this.#wire?.clientSend(message)
+  }
+}
+
+function syncMessage(step: number, body: Uint8Array): Uint8Array {
+  const encoder = createEncoder()
+  writeVarUint(encoder, messageSync)
+  writeVarUint(encoder, step)
+  writeVarUint8Array(encoder, body)
+  return toUint8Array(encoder)
+}
+
+function awarenessMessage(update: Uint8Array): Uint8Array {
+  const encoder = createEncoder()
+  writeVarUint(encoder, messageAwareness)
+  writeVarUint8Array(encoder, update)
+  return toUint8Array(encoder)
+}

@@ -1,0 +1,216 @@
+/** One run: a storm, then calm, then every check. The same seed gives exactly the same run. */
+import * as Y from 'yjs'
+import { bounds } from '../../persistence/bounds.ts'
+import { ClockRuns } from '../../src/document/clocks.ts'
+import { type ClockRange, scanUpdate } from '../../src/document/scan.ts'
+import { defaultLimits } from '../../src/limits.ts'
+import { Chance } from './chance.ts'
+import { canonical } from './ledger.ts'
+import type { Page } from './page.ts'
+import { drawPlan, type Plan } from './plan.ts'
+import { noPlant, type Plant } from './plants.ts'
+import { beginStorm } from './storm.ts'
+import { Trace, Violation } from './trace.ts'
+import { VirtualClock } from './virtual-time.ts'
+import { World } from './world.ts'
+
+export type RunResult = {
+  readonly seed: number
+  readonly digest: string
+  readonly events: number
+  readonly virtualMs: number
+  readonly counts: ReadonlyMap<string, number>
+}
+
+/** What a failed run throws: what was wrong, its seed, and the last events. */
+export class RunFailed extends Error {
+  readonly seed: number
+
+  constructor(seed: number, trace: Trace, cause: unknown) {
+    const what = cause instanceof Error ? `${cause.message}\n${cause.stack}` : String(cause)
+    super(`seed ${seed}: ${what}\n\nthe last events:\n${trace.lastLines()}\n\nseed ${seed}: ${what}`, {
+      cause
+    })
+    this.name = 'RunFailed'
+    this.seed = seed
+  }
+}
+
+/** Rejects with RunFailed. */
+export async function simulate(seed: number, plant: Plant = noPlant): Promise<RunResult> {
+  const clock = new VirtualClock()
+  const trace = new Trace(clock)
+  const chance = new Chance(seed)
+  const plan = drawPlan(chance)
+  const fail = (error: unknown) => clock.fail(error)
+  const restore = shrinkStore(plan)
+  const unpatch = plant.patch?.()
+  process.on('unhandledRejection', fail)
+  try {
+    const world = new World({ clock, trace, chance: chance.fork(), plan, plant })
+    await play(world, chance)
+    return {
+      seed,
+      digest: trace.digest(),
+      events: clock.events,
+      virtualMs: clock.nowMs,
+      counts: trace.counts
+    }
+  } catch (error) {
+    trace.note('plan', JSON.stringify({ ...plan, limits: changedLimits(plan) }))
+    throw new RunFailed(seed, trace, error)
+  } finally {
+    process.off('unhandledRejection', fail)
+    unpatch?.()
+    restore()
+  }
+}
+
+function changedLimits({ limits }: Plan): Record<string, number> {
+  const defaults = new Map<string, number>(Object.entries(defaultLimits))
+  return Object.fromEntries(Object.entries(limits).filter(([name, value]) => defaults.get(name) !== value))
+}
+
+/** The store's bounds for this run. They are constants for everybody else, so they are put back. */
+function shrinkStore(plan: Plan): () => void {
+  const { batchBytesMax, removalKeysMax, pageKeys } = bounds
+  Object.assign(bounds, plan.storeBounds)
+  return () => void Object.assign(bounds, { batchBytesMax, removalKeysMax, pageKeys })
+}
+
+async function play(world: World, chance: Chance): Promise<void> {
+  const { clock, plan } = world
+  beginStorm(world, chance.fork(), clock.scope())
+  await clock.runFor(plan.stormMs)
+  await world.calm()
+  // Half-open connections are found by silence, on either side; a joiner may wait for a stalled one.
+  await clock.runFor(4 * plan.limits.pingMs + 40_000)
+  expectAllSynced(world)
+  for (const room of world.rooms) checkReplicas(world, room, 'after the storm')
+  await checkReconnects(world, chance)
+  await checkNewcomers(world)
+  await checkEnd(world)
+}
+
+/** Everybody comes back at once, twice: the second time, nobody has anything new to say. */
+async function checkReconnects(world: World, chance: Chance): Promise<void> {
+  await reconnectAll(world, chance)
+  for (const room of world.rooms) checkReplicas(world, room, 'after coming back')
+  const accepted = world.trace.counts.get('updates accepted') ?? 0
+  await reconnectAll(world, chance)
+  const more = (world.trace.counts.get('updates accepted') ?? 0) - accepted
+  if (more > 0) throw new Violation(`a reconnect with nothing new added ${more} updates to the log`)
+}
+
+async function reconnectAll(world: World, chance: Chance): Promise<void> {
+  const { clock, plan } = world
+  const isTakeover = chance.hits(0.3)
+  for (const page of world.pages) world.cut(page, isTakeover && chance.hits(0.5) ? 'client' : 'both')
+  const latencyMs = 20 * plan.network.latencyMs + 40 * plan.workerMs + 100 * plan.disk.delayMs
+  await clock.runFor(2_000 + latencyMs)
+  expectAllSynced(world)
+  const lastMs = Math.max(0, ...world.pages.map(page => page.syncedAtMs))
+  // Presence is promised a second after; a takeover pings for 600 ms before.
+  await clock.runUntil(
+    Math.max(clock.nowMs, lastMs + 1_000 + 10 * plan.network.latencyMs + (isTakeover ? 600 : 0))
+  )
+  for (const room of world.rooms) checkPresence(world, room)
+  await clock.runFor(chance.scaled(100, 40_000))
+  for (const room of world.rooms) checkPresence(world, room)
+}
+
+function expectAllSynced(world: World): void {
+  for (const page of world.pages) {
+    if (!page.isSynced) throw new Violation(`${page.name} is not synced`)
+  }
+}
+
+function checkReplicas(world: World, room: string, when: string): Uint8Array | null {
+  const pages = world.pagesIn(room)
+  let first: { page: Page; state: Uint8Array } | null = null
+  for (const page of pages) {
+    const state = canonical([Y.encodeStateAsUpdate(page.doc)])
+    world.ledgers.get(room)?.check(state, `${page.name} ${when}`)
+    first ??= { page, state }
+    if (Buffer.compare(state, first.state) !== 0)
+      throw new Violation(
+        `${page.name} and ${first.page.name} differ ${when}: ${difference(state, first.state)}`
+      )
+  }
+  return first?.state ?? null
+}
+
+/** What one of two documents has that the other lacks, both ways. */
+function difference(a: Uint8Array, b: Uint8Array): string {
+  const [left, right] = [scanUpdate(a), scanUpdate(b)]
+  const beyond = (these: readonly ClockRange[], those: readonly ClockRange[]) =>
+    JSON.stringify([...ClockRuns.from(these).subtract(ClockRuns.from(those)).ranges()])
+  return [
+    `structs ${beyond(left.structs, right.structs)} / ${beyond(right.structs, left.structs)}`,
+    `deletions ${beyond(left.deletes, right.deletes)} / ${beyond(right.deletes, left.deletes)}`,
+    `${a.length} / ${b.length} bytes`
+  ].join(', ')
+}
+
+function checkPresence(world: World, room: string): void {
+  const pages = world.pagesIn(room)
+  const expected = new Map<number, string>()
+  for (const { doc, awareness } of pages) {
+    const state = awareness.getLocalState()
+    if (state !== null) expected.set(doc.clientID, JSON.stringify(state))
+  }
+  for (const { name, awareness } of pages) {
+    const seen = awareness.getStates()
+    for (const [clientID, state] of expected) {
+      const found = JSON.stringify(seen.get(clientID))
+      if (found !== state) throw new Violation(`${name} sees ${clientID} as ${found} instead of ${state}`)
+    }
+    for (const clientID of seen.keys()) {
+      if (!expected.has(clientID)) throw new Violation(`${name} sees ${clientID}, who is not there`)
+    }
+  }
+}
+
+/** Who comes to a quiet room has the same document as those who were there, and as the store. */
+async function checkNewcomers(world: World): Promise<void> {
+  for (const room of world.rooms) world.openPage(room)
+  await world.clock.runFor(
+    2_000 + 20 * world.plan.network.latencyMs + 40 * world.plan.workerMs + 100 * world.plan.disk.delayMs
+  )
+  expectAllSynced(world)
+  for (const room of world.rooms) {
+    const state = checkReplicas(world, room, 'beside a newcomer')
+    world.trace.note('final', `${room} ${state?.length} ${state === null ? '' : hashOf(state)}`)
+    checkPresence(world, room)
+  }
+}
+
+function hashOf(bytes: Uint8Array): number {
+  return bytes.reduce((hash, byte) => (Math.imul(hash, 31) + byte) | 0, 0)
+}
+
+/** Everybody leaves: rooms close, no timer and no connection stays, and the store has everything. */
+async function checkEnd(world: World): Promise<void> {
+  const { clock, plan } = world
+  for (const page of [...world.pages]) world.closePage(page, 'goodbye')
+  await clock.runFor(
+    plan.limits.roomIdleMs +
+      plan.limits.closeTimeoutMs +
+      20 * plan.network.latencyMs +
+      1_000 +
+      40 * plan.workerMs +
+      200 * plan.disk.delayMs
+  )
+  const { server } = world
+  if (server.connectionCount > 0) throw new Violation(`${server.connectionCount} connections are left`)
+  if (world.wireCount > 0) throw new Violation(`${world.wireCount} sockets are left`)
+  if (server.roomCount > 0) throw new Violation(`${server.roomCount} rooms are left`)
+  // The heartbeat, and the store's tidying after quiet.
+  if (server.pendingTimers > 2)
+    throw new Violation(`${server.pendingTimers} timers are left in an empty server`)
+  const stopping = server.stop()
+  await clock.runFor(10_000)
+  if (!server.isOver) throw new Violation('the server does not stop')
+  await stopping
+  await world.inspect('at the end')
+}
