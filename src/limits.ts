@@ -87,6 +87,8 @@ export const defaultLimits = {
   workerMegabytesMax: 2_048,
   /** Jobs waiting for the compaction worker. Above: a compaction waits for the next commit, a rejoin is closed with 1013. */
   workerQueueMax: 1_000,
+  /** The compaction worker's thread ends, and gives its memory back, when it had no compaction for so long. */
+  workerIdleMs: 20_000,
   /** A second refused update of one client within this time closes with a 44xx code. */
   refusalMemoryMs: 600_000,
   /** Clients whose refusals are remembered. Above: the oldest are forgotten. */

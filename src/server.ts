@@ -203,7 +203,7 @@ class ChorusServer implements Server {
       queueMax: limits.workerQueueMax
     })
     const journal = new Journal(store, time, metrics)
-    const compactions = new Compactions({ store, compactor, limits, metrics, log })
+    const compactions = new Compactions({ store, compactor, time, limits, metrics, log })
     const refusals = new Refusals(time, limits)
     const heads = new JoinHeads(store, compactor, limits)
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)

@@ -43,6 +43,8 @@ export type Compactor = {
   heldBack(job: HeldBackJob): Promise<readonly Uint8Array[]>
   /** As `scanUpdate`. */
   scan(update: Uint8Array): Promise<UpdateScan>
+  /** Ends the thread if it has nothing to do, and gives its memory back; the next job starts another. */
+  rest(): void
   /** Rejects what waits or runs, and resolves when the thread has ended. */
   close(): Promise<void>
 }
@@ -78,6 +80,7 @@ export function createCompactor(options: CompactorOptions = {}): Compactor {
       const job = { update: new Uint8Array(update) }
       return resultOf(await host.run({ type: 'scan', job }, [job.update.buffer]), 'scan')
     },
+    rest: () => host.rest(),
     close: () => host.close()
   }
 }
@@ -119,6 +122,8 @@ class WorkerHost {
   #running: Task | null = null
   #worker: Worker | null = null
   #closing: Promise<void> | null = null
+  /** The thread that `rest` has ended last, until it is gone. */
+  #resting: Promise<unknown> = Promise.resolve()
 
   constructor(memoryMegabytes: number, queueMax: number) {
     this.#memoryMegabytes = memoryMegabytes
@@ -138,6 +143,13 @@ class WorkerHost {
     })
   }
 
+  rest(): void {
+    if (this.#running !== null) return
+    const worker = this.#worker
+    this.#worker = null
+    this.#resting = worker?.terminate() ?? this.#resting
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#end()
     return this.#closing
@@ -151,6 +163,7 @@ class WorkerHost {
     const worker = this.#worker
     this.#worker = null
     for (const task of abandoned) task.reject(fault)
+    await this.#resting
     await worker?.terminate()
   }
 

@@ -1,18 +1,20 @@
 /**
  * When a room's log is compacted: when it costs more than a share of the checkpoint, so that the total work stays
- * proportional to what was written; and before an idle room closes. The worker takes one at a time.
+ * proportional to what was written; and before an idle room closes. One at a time, as each holds a whole document.
  */
 import type { Store } from '../../persistence/store.ts'
 import type { Compactor } from '../document/compactor.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Cancel, Time } from '../time.ts'
 import { compactDocument } from './compaction.ts'
 import type { Room } from './room.ts'
 
 type Parts = {
   readonly store: Store
   readonly compactor: Compactor
+  readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
   readonly log: Log
@@ -20,7 +22,10 @@ type Parts = {
 
 export class Compactions {
   readonly #parts: Parts
+  /** Under way or waiting for their turn. Bounded by the number of rooms. */
   readonly #running = new Map<Room, Promise<void>>()
+  #turn: Promise<void> = Promise.resolve()
+  #cancelRest: Cancel = () => {}
   /** After an attempt that failed: what the log must cost before the next one. */
   readonly #floors = new WeakMap<Room, number>()
   #isClosed = false
@@ -48,6 +53,7 @@ export class Compactions {
   /** No new ones; resolves when those under way are over, which closing the worker hastens. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#cancelRest()
     await Promise.all(this.#running.values())
   }
 
@@ -62,14 +68,23 @@ export class Compactions {
   }
 
   #start(room: Room): Promise<void> {
-    const running = this.#compact(room).finally(() => this.#running.delete(room))
-    this.#running.set(room, running)
-    return running
+    this.#cancelRest()
+    this.#turn = this.#turn.then(() => this.#compact(room)).finally(() => this.#ended(room))
+    this.#running.set(room, this.#turn)
+    return this.#turn
+  }
+
+  #ended(room: Room): void {
+    this.#running.delete(room)
+    if (this.#running.size > 0 || this.#isClosed) return
+    const { time, limits, compactor } = this.#parts
+    this.#cancelRest = time.after(limits.workerIdleMs, () => compactor.rest())
   }
 
   /** Never rejects. */
   async #compact(room: Room): Promise<void> {
     const { metrics, log } = this.#parts
+    if (this.#isClosed || room.isEnded) return
     try {
       const compacted = await compactDocument(room.name, this.#parts)
       metrics.compacted(compacted === null ? 'superseded' : 'written')

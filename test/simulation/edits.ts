@@ -6,6 +6,8 @@ import * as Y from 'yjs'
 import type { Chance } from './chance.ts'
 import { Violation } from './trace.ts'
 
+/** Rich text counts its embeds, so that places in it are not places in its string: no pairs there, see `between`. */
+const plainWords = ['a', 'bc', 'é', '漢字', '\ufeff', '\n', 'hello world', '\u0000']
 const words = ['a', 'bc', 'é', '漢字', '😀', 'x😀y', '\ufeff', '\n', 'hello world', '\u0000']
 
 export type Edit = (doc: Y.Doc, chance: Chance) => void
@@ -49,14 +51,24 @@ export function checkPromises(doc: Y.Doc, where: string): void {
 function type(doc: Y.Doc, chance: Chance): void {
   const text = doc.getText('text')
   const at = chance.hits(0.6) ? text.length : chance.below(text.length + 1)
-  text.insert(at, chance.pick(words))
+  text.insert(between(text, at), chance.pick(words))
+}
+
+/**
+ * A place between code points. In the middle of one Yjs puts U+FFFD for both halves, and only where the place is looked
+ * up: replicas differ by that, whoever carries the updates.
+ */
+function between(text: Y.Text, at: number): number {
+  const unit = text.toString().charCodeAt(at)
+  return unit >= 0xdc00 && unit <= 0xdfff ? at + 1 : at
 }
 
 function erase(doc: Y.Doc, chance: Chance): void {
   const text = doc.getText('text')
   if (text.length === 0) return
-  const at = chance.below(text.length)
-  text.delete(at, Math.min(text.length - at, 1 + chance.below(8)))
+  const from = between(text, chance.below(text.length))
+  const to = between(text, Math.min(text.length, from + 1 + chance.below(8)))
+  if (to > from) text.delete(from, to - from)
 }
 
 function format(doc: Y.Doc, chance: Chance): void {
@@ -146,7 +158,7 @@ function changeNodes(parent: Y.XmlFragment, chance: Chance): void {
     if (chance.hits(0.3)) child.setAttribute('class', chance.pick(words))
     else changeNodes(child, chance)
   } else if (child instanceof Y.XmlText && chance.hits(0.6)) {
-    child.insert(chance.below(child.length + 1), chance.pick(words))
+    child.insert(chance.pick([0, child.length]), chance.pick(words))
   } else {
     parent.insert(at, [chance.hits(0.5) ? new Y.XmlElement('p') : new Y.XmlText('t')])
   }
@@ -155,7 +167,7 @@ function changeNodes(parent: Y.XmlFragment, chance: Chance): void {
 /** Much at once, in few structs or in many. */
 function paste(doc: Y.Doc, chance: Chance, chars: number): void {
   const text = doc.getText('text')
-  if (chance.hits(0.5)) return text.insert(chance.below(text.length + 1), '漢a'.repeat(chars / 2))
+  if (chance.hits(0.5)) return text.insert(between(text, chance.below(text.length + 1)), '漢😀'.repeat(chars / 3))
   const count = Math.ceil(chars / 12)
   const fragment = doc.getXmlFragment('xml')
   const nodes = Array.from({ length: count }, (_, i) => {
@@ -169,7 +181,8 @@ function paste(doc: Y.Doc, chance: Chance, chars: number): void {
 /** Throws most of something away. */
 function clear(doc: Y.Doc, chance: Chance): void {
   const shared = chance.pick([doc.getText('text'), doc.getText('rich'), doc.getArray('array')])
-  const from = chance.below(shared.length + 1)
+  const at = chance.below(shared.length + 1)
+  const from = shared instanceof Y.Text && shared === doc.getText('text') ? between(shared, at) : at
   if (shared.length > from) shared.delete(from, shared.length - from)
   const fragment = doc.getXmlFragment('xml')
   if (chance.hits(0.3) && fragment.length > 0) fragment.delete(0, fragment.length)

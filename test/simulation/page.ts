@@ -2,7 +2,7 @@
  * One open page: a real Y.Doc with a client that does what y-websocket 3.1 does, message by message (its source is the
  * reference for every order of calls here), and checks what it is sent.
  */
-import { createDecoder, readVarUint, readVarUint8Array } from 'lib0/decoding'
+import { createDecoder, readVarString, readVarUint, readVarUint8Array } from 'lib0/decoding'
 import { createEncoder, toUint8Array, writeVarUint, writeVarUint8Array } from 'lib0/encoding'
 import { applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
 import * as Y from 'yjs'
@@ -74,8 +74,7 @@ export class Page {
     this.doc.on('update', (update: Uint8Array, origin: unknown) => this.#updated(update, origin))
     this.doc.on('afterTransaction', () => this.#look())
     this.awareness.on('update', ({ added, updated, removed }: Record<string, number[]>) => {
-      const changed = [...(added ?? []), ...(updated ?? []), ...(removed ?? [])]
-      this.#send(awarenessMessage(encodeAwarenessUpdate(this.awareness, changed)))
+      this.#sendStates([...(added ?? []), ...(updated ?? []), ...(removed ?? [])])
     })
     this.#tick()
     this.#setUp()
@@ -131,8 +130,7 @@ export class Page {
 
   disconnect(): void {
     this.#isWanted = false
-    const gone = encodeAwarenessUpdate(this.awareness, [this.doc.clientID], new Map())
-    this.#send(awarenessMessage(gone))
+    this.#sendStates([this.doc.clientID], new Map())
     this.#drop(null)
   }
 
@@ -181,8 +179,7 @@ export class Page {
     this.#barriers = []
     this.#lastMessageMs = this.#time.nowMs()
     this.#sendStep1()
-    if (this.awareness.getLocalState() === null) return
-    this.#send(awarenessMessage(encodeAwarenessUpdate(this.awareness, [this.doc.clientID])))
+    if (this.awareness.getLocalState() !== null) this.#sendStates([this.doc.clientID])
   }
 
   /** `null`: closed by this side. */
@@ -209,7 +206,9 @@ export class Page {
     const decoder = createDecoder(message)
     const type = readVarUint(decoder)
     if (type === messageAwareness) {
-      applyAwarenessUpdate(this.awareness, readVarUint8Array(decoder), this)
+      const update = readVarUint8Array(decoder)
+      this.#parts.trace.note('presence in', `${this.name} ${clocksOf(update)}`)
+      applyAwarenessUpdate(this.awareness, update, this)
       return
     }
     if (type !== messageSync) throw new Violation(`${this.name} was sent message type ${type}`)
@@ -273,9 +272,26 @@ export class Page {
     this.#send(syncMessage(step, update))
   }
 
+  #sendStates(clientIDs: number[], states = this.awareness.getStates()): void {
+    if (!this.#isConnected) return
+    const update = encodeAwarenessUpdate(this.awareness, clientIDs, states)
+    this.#parts.trace.note('presence out', `${this.name} ${clocksOf(update)}`)
+    this.#send(awarenessMessage(update))
+  }
+
   #send(message: Uint8Array): void {
     if (this.#isConnected) this.#wire?.clientSend(message)
   }
+}
+
+/** An awareness update for people: whose state has which clock, and whether it is there. */
+function clocksOf(update: Uint8Array): string {
+  const decoder = createDecoder(update)
+  const entries = Array.from({ length: readVarUint(decoder) }, () => {
+    const entry = `${readVarUint(decoder)}@${readVarUint(decoder)}`
+    return readVarString(decoder) === 'null' ? `${entry} gone` : entry
+  })
+  return entries.join(', ')
 }
 
 function syncMessage(step: number, body: Uint8Array): Uint8Array {

@@ -39,14 +39,14 @@ export type NetworkPlan = {
 export type DiskPlan = { readonly delayMs: number; readonly failures: number }
 
 export function drawPlan(chance: Chance): Plan {
-  const unit = chance.scaled(300, 6_000)
+  const unit = chance.scaled(200, 3_000)
   return {
     limits: drawLimits(chance, unit),
     rooms: chance.hits(0.3) ? 2 : 1,
     pages: 1 + chance.below(5),
-    stormMs: chance.scaled(4_000, 40_000),
-    editEveryMs: chance.scaled(60, 1_500),
-    mishapEveryMs: chance.scaled(300, 6_000),
+    stormMs: chance.scaled(2_000, 20_000),
+    editEveryMs: chance.scaled(100, 1_500),
+    mishapEveryMs: chance.scaled(200, 4_000),
     order: chance.hits(0.5) ? 'causal' : 'gaps',
     network: {
       latencyMs: chance.scaled(0.2, 60),
@@ -59,7 +59,7 @@ export function drawPlan(chance: Chance): Plan {
     },
     workerFailures: chance.hits(0.6) ? 0 : chance.between(0.05, 0.5),
     workerMs: chance.scaled(0.5, 400),
-    pasteChars: Math.floor(chance.scaled(200, 3 * unit)),
+    pasteChars: Math.floor(chance.scaled(100, 2 * unit)),
     storeBounds: {
       batchBytesMax: Math.floor(chance.scaled(300, 30_000)),
       removalKeysMax: 2 + chance.below(40),
@@ -87,6 +87,7 @@ function drawLimits(chance: Chance, unit: number): Limits {
     scanBytesMax: Math.floor(chance.scaled(60, 100_000)),
     checkpointCacheBytesMax: chance.hits(0.5) ? 0 : 1_000_000,
     diffCacheEntriesMax: 1 + chance.below(4),
+    coalesceMs: chance.pick([0, 10, 40]),
     roomIdleMs: chance.scaled(50, 10_000),
     pingMs,
     heartbeatMs: pingMs / 4,
