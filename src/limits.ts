@@ -37,7 +37,7 @@ export const defaultLimits = {
   awarenessDepartedMax: 5_000,
   /** How long the clock of a departed clientID is kept. After that it comes back as if new. */
   awarenessDepartedMs: 60_000,
-  /** A clock above cannot be kept ahead of: the entry is a bad message, 4400. */
+  /** A clock that leaps above cannot be kept ahead of: the entry is a bad message, 4400. */
   awarenessClockMax: 2 ** 47,
   /** Gathering time of awareness changes of one room. */
   awarenessTickMs: 20,
@@ -93,7 +93,7 @@ export const defaultLimits = {
   refusalMemoryMs: 600_000,
   /** Clients whose refusals are remembered. Above: the oldest are forgotten. */
   refusalsMax: 10_000,
-  /** Answers to a client that keeps coming back after refusals are delayed by this, doubled each time, up to the maximum. */
+  /** From the second refusal of a client on, its connection is closed only after this time, doubled each time. */
   refusalDelayMs: 500,
   /** The longest such delay. */
   refusalDelayMsMax: 30_000,

@@ -200,7 +200,13 @@ class ChorusServer implements Server {
     const log = this.#log
     const compactor = createCompactor({
       memoryMegabytes: limits.workerMegabytesMax,
-      queueMax: limits.workerQueueMax
+      queueMax: limits.workerQueueMax,
+      sizes: {
+        wholeBytesMax: limits.wholeFrameBytesMax,
+        heldBackBytesMax: limits.heldBackBytesMax,
+        heldBackFrameBytes: limits.heldBackFrameBytes,
+        segmentBytes: limits.segmentBytes
+      }
     })
     const journal = new Journal(store, time, metrics)
     const compactions = new Compactions({ store, compactor, time, limits, metrics, log })
@@ -219,7 +225,7 @@ class ChorusServer implements Server {
       metrics,
       log
     })
-    const transport = new Transport({ rooms, refusals, time, limits, metrics, log })
+    const transport = new Transport({ rooms, time, limits, metrics, log })
     const controlToken = createControlToken()
     const isDraining = () => this.#stopping !== null
     const handlers: Handler[] = [operations({ store, journal, metrics, isDraining, controlToken })]

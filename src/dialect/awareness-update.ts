@@ -12,7 +12,6 @@ export type AwarenessEntry = { readonly clientID: number; readonly clock: number
 type Bounds = {
   readonly awarenessEntriesMax: number
   readonly awarenessStateBytesMax: number
-  readonly awarenessClockMax: number
 }
 
 /** Throws ERR_BAD_MESSAGE when the bytes are no awareness update or beyond a bound. No JSON is parsed. */
@@ -23,7 +22,6 @@ export function readAwarenessUpdate(bytes: Uint8Array, bounds: Bounds): Awarenes
   const entries: AwarenessEntry[] = []
   for (let i = 0; i < count; i++) {
     const entry = { clientID: reader.varUint(), clock: reader.varUint(), state: reader.byteArray() }
-    if (entry.clock > bounds.awarenessClockMax) throw new Fault('ERR_BAD_MESSAGE', 'awareness clock too high')
     entries.push(entry)
   }
   reader.end()

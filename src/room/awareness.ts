@@ -12,6 +12,7 @@ import {
   writeAwarenessUpdate
 } from '../dialect/awareness-update.ts'
 import type { Frame } from '../dialect/frame.ts'
+import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Cancel, Time } from '../time.ts'
 import { Departed } from './departed.ts'
@@ -71,8 +72,7 @@ export class Awareness {
 
   /** Sends the states again, as an answer to QueryAwareness. */
   query(member: Member): void {
-    const states = [...this.#states.values()].filter(isPresent).map(asPublished)
-    if (states.length > 0) member.port.send(member.encoder.awareness(writeAwarenessUpdate(states)))
+    this.#sendStates(this.#presenceOf(member))
   }
 
   /** Removes the member's state for everyone (AW7). */
@@ -190,13 +190,21 @@ export class Awareness {
     const isSame = areBytesEqual(entry.state, shared.state)
     const isRemoval = entry.clock === shared.received && isNullState(entry.state) && !isSame
     if (entry.clock <= shared.received && !isRemoval) return
-    checkState(entry.state, this.#limits)
+    this.#check(shared, entry)
     const confirms = isSame && !shared.isFirst && entry.clock === clockForOwner(shared)
     shared.received = entry.clock
     if (confirms) return
     shared.notBefore = presence.member.lastTicket
     if (isSame && !shared.isFirst) this.#renew(shared)
     else this.#change(shared, entry)
+  }
+
+  /** A clock that leaps could not be kept ahead of; one that follows what we published ourselves is no leap. */
+  #check(shared: SharedState, { clock, state }: AwarenessEntry): void {
+    checkState(state, this.#limits)
+    if (clock > this.#limits.awarenessClockMax && clock > shared.published + 1) {
+      throw new Fault('ERR_BAD_MESSAGE', `an awareness clock of ${clock}`)
+    }
   }
 
   #change(shared: SharedState, entry: AwarenessEntry): void {

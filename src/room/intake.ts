@@ -8,7 +8,7 @@ import type { ScannedUpdate } from '../document/tail.ts'
 import { Fault, toFault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
-import type { Time } from '../time.ts'
+import type { Cancel, Time } from '../time.ts'
 import type { Member } from './member.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -25,6 +25,8 @@ type Commit = (scanned: ScannedUpdate) => void
 export class Intake {
   readonly #document: string
   readonly #parts: Parts
+  readonly #delays = new Set<Cancel>()
+  #isClosed = false
 
   constructor(document: string, parts: Parts) {
     this.#document = document
@@ -45,6 +47,13 @@ export class Intake {
     } else {
       void this.#takeLarge(member, update, commit)
     }
+  }
+
+  /** Leaves no timer; the room ends its members itself. */
+  close(): void {
+    this.#isClosed = true
+    for (const cancel of this.#delays) cancel()
+    this.#delays.clear()
   }
 
   async #takeLarge(member: Member, update: Uint8Array, commit: Commit): Promise<void> {
@@ -77,14 +86,27 @@ export class Intake {
   #refuse(member: Member, update: Uint8Array, fault: Fault): void {
     member.isRefused = true
     const { store, refusals, time, log } = this.#parts
-    const isAgain = refusals.add(member.port.peer) > 1
+    const count = refusals.add(member.port.peer)
     const context = { document: this.#document, connection: member.port.id }
     log.warn({ ...context, error: fault }, 'update refused and set aside')
     const entry = { author: member.port.id, timeMs: time.wallMs(), reason: fault.message, bytes: update }
     store
       .setAside(this.#document, entry)
       .catch((error: unknown) => log.error({ ...context, error }, 'could not set an update aside'))
-      .finally(() => member.port.end(isAgain ? repeated(fault) : fault))
+      .finally(() => this.#end(member, fault, count))
+  }
+
+  /** Whoever keeps coming back with what is refused is answered ever more slowly, and nobody else is. */
+  #end(member: Member, fault: Fault, count: number): void {
+    const end = () => member.port.end(count > 1 ? repeated(fault) : fault)
+    const delayMs = this.#isClosed ? 0 : this.#parts.refusals.delayMs(count)
+    if (delayMs === 0) return end()
+    member.port.pause()
+    const cancel = this.#parts.time.after(delayMs, () => {
+      this.#delays.delete(cancel)
+      end()
+    })
+    this.#delays.add(cancel)
   }
 }
 

@@ -29,11 +29,10 @@ export class Refusals {
     return count
   }
 
-  /** How long this client's next connection waits before it is answered. */
-  delayMs(who: string): number {
-    const count = this.#recent(who)
-    if (count === 0) return 0
-    return Math.min(this.#limits.refusalDelayMs * 2 ** (count - 1), this.#limits.refusalDelayMsMax)
+  /** How long a client waits for the answer to its refusal of this number: not at all for the first. */
+  delayMs(count: number): number {
+    if (count < 2) return 0
+    return Math.min(this.#limits.refusalDelayMs * 2 ** (count - 2), this.#limits.refusalDelayMsMax)
   }
 
   #recent(who: string): number {

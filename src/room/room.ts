@@ -323,6 +323,7 @@ export class Room implements BatchWriter {
     this.#gathered = []
     this.#cancelOffer?.()
     this.#awareness.close()
+    this.#intake.close()
     const barriers = this.#barriers
     this.#barriers = []
     for (const { fail } of barriers) fail(fault)

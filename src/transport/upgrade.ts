@@ -9,8 +9,6 @@ import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import type { Refusals } from '../room/refusals.ts'
-import type { Room } from '../room/room.ts'
 import type { Rooms } from '../room/rooms.ts'
 import type { Cancel, Time } from '../time.ts'
 import { Connection } from './connection.ts'
@@ -20,7 +18,6 @@ import { openYWebsocketSession } from './y-websocket-session.ts'
 
 type Parts = {
   readonly rooms: Rooms
-  readonly refusals: Refusals
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
@@ -89,7 +86,7 @@ export class Transport {
 
   #accept(socket: WebSocket, stream: Duplex, from: { request: IncomingMessage; pathPrefix: string }): void {
     const { request, pathPrefix } = from
-    const { time, limits, metrics, log } = this.#parts
+    const { rooms, time, limits, metrics, log } = this.#parts
     const path = documentOfPath(request.url ?? '/', pathPrefix)
     const address = request.socket.remoteAddress ?? 'unknown'
     const peer = `${address} ${path.document ?? ''}`
@@ -107,16 +104,8 @@ export class Transport {
     this.#connections.add(connection)
     metrics.connectionOpened()
     const document = path.document
-    const opening =
-      document === null ? Promise.reject(new Fault('ERR_ROOM_NAME')) : this.#open(document, peer)
+    const opening = document === null ? Promise.reject(new Fault('ERR_ROOM_NAME')) : rooms.open(document)
     connection.start(openYWebsocketSession(connection, opening))
-  }
-
-  /** The room, for one that was refused lately only after a while. */
-  async #open(document: string, peer: string): Promise<Room> {
-    const delayMs = this.#parts.refusals.delayMs(peer)
-    if (delayMs > 0) await new Promise<void>(resolve => this.#after(delayMs, resolve))
-    return this.#parts.rooms.open(document)
   }
 
   #closed(connection: Connection): void {

@@ -2,7 +2,15 @@
 import { describe, expect, test } from 'vitest'
 import { createMemoryStore } from '../../persistence/index.ts'
 import { until } from '../support/clients.ts'
-import { awarenessFrame, type Entry, openRaw, type Raw, syncStep1, updateFrame } from '../support/raw.ts'
+import {
+  awarenessFrame,
+  type Entry,
+  openRaw,
+  queryAwareness,
+  type Raw,
+  syncStep1,
+  updateFrame
+} from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
 
 const alice = 1001
@@ -93,6 +101,19 @@ describe('clocks', () => {
 
     expect(raw.entriesOf(alice).map(each => each.clock)).toEqual([6, 7])
     expect(back.entriesOf(alice)[0]).toEqual(entry(alice, 1, '{"n":3}'))
+  })
+
+  test('[AW3] neither does an answer to QueryAwareness send an owner a clock more than one above its own', async () => {
+    const { url } = await startServer()
+    const first = await present(url, entry(alice, 40, '{"n":1}'))
+    first.socket.terminate()
+    const back = await present(url, entry(alice, 0, '{"n":1}'))
+    const before = back.entriesOf(alice).length
+
+    back.send(queryAwareness)
+    await until(() => back.entriesOf(alice).length > before, 'the answer')
+
+    expect(back.entriesOf(alice).map(each => each.clock)).toEqual([1, 1])
   })
 
   test('[AW4] a clientID that was here before gets each unchanged state with a higher clock', async () => {

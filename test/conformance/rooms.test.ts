@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryStore, type Store, StoreError } from '../../persistence/index.ts'
+import { defaultLimits } from '../../src/limits.ts'
 import { createServer, type Server } from '../../src/server.ts'
 import { type Client, connect, converged, synced, until } from '../support/clients.ts'
 import { storeDocument } from '../support/documents.ts'
@@ -247,6 +248,17 @@ test('[I6] the limits on how a document is laid out hold for compaction', async 
 
   expect(segments.length).toBeGreaterThan(5)
   expect(Math.max(...segments)).toBeLessThan(40_000)
+})
+
+test('[I6] the largest frame of a join reaches the slowest reader that counts before clients give up', () => {
+  // y-websocket closes a connection on which no whole message came for 30 s, and starts over: for ever, on such a line.
+  const clientPatienceMs = 30_000
+  const { wholeFrameBytesMax, heldBackFrameBytes, segmentBytes, joinBytesPerSecondMin } = defaultLimits
+
+  const slowestMs =
+    (Math.max(wholeFrameBytesMax, heldBackFrameBytes, segmentBytes) / joinBytesPerSecondMin) * 1_000
+
+  expect(slowestMs).toBeLessThan(clientPatienceMs)
 })
 
 test('[YW6] holds for large updates too, which are scanned in slices: nothing overtakes them', async () => {

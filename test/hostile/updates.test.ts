@@ -194,6 +194,29 @@ describe('presence', () => {
     await bystanders.unharmed()
   })
 
+  test.each([2 ** 47, 2 ** 47 - 1])(
+    '[AW8] the highest clock that is taken (%i) harms nobody who echoes it',
+    async clock => {
+      const { url } = await startServer({ limits: { awarenessRestMs: 50 } })
+      const bystanders = await startBystanders(url)
+      const viewer = await openRaw({ url, path: 'room' })
+      viewer.send(awarenessFrame({ clientID: 9, clock: 1, state: '{}' }))
+      await viewer.ask()
+
+      const attacker = await openRaw({ url, path: 'room' })
+      attacker.send(awarenessFrame({ clientID: 5, clock, state: '{"n":"x"}' }))
+      await attacker.ask()
+      await until(() => viewer.entriesOf(5).length > 0, 'the attacker as 5')
+      // Every y-websocket client sends what it was told back, with the clock that the server has given it.
+      const echo = viewer.entriesOf(5).at(-1)
+      viewer.send(awarenessFrame(echo ?? { clientID: 5, clock, state: '' }))
+      await viewer.ask()
+
+      expect(viewer.closeCode()).toBeNull()
+      await bystanders.unharmed()
+    }
+  )
+
   test('[AW8] a clock jump to the bound does not silence the victim for good', async () => {
     const { url } = await startServer()
     const viewer = await openRaw({ url, path: 'room' })

@@ -76,7 +76,7 @@ function format(doc: Y.Doc, chance: Chance): void {
   if (text.length < 3 || chance.hits(0.4)) {
     return text.insert(
       chance.below(text.length + 1),
-      chance.pick(words),
+      chance.pick(plainWords),
       chance.hits(0.5) ? { bold: true } : {}
     )
   }
@@ -167,7 +167,8 @@ function changeNodes(parent: Y.XmlFragment, chance: Chance): void {
 /** Much at once, in few structs or in many. */
 function paste(doc: Y.Doc, chance: Chance, chars: number): void {
   const text = doc.getText('text')
-  if (chance.hits(0.5)) return text.insert(between(text, chance.below(text.length + 1)), '漢😀'.repeat(chars / 3))
+  if (chance.hits(0.5))
+    return text.insert(between(text, chance.below(text.length + 1)), '漢😀'.repeat(chars / 3))
   const count = Math.ceil(chars / 12)
   const fragment = doc.getXmlFragment('xml')
   const nodes = Array.from({ length: count }, (_, i) => {

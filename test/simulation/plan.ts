@@ -43,8 +43,8 @@ export function drawPlan(chance: Chance): Plan {
   return {
     limits: drawLimits(chance, unit),
     rooms: chance.hits(0.3) ? 2 : 1,
-    pages: 1 + chance.below(5),
-    stormMs: chance.scaled(2_000, 20_000),
+    pages: 1 + chance.below(4),
+    stormMs: chance.scaled(1_500, 15_000),
     editEveryMs: chance.scaled(100, 1_500),
     mishapEveryMs: chance.scaled(200, 4_000),
     order: chance.hits(0.5) ? 'causal' : 'gaps',
@@ -57,7 +57,7 @@ export function drawPlan(chance: Chance): Plan {
       delayMs: chance.scaled(0.02, 8),
       failures: chance.hits(0.5) ? 0 : chance.scaled(0.001, 0.05)
     },
-    workerFailures: chance.hits(0.6) ? 0 : chance.between(0.05, 0.5),
+    workerFailures: chance.hits(0.7) ? 0 : chance.between(0.05, 0.5),
     workerMs: chance.scaled(0.5, 400),
     pasteChars: Math.floor(chance.scaled(100, 2 * unit)),
     storeBounds: {
@@ -87,6 +87,7 @@ function drawLimits(chance: Chance, unit: number): Limits {
     scanBytesMax: Math.floor(chance.scaled(60, 100_000)),
     checkpointCacheBytesMax: chance.hits(0.5) ? 0 : 1_000_000,
     diffCacheEntriesMax: 1 + chance.below(4),
+    workerIdleMs: 100,
     coalesceMs: chance.pick([0, 10, 40]),
     roomIdleMs: chance.scaled(50, 10_000),
     pingMs,

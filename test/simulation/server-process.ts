@@ -124,7 +124,7 @@ export class ServerProcess {
     })
     const compactor = plant.compactor?.(worker) ?? worker
     const journal = new Journal(store, time, metrics)
-    const compactions = new Compactions({ store, compactor, limits, metrics, log })
+    const compactions = new Compactions({ store, compactor, time, limits, metrics, log })
     const refusals = new Refusals(time, limits)
     const heads = new JoinHeads(store, compactor, limits)
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
@@ -209,7 +209,15 @@ export class ServerProcess {
 const bugs =
   /bug|could not be (read|integrated)|damaged|TypeError|RangeError|lacks a part|add up|has gaps|Invalid|Unexpected/
 
+/** What failed shortly before the calm may be told shortly after it. */
+const aftermathMs = 5_000
+
 function watchfulLog({ trace, clock, isCalm }: ProcessParts, isOver: () => boolean): Log {
+  let calmAtMs = Number.POSITIVE_INFINITY
+  const isQuiet = () => {
+    if (isCalm()) calmAtMs = Math.min(calmAtMs, clock.nowMs)
+    return clock.nowMs > calmAtMs + aftermathMs
+  }
   return {
     debug: () => {},
     info: () => {},
@@ -219,7 +227,7 @@ function watchfulLog({ trace, clock, isCalm }: ProcessParts, isOver: () => boole
       if (isOver()) return
       trace.note('error', `${message} ${textOf(fields)}`)
       const text = `${message} ${textOf(fields)}`
-      if (!isCalm() && (!bugs.test(text) || /the worker died/.test(text))) return
+      if (!isQuiet() && (!bugs.test(text) || /the worker died/.test(text))) return
       clock.fail(new Violation(`the server logged: ${message} ${textOf(fields)}`, { cause: fields.error }))
     }
   }

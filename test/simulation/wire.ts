@@ -24,6 +24,8 @@ export type ClientEvents = {
 export type CutNews = 'both' | 'client' | 'server' | 'nobody'
 
 const abnormal = 1006
+/** A browser gives a handshake up that is not answered. */
+const connectMsMax = 20_000
 
 export class Wire {
   readonly server: ServerSocket
@@ -49,6 +51,9 @@ export class Wire {
     this.#plan = plan
     this.server = new ServerSocket(this)
     this.stream = new ServerStream(this, plan.highWaterMark)
+    time.after(connectMsMax, () => {
+      if (this.#clientState === 'connecting') this.#clientClosed(abnormal)
+    })
   }
 
   get isOpen(): boolean {

@@ -68,6 +68,7 @@ export function createVirtualWorker(options: WorkerOptions): Compactor {
       const copied = copy(update)
       return run(() => scanUpdate(copied))
     },
+    rest: () => {},
     close: async () => {
       isClosed = true
       for (const reject of [...rejects]) reject()

@@ -146,6 +146,7 @@ export class World {
 
   /** What the disk has of every room, as a server that starts now would find it, holds all that is owed. */
   async inspect(where: string): Promise<void> {
+    this.disk.heal()
     await this.disk.inspect(async backend => {
       const store = await openOrderedStore(backend, { schedule: () => () => {} })
       for (const room of this.rooms) await this.#inspectRoom(store, room, where)

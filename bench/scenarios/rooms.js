@@ -1,0 +1,188 @@
+/** Many rooms, many connections: what the small ones cost. */
+import { Client, closeClients, openClients } from '../load/client.js'
+import { Deliveries } from '../load/deliveries.js'
+import { documentOf, plant } from '../load/documents.js'
+import { delay, pace, untilQuiet } from '../load/pace.js'
+import { missingFrom } from '../load/real-client.js'
+import { typeTexts } from '../load/typing.js'
+import { arrived, fanOutFigures } from './fan-out.js'
+
+export const scenarios = [
+  {
+    name: 'rooms-1000',
+    title: '1,000 rooms × 2 people, 500 updates/s over all',
+    servers: ['chorus', 'relay', 'y-websocket', 'y-leveldb', 'hocuspocus-sqlite'],
+    figure: ['cpuUs', 'µs per update'],
+    parameters: { rooms: 1_000, perSecond: 500, seconds: 12, warmUpSeconds: 4 },
+    quick: { rooms: 200, seconds: 3, warmUpSeconds: 2 },
+    bars: [{ figure: 'cpuUs', against: ['y-websocket'], factor: 0.6 }],
+    run: manyRooms
+  },
+  {
+    name: 'connect-empty',
+    title: 'Connect and first sync of an empty room',
+    servers: ['chorus', 'relay', 'y-websocket', 'hocuspocus'],
+    figure: ['cpuUs', 'µs per connect'],
+    parameters: { count: 2_000, warmUp: 500, abreast: 10 },
+    quick: { count: 300, warmUp: 100 },
+    bars: [{ figure: 'cpuUs', against: ['y-websocket'], factor: 0.8 }],
+    run: connecting
+  },
+  {
+    name: 'idle-connections',
+    title: 'Idle connections, 200 in a room',
+    servers: ['chorus', 'relay', 'y-websocket', 'hocuspocus'],
+    figure: ['keptKB', 'KB (heap + external) per connection'],
+    parameters: { count: 4_000, perRoom: 200 },
+    quick: { count: 600 },
+    bars: [{ figure: 'keptKB', against: ['relay'], factor: 1.25 }],
+    run: idleConnections
+  },
+  {
+    name: 'open-rooms',
+    title: 'Open rooms with a 100 KB document, one person in each; then all leave',
+    servers: ['chorus', 'y-websocket', 'hocuspocus-sqlite'],
+    figure: ['keptKB', 'KB (heap + external) per room'],
+    parameters: { rooms: 200, documentBytes: 100_000, leftMs: 20_000 },
+    quick: { rooms: 20, leftMs: 16_000 },
+    bars: [
+      { figure: 'keptKB', against: ['y-websocket', 'hocuspocus-sqlite'], factor: 0.15 },
+      { figure: 'leftMB', max: 5 }
+    ],
+    run: openRooms
+  }
+]
+
+/** The same two texts in every room. */
+async function manyRooms({ server, kind, parameters }) {
+  const { rooms, perSecond, seconds, warmUpSeconds } = parameters
+  const { dialect } = kind
+  const perWriter = Math.ceil((perSecond * (seconds + warmUpSeconds)) / rooms / 2) + 2
+  const texts = typeTexts({ writers: 2, perWriter })
+  const each = Array.from({ length: rooms }, () => new Deliveries({ writers: 2, perWriter }))
+  for (const deliveries of each) deliveries.latency = each[0].latency
+  const all = totalOf(each)
+  const roomOf = index => `room-${index % rooms}`
+  const clients = await openClients(2 * rooms, 20, index => ({
+    port: server.port,
+    dialect,
+    room: roomOf(index),
+    onUpdate: each[index % rooms].receiver(Math.floor(index / rooms))
+  }))
+  const sent = new Uint32Array(2 * rooms)
+  let next = 0
+  const step = () => {
+    const index = next++ % (2 * rooms)
+    const writer = Math.floor(index / rooms)
+    each[index % rooms].sending(writer, { isReceiver: true })
+    clients[index].sendUpdate(texts[writer].updates[sent[index]++])
+  }
+  const phase = async duration => {
+    await pace({ perSecond, total: perSecond * duration, step })
+    return arrived(all)
+  }
+  await untilQuiet(server, { mostMs: 15_000 })
+  all.measure(false)
+  await phase(warmUpSeconds)
+  all.measure(true)
+  const before = { cpu: server.cpuMs(), count: all.count, load: process.cpuUsage(), at: performance.now() }
+  await phase(seconds)
+  const figures = fanOutFigures({ server, before, deliveries: all })
+  const problems = []
+  for (let room = 0; room < rooms && kind.hasDocuments; room += Math.ceil(rooms / 10)) {
+    const clocks = texts.map(({ clientID }, writer) => [clientID, sent[room + writer * rooms]])
+    const missing = await missingFrom({ port: server.port, dialect, room: roomOf(room), clocks })
+    if (missing !== null) problems.push(missing)
+  }
+  closeClients(clients)
+  return { figures, problems }
+}
+
+function totalOf(each) {
+  const sum = name => each.reduce((total, deliveries) => total + deliveries[name], 0)
+  return {
+    latency: each[0].latency,
+    get count() {
+      return sum('count')
+    },
+    get expected() {
+      return sum('expected')
+    },
+    get isComplete() {
+      return each.every(deliveries => deliveries.isComplete)
+    },
+    measure(isMeasured) {
+      for (const deliveries of each) deliveries.measure(isMeasured)
+    }
+  }
+}
+
+async function connecting({ server, kind, parameters }) {
+  const { count, warmUp, abreast } = parameters
+  const { port } = server
+  const { dialect } = kind
+  const open = (total, prefix) =>
+    openClients(total, abreast, index => ({ port, dialect, room: `${prefix}-${index}` }))
+  const first = await open(warmUp, 'warm-up')
+  await delay(200)
+  const cpu = server.cpuMs()
+  const at = performance.now()
+  const clients = await open(count, 'room')
+  const figures = { cpuUs: ((server.cpuMs() - cpu) * 1000) / count, readyMs: (performance.now() - at) / (count / abreast) }
+  closeClients([...first, ...clients])
+  return { figures, problems: [] }
+}
+
+async function idleConnections({ server, kind, parameters }) {
+  const { count, perRoom } = parameters
+  const { port } = server
+  const { dialect } = kind
+  const open = total => openClients(total, 20, index => ({ port, dialect, room: `room-${Math.floor(index / perRoom)}` }))
+  const warmUp = await open(perRoom)
+  const before = await server.memory()
+  const clients = await open(count)
+  await delay(1_000)
+  const after = await server.memory()
+  closeClients([...warmUp, ...clients])
+  const figures = {
+    keptKB: (after.kept - before.kept) / 1024 / count,
+    rssKB: (after.rss - before.rss) / 1024 / count
+  }
+  return { figures, problems: [] }
+}
+
+/** With storage: the documents are there, the server is fresh. Without: they have just been sent. */
+async function openRooms(context) {
+  const { kind, parameters } = context
+  const { rooms, documentBytes, leftMs } = parameters
+  const update = documentOf(documentBytes)
+  const { dialect } = kind
+  const warmUp = await plant({ port: context.server.port, dialect, room: 'warm-up', update })
+  let before = await context.server.memory()
+  let clients = []
+  for (let room = 0; room < rooms; room++) {
+    clients.push(await plant({ port: context.server.port, dialect, room: `room-${room}`, update }))
+  }
+  if (kind.isDurable) {
+    closeClients([warmUp, ...clients])
+    await untilQuiet(context.server, { leastMs: leftMs })
+    await context.server.stop()
+    const { port } = await context.restart()
+    await new Client({ port, dialect, room: 'warm-up' }).synced
+    before = await context.server.memory()
+    clients = await openClients(rooms, 10, index => ({ port, dialect, room: `room-${index}` }))
+  }
+  await untilQuiet(context.server)
+  const open = await context.server.memory()
+  const smallest = Math.min(...clients.map(({ receivedBytes }) => receivedBytes))
+  closeClients(clients)
+  await untilQuiet(context.server, { leastMs: leftMs })
+  const after = await context.server.memory()
+  const figures = {
+    keptKB: (open.kept - before.kept) / 1024 / rooms,
+    rssKB: (open.rss - before.rss) / 1024 / rooms,
+    leftMB: (after.kept - before.kept) / 2 ** 20
+  }
+  const isShort = kind.isDurable && smallest < update.length / 2
+  return { figures, problems: isShort ? [`a joiner was sent ${smallest} bytes only`] : [] }
+}
