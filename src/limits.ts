@@ -56,7 +56,7 @@ export const defaultLimits = {
   /** A joining connection that reads nothing for so long (plus its frame at `joinBytesPerSecondMin`): 1013. */
   joinStallMs: 20_000,
   /** The slowest reading that still counts as progress of a joining connection. Below: 1013. */
-  joinBytesPerSecondMin: 64 * KiB,
+  joinBytesPerSecondMin: 160 * KiB,
   /** How long a rejoin waits for the client's own SyncStep2 before it sends the whole delete set. */
   rejoinWaitMs: 1_000,
   /** A stored document, or a diff of one, up to this size is sent as one frame. */

@@ -117,7 +117,7 @@ function changeItems(array: Y.Array<unknown>, chance: Chance): void {
   if (inner instanceof Y.Text && chance.hits(0.5)) return inner.insert(0, chance.pick(words))
   const at = chance.below(array.length + 1)
   if (array.length > at && chance.hits(0.3)) array.delete(at, Math.min(array.length - at, 3))
-  else array.insert(at, [valueOf(chance), valueOf(chance)].slice(chance.below(2)))
+  else array.insert(at, [anyValue(chance), anyValue(chance)].slice(chance.below(2)))
 }
 
 function changeMap(doc: Y.Doc, chance: Chance): void {
@@ -129,10 +129,10 @@ function changeEntries(map: Y.Map<unknown>, chance: Chance): void {
   const inner = map.get(key)
   if (inner instanceof Y.Map && chance.hits(0.5)) changeEntries(inner, chance)
   else if (chance.hits(0.2)) map.delete(key)
-  else map.set(key, valueOf(chance))
+  else map.set(key, anyValue(chance))
 }
 
-function valueOf(chance: Chance): unknown {
+function anyValue(chance: Chance): unknown {
   return chance.pick<() => unknown>([
     () => null,
     () => chance.below(2 ** 30) - 2 ** 29,
