@@ -31,7 +31,8 @@ export type JoinPlan = {
 /** Decides, without copying or reading a byte of the document. O(clients of the checkpoint). */
 export function planJoin(document: Document, vector: ReadonlyMap<number, number>): JoinPlan {
   const head = planHead(document.checkpoint, vector)
-  const awaitsDeletes = head.type === 'nothing' && vector.size > 0
+  const isPart = head.type === 'nothing' || (head.type === 'segments' && head.indexes !== 'all')
+  const awaitsDeletes = isPart && vector.size > 0
   return { head, tailHead: document.tail.head, vector, awaitsDeletes }
 }
 

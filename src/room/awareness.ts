@@ -1,6 +1,6 @@
 /**
- * Presence of one room: whose entry counts (AW5, AW6), with which clock it is published (AW1–AW4, AW7), and when.
- * It sends frames to members and never touches the document or the store (I8).
+ * Presence of one room: with which clock an entry is published (AW1–AW4, AW7), to whom and when. Whose entry counts is
+ * decided in claims.ts. It sends frames to members and never touches the document or the store (I8).
  */
 import {
   type AwarenessEntry,
@@ -15,7 +15,7 @@ import type { Frame } from '../dialect/frame.ts'
 import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Cancel, Time } from '../time.ts'
-import { Departed } from './departed.ts'
+import { Claims } from './claims.ts'
 import type { Member } from './member.ts'
 import { clockForOwner, createPresence, nextClock, type Presence, type SharedState } from './presence.ts'
 
@@ -25,13 +25,15 @@ export type AwarenessHost = { durableTicket(): number; takenOver(member: Member)
 /** A connection that has not announced itself this long after its end marker is taken for one without a state. */
 const announceGraceMs = 300
 
+/** Each step is a message there and back: who lags by more is led no further than its own changes lead it. */
+const leadStepsMax = 16
+
 export class Awareness {
   readonly #host: AwarenessHost
+  readonly #claims: Claims
   readonly #time: Time
   readonly #limits: Limits
   readonly #presences = new Map<Member, Presence>()
-  readonly #states = new Map<number, SharedState>()
-  readonly #departed: Departed
   /** Entries to publish: changed ones at the next tick, renewed ones when a frame leaves anyway or they are due. */
   readonly #changed = new Set<SharedState>()
   readonly #renewed = new Set<SharedState>()
@@ -47,14 +49,19 @@ export class Awareness {
     this.#host = host
     this.#time = time
     this.#limits = limits
-    this.#departed = new Departed(time, limits)
+    this.#claims = new Claims(time, limits, {
+      isHere: presence => this.#presences.get(presence.member) === presence,
+      owned: (shared, before) => this.#owned(shared, before),
+      won: (presence, shared, entry) => this.#accept(presence, shared, entry),
+      displaced: presence => host.takenOver(presence.member)
+    })
   }
 
   /** Takes an awareness message. Throws ERR_BAD_MESSAGE; entries of other people's clientIDs are ignored (AW6). */
   receive(member: Member, bytes: Uint8Array): void {
     const presence = this.#presenceOf(member)
     const entries = readAwarenessUpdate(bytes, this.#limits)
-    if (presence.own === null) this.#claim(presence, entries)
+    if (presence.own === null) this.#claims.claim(presence, entries)
     presence.hasAnnounced = true
     if (member.phase.type === 'live') this.#arrive(presence)
     if (presence.own === null) return
@@ -82,10 +89,9 @@ export class Awareness {
     this.#presences.delete(member)
     this.#arrivals.delete(presence)
     presence.cancelGrace()
-    const shared = presence.own
-    if (shared === null || this.#states.get(shared.clientID) !== shared) return
+    const shared = this.#claims.release(presence)
+    if (shared === null) return
     this.#forget(shared)
-    this.#departed.add(shared.clientID, shared.published)
     if (shared.publishedState === null || isNullState(shared.publishedState)) return
     this.#removed.set(shared.clientID, shared.published)
     this.#flushSoon()
@@ -105,6 +111,12 @@ export class Awareness {
     this.#arrivals.clear()
   }
 
+  /** A clientID has an owner; `before` is its state on the connection that lost it, if one did. */
+  #owned(shared: SharedState, before: SharedState | null): void {
+    if (before !== null) this.#forget(before)
+    this.#removed.delete(shared.clientID)
+  }
+
   #presenceOf(member: Member): Presence {
     let presence = this.#presences.get(member)
     if (presence === undefined) {
@@ -114,71 +126,8 @@ export class Awareness {
     return presence
   }
 
-  /** AW5: which clientID is this connection's own. */
-  #claim(presence: Presence, entries: readonly AwarenessEntry[]): void {
-    const entry = entries[0]
-    if (entry === undefined || entries.length !== 1 || isNullState(entry.state)) return
-    const { clientID } = entry
-    if (presence.contest !== null) {
-      if (presence.contest.clientID === clientID) presence.contest.latest = copyOf(entry, this.#limits)
-      return
-    }
-    const owner = this.#states.get(clientID)?.owner
-    const departedAtMs = this.#departed.leftAtMs(clientID)
-    const cannotBeEcho = presence.arrivedAtMs === null
-    if (owner !== undefined) {
-      if (cannotBeEcho) this.#contest(presence, owner, entry)
-    } else if (cannotBeEcho || departedAtMs === null || departedAtMs < (presence.arrivedAtMs ?? 0)) {
-      checkState(entry.state, this.#limits)
-      this.#own(presence, clientID, departedAtMs)
-    }
-  }
-
-  /** A live connection has this clientID: if it still answers, the newcomer is refused, else it takes over. */
-  #contest(presence: Presence, owner: Presence, entry: AwarenessEntry): void {
-    presence.contest = { clientID: entry.clientID, latest: copyOf(entry, this.#limits) }
-    const { awarenessTakeoverMs } = this.#limits
-    void owner.member.port.probe(awarenessTakeoverMs).then(isAlive => this.#decide(presence, owner, isAlive))
-  }
-
-  #decide(presence: Presence, owner: Presence, isAlive: boolean): void {
-    const contest = presence.contest
-    if (contest === null || this.#presences.get(presence.member) !== presence) return
-    presence.contest = null
-    const present = this.#states.get(contest.clientID)
-    if (present !== undefined && (isAlive || present.owner !== owner)) return
-    this.#own(presence, contest.clientID, this.#time.nowMs())
-    if (presence.own !== null)
-      this.#accept(presence, presence.own, { clientID: contest.clientID, ...contest.latest })
-    if (present !== undefined) this.#host.takenOver(owner.member)
-  }
-
-  #own(presence: Presence, clientID: number, knowsUntilMs: number | null): void {
-    const before = this.#states.get(clientID)
-    if (before === undefined && this.#states.size >= this.#limits.awarenessStatesMax) return
-    const published = before?.published ?? this.#departed.clock(clientID) ?? -1
-    if (before !== undefined) this.#forget(before)
-    this.#departed.delete(clientID)
-    this.#removed.delete(clientID)
-    presence.clientID = clientID
-    presence.knowsUntilMs = knowsUntilMs
-    presence.own = {
-      clientID,
-      owner: presence,
-      state: nullState,
-      received: -1,
-      published,
-      publishedState: null,
-      publishedAtMs: Number.NEGATIVE_INFINITY,
-      changedAtMs: Number.NEGATIVE_INFINITY,
-      isFirst: true,
-      notBefore: 0
-    }
-    this.#states.set(clientID, presence.own)
-  }
-
+  /** The state is its owner's no longer: nothing of it is to be published. */
   #forget(shared: SharedState): void {
-    this.#states.delete(shared.clientID)
     this.#changed.delete(shared)
     this.#renewed.delete(shared)
     this.#reclocked.delete(shared)
@@ -193,6 +142,10 @@ export class Awareness {
     this.#check(shared, entry)
     const confirms = isSame && !shared.isFirst && entry.clock === clockForOwner(shared)
     shared.received = entry.clock
+    // The owner is led back into step: when a room is lost, its clock is all there is to publish above.
+    const lag = shared.published - shared.received
+    if (isSame && !shared.isFirst && lag > 0 && lag <= leadStepsMax)
+      sendEntries(shared.owner, [asForOwner(shared)])
     if (confirms) return
     shared.notBefore = presence.member.lastTicket
     if (isSame && !shared.isFirst) this.#renew(shared)
@@ -287,6 +240,11 @@ export class Awareness {
     const lagging = new Set<Presence>()
     for (const shared of published) if (clockForOwner(shared) < shared.published) lagging.add(shared.owner)
     const frames = new Map<string, Frame>()
+    // An owner that still joins gets its own entry now: the room may be lost before it arrives, and the others would
+    // then be sent a clock again that they know.
+    for (const shared of published) {
+      if (shared.owner.arrivedAtMs === null) sendEntries(shared.owner, [asForOwner(shared)])
+    }
     for (const presence of this.#presences.values()) {
       if (presence.arrivedAtMs === null) continue
       for (const shared of published) presence.awaiting.delete(shared)
@@ -308,7 +266,7 @@ export class Awareness {
     for (const presence of this.#arrivals) {
       presence.arrivedAtMs = nowMs
       const knowsUntilMs = presence.own === null ? nowMs : presence.knowsUntilMs
-      for (const shared of this.#states.values()) {
+      for (const shared of this.#claims.states()) {
         if (shared.owner === presence || knowsUntilMs === null || shared.publishedAtMs > knowsUntilMs)
           continue
         if (nowMs - shared.changedAtMs < this.#limits.awarenessRestMs) presence.awaiting.add(shared)
@@ -351,7 +309,7 @@ export class Awareness {
 
   #sendStates(presence: Presence): void {
     const entries: AwarenessEntry[] = []
-    for (const shared of this.#states.values()) {
+    for (const shared of this.#claims.states()) {
       if (!isPresent(shared)) continue
       entries.push(shared.owner === presence ? asForOwner(shared) : asPublished(shared))
     }
@@ -392,9 +350,4 @@ function asPublished(shared: SharedState): AwarenessEntry {
 
 function asForOwner(shared: SharedState): AwarenessEntry {
   return { ...asPublished(shared), clock: clockForOwner(shared) }
-}
-
-function copyOf(entry: AwarenessEntry, limits: Limits): { clock: number; state: Uint8Array } {
-  checkState(entry.state, limits)
-  return { clock: entry.clock, state: Uint8Array.from(entry.state) }
 }

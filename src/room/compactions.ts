@@ -40,6 +40,11 @@ export class Compactions {
     if (this.#cost(room) > this.#threshold(room)) this.#start(room)
   }
 
+  /** Resolves when none of this room is under way. Never rejects. */
+  over(room: Room): Promise<void> {
+    return this.#running.get(room) ?? Promise.resolve()
+  }
+
   /** The compaction that the room should wait for before it closes, or null. */
   beforeClose(room: Room): Promise<void> | null {
     const running = this.#running.get(room)

@@ -23,6 +23,10 @@ type Host = {
   isHere(member: Member): boolean
   /** The member has everything durable and its end marker. */
   isLive(member: Member): void
+  /** Resolves when no compaction of this document is under way. */
+  compactionOver(): Promise<void>
+  /** The store has moved on without this room. */
+  isStale(): void
 }
 
 export class Joins {
@@ -52,12 +56,23 @@ export class Joins {
       this.#parts.cache.used(this.#document)
       this.#feed(member, plan, head)
     } catch (error) {
+      if (error instanceof Superseded) return this.#again(member, plan)
       if (!this.#host.isHere(member)) return
-      // A checkpoint that was replaced while it was read is no fault: the next one is there.
-      if (error instanceof Superseded) return this.begin(member, plan.vector)
       this.#parts.log.error({ error, document: this.#document.name }, 'join failed')
       member.port.end(toFault(error))
     }
+  }
+
+  /**
+   * A checkpoint that was replaced while it was read is no fault: the next one is here, or will be when the compaction
+   * that wrote it is over. If it is not (a write that failed may exist), what this room has in memory is of no use.
+   */
+  async #again(member: Member, plan: JoinPlan): Promise<void> {
+    const isCurrent = () => plan.head.type !== 'nothing' && plan.head.checkpoint === this.#document.checkpoint
+    if (isCurrent()) await this.#host.compactionOver()
+    if (!this.#host.isHere(member)) return
+    if (isCurrent()) this.#host.isStale()
+    else this.begin(member, plan.vector)
   }
 
   #feed(member: Member, plan: JoinPlan, head: readonly Uint8Array[]): void {

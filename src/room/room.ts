@@ -44,6 +44,8 @@ export type RoomEvents = {
   readonly onIdle: (room: Room) => void
   /** Updates became durable: a look at whether the log wants compacting. */
   readonly onCommitted: (room: Room) => void
+  /** Resolves when no compaction of it is under way. */
+  readonly compactionOver: (room: Room) => Promise<void>
   /** It is of no further use: who comes next needs a new one. */
   readonly onEnded: (room: Room) => void
 }
@@ -79,7 +81,7 @@ export class Room implements BatchWriter {
   #takenAtMs = Number.NEGATIVE_INFINITY
   #cancelOffer: Cancel | null = null
   #ended: Fault | null = null
-  #cancelStagger: Cancel[] = []
+  readonly #cancelStagger = new Map<Member, Cancel>()
 
   constructor(document: Document, parts: RoomParts, events: RoomEvents) {
     this.document = document
@@ -93,7 +95,9 @@ export class Room implements BatchWriter {
     this.#intake = new Intake(document.name, parts)
     this.#joins = new Joins(document, parts, {
       isHere: member => this.#ended === null && this.#members.has(member),
-      isLive: member => this.#memberLive(member)
+      isLive: member => this.#memberLive(member),
+      compactionOver: () => this.#events.compactionOver(this),
+      isStale: () => this.end(new Fault('ERR_ROOM_RESTARTS'))
     })
   }
 
@@ -123,6 +127,7 @@ export class Room implements BatchWriter {
 
   leave(member: Member): void {
     if (!this.#members.delete(member)) return
+    this.#cancelStagger.get(member)?.()
     if (member.phase.type === 'joining') member.phase.feed.cancel()
     this.#congested.delete(member)
     this.#awareness.leave(member)
@@ -333,7 +338,10 @@ export class Room implements BatchWriter {
     for (const member of this.#members) {
       if (member.phase.type === 'joining') member.phase.feed.cancel()
       const delayMs = (limits.staggerMs * index++) / this.#members.size
-      this.#cancelStagger.push(time.after(delayMs, () => member.port.end(fault)))
+      this.#cancelStagger.set(
+        member,
+        time.after(delayMs, () => member.port.end(fault))
+      )
     }
     this.#events.onEnded(this)
   }
@@ -361,7 +369,7 @@ export class Room implements BatchWriter {
   /** Ends whoever is still here at once, and leaves no timer. */
   dispose(fault: Fault): void {
     this.end(fault)
-    for (const cancel of this.#cancelStagger) cancel()
+    for (const cancel of this.#cancelStagger.values()) cancel()
     for (const member of this.#members) member.port.end(fault)
   }
 

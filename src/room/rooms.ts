@@ -94,6 +94,7 @@ export class Rooms {
       return new Room(document, this.#parts, {
         onIdle: room => this.#idle(room),
         onCommitted: room => this.#parts.compactions.consider(room),
+        compactionOver: room => this.#parts.compactions.over(room),
         onEnded: room => this.#ended(room)
       })
     } catch (error) {

@@ -1,2 +1,3 @@
+/** What scripts/simulate.js bundles: Node 20 runs no TypeScript. */
 export { plants } from './plants.ts'
 export { simulate } from './run.ts'

@@ -88,7 +88,7 @@ async function play(world: World, chance: Chance): Promise<void> {
   for (const room of world.rooms) {
     const pages = world.pagesIn(room)
     if (pages.length > 1 && chance.hits(0.6))
-      time.after(chance.gapMs(8_000), () => world.closePage(chance.pick(pages), 'vanish'))
+      time.after(chance.between(0, 8_000), () => world.closePage(chance.pick(pages), 'vanish'))
   }
   // Half-open connections are found by silence, on either side; a joiner may wait for a stalled one.
   await clock.runFor(4 * plan.limits.pingMs + 40_000)
@@ -120,18 +120,38 @@ async function checkReconnects(world: World, chance: Chance): Promise<void> {
 
 async function reconnectAll(world: World, chance: Chance): Promise<void> {
   const { clock, plan } = world
-  const isTakeover = chance.hits(0.3)
-  for (const page of world.pages) world.cut(page, isTakeover && chance.hits(0.5) ? 'client' : 'both')
-  await clock.runFor(settleMs(plan))
-  expectAllSynced(world)
-  const lastMs = Math.max(0, ...world.pages.map(page => page.syncedAtMs))
+  const startMs = clock.nowMs
+  const why = chance.weighted([
+    [5, 'cut'],
+    [3, 'takeover'],
+    [2, 'restart'],
+    [2, 'crash']
+  ] as const)
+  world.trace.note('reconnect', why)
+  if (why === 'restart') world.restart()
+  else if (why === 'crash') world.crash('told')
+  else
+    for (const page of world.pages)
+      world.cut(page, why === 'takeover' && chance.hits(0.5) ? 'client' : 'both')
+  await allSynced(world, startMs)
+  const lastMs = Math.max(startMs, ...world.pages.map(page => page.syncedAtMs))
   // Presence is promised a second after; a takeover pings for 600 ms before.
-  await clock.runUntil(
-    Math.max(clock.nowMs, lastMs + 1_000 + 10 * plan.network.latencyMs + (isTakeover ? 600 : 0))
-  )
+  await clock.runUntil(lastMs + 1_000 + 6 * plan.network.latencyMs + (why === 'takeover' ? 600 : 0))
   for (const room of world.rooms) checkPresence(world, room)
   await clock.runFor(chance.scaled(100, 40_000))
   for (const room of world.rooms) checkPresence(world, room)
+}
+
+/** Everybody has come back since. */
+async function allSynced(world: World, sinceMs: number): Promise<void> {
+  const { clock, plan } = world
+  const untilMs = clock.nowMs + 10_000 + 4 * settleMs(plan)
+  const isBack = (page: Page) => page.isSynced && page.syncedAtMs > sinceMs
+  while (!world.pages.every(isBack)) {
+    if (clock.nowMs > untilMs)
+      throw new Violation(`${world.pages.find(page => !isBack(page))?.name} does not come back`)
+    await clock.runFor(20)
+  }
 }
 
 function expectAllSynced(world: World): void {
@@ -191,9 +211,7 @@ function checkPresence(world: World, room: string): void {
 /** Who comes to a quiet room has the same document as those who were there, and as the store. */
 async function checkNewcomers(world: World): Promise<void> {
   for (const room of world.rooms) world.openPage(room)
-  await world.clock.runFor(
-    2_000 + 20 * world.plan.network.latencyMs + 40 * world.plan.workerMs + 100 * world.plan.disk.delayMs
-  )
+  await world.clock.runFor(settleMs(world.plan))
   expectAllSynced(world)
   for (const room of world.rooms) {
     const state = checkReplicas(world, room, 'beside a newcomer')
@@ -210,14 +228,9 @@ function hashOf(bytes: Uint8Array): number {
 async function checkEnd(world: World): Promise<void> {
   const { clock, plan } = world
   for (const page of [...world.pages]) world.closePage(page, 'goodbye')
-  await clock.runFor(
-    plan.limits.roomIdleMs +
-      plan.limits.closeTimeoutMs +
-      20 * plan.network.latencyMs +
-      1_000 +
-      40 * plan.workerMs +
-      200 * plan.disk.delayMs
-  )
+  // Those that were left half-open by a page that came back are found by silence.
+  const { roomIdleMs, closeTimeoutMs, pingMs } = plan.limits
+  await clock.runFor(roomIdleMs + closeTimeoutMs + 3 * pingMs + 2 * settleMs(plan))
   const { server } = world
   if (server.connectionCount > 0) throw new Violation(`${server.connectionCount} connections are left`)
   if (world.wireCount > 0) throw new Violation(`${world.wireCount} sockets are left`)

@@ -16,7 +16,6 @@ import { Compactions } from '../../src/room/compactions.ts'
 import { JoinHeads } from '../../src/room/join-heads.ts'
 import { Journal } from '../../src/room/journal.ts'
 import { Refusals } from '../../src/room/refusals.ts'
-import type { Room } from '../../src/room/room.ts'
 import { Rooms } from '../../src/room/rooms.ts'
 import { Connection } from '../../src/transport/connection.ts'
 import { startHeartbeat } from '../../src/transport/heartbeat.ts'
@@ -46,7 +45,6 @@ type Running = {
   readonly compactor: Compactor
   readonly journal: Journal
   readonly compactions: Compactions
-  readonly refusals: Refusals
   readonly rooms: Rooms
   readonly stopHeartbeat: () => void
 }
@@ -131,7 +129,7 @@ export class ServerProcess {
     const shared = { store, journal, compactions, refusals, heads, cache, time, limits, metrics, log }
     const rooms = new Rooms(shared)
     const stopHeartbeat = startHeartbeat(this.#connections, { time, limits, metrics })
-    return { store, compactor, journal, compactions, refusals, rooms, stopHeartbeat }
+    return { store, compactor, journal, compactions, rooms, stopHeartbeat }
   }
 
   /** Takes a connection, or refuses it as a port does that nobody listens on. */
@@ -143,13 +141,12 @@ export class ServerProcess {
     }
     this.#wires.add(wire)
     const { plan, plant } = this.#parts
-    const peer = `${address} ${document}`
     const connection = new Connection({
       // The wire has what Connection uses of them, and nothing else.
       socket: wire.server as unknown as WebSocket,
       stream: wire.stream as unknown as ConstructorParameters<typeof Connection>[0]['stream'],
       id: `${address}/${this.#serial++}`,
-      peer,
+      peer: `${address} ${document}`,
       time: this.#time,
       limits: plan.limits,
       metrics: this.#metrics,
@@ -162,13 +159,7 @@ export class ServerProcess {
     plant.connection?.(connection)
     this.#connections.add(connection)
     wire.open()
-    connection.start(openYWebsocketSession(connection, this.#open(running, document, peer)))
-  }
-
-  async #open({ refusals, rooms }: Running, document: string, peer: string): Promise<Room> {
-    const delayMs = refusals.delayMs(peer)
-    if (delayMs > 0) await this.#time.delay(delayMs)
-    return rooms.open(document)
+    connection.start(openYWebsocketSession(connection, running.rooms.open(document)))
   }
 
   /** As SIGTERM: resolves when the process has ended, having left nothing behind. */

@@ -115,10 +115,10 @@ export class World {
     this.#time.after(ms, () => this.disk.heal())
   }
 
-  crash(): void {
+  crash(news: 'told' | 'silent'): void {
     if (this.server.isOver) return
     this.disk.disk.crash()
-    this.#died(this.#chance.hits(0.8) ? 'told' : 'silent')
+    this.#died(news)
   }
 
   restart(): void {
@@ -131,7 +131,7 @@ export class World {
       .catch((error: unknown) => {
         // A store that fails while it closes ends the process no worse than a crash.
         if (this.#isCalm || !(error instanceof Error) || error.name !== 'StoreError') this.clock.fail(error)
-        else this.crash()
+        else this.crash('told')
       })
   }
 
@@ -221,7 +221,7 @@ export class World {
     server.start(this.disk.startProcess()).catch((error: unknown) => {
       if (this.#isCalm) this.clock.fail(error)
       // The command ends when its store does not open, and is started again.
-      else if (!server.isOver) this.crash()
+      else if (!server.isOver) this.crash('told')
     })
   }
 }
