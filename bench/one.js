@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { closures } from './load/client.js'
 import { scenarios } from './scenarios/table.js'
 import { startServer } from './server-process.js'
 import { servers } from './servers/table.js'
@@ -30,7 +31,8 @@ async function runOnce({ scenario: scenarioName, server: serverName, isQuick, tr
   try {
     await context.restart()
     const { figures, problems } = await scenario.run(context)
-    if (context.server.hasEnded) problems.push('the server ended')
+    if (closures.length > 0)
+      problems.push(`${closures.length} connections ended by the server: ${closures[0]}`)
     return { figures, problems, serverErrors: context.server.errors }
   } catch (error) {
     return { figures: {}, problems: [error.stack], serverErrors: context.server?.errors ?? '' }

@@ -1,26 +1,32 @@
 /**
  * The servers we measure beside, installed into bench/node_modules when first needed. Their install scripts are not
  * run, as they fetch binaries that are not everywhere to be had: Node 24 comes as an npm package, and SQLite is
- * compiled for it here.
+ * compiled for it here. Not Node 24.19 or later: with its headers better-sqlite3 12, which Hocuspocus depends on, ends
+ * the process at the first collection of a statement ("Assertion failed: (env) != nullptr").
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const modules = join(here, 'node_modules')
 const node24 = join(modules, 'node/bin/node')
+const wanted = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')).dependencies
+/** Says for which Node SQLite was compiled. */
+const builtFor = join(modules, 'better-sqlite3/build/built-for')
 
 export function ensurePeers(say) {
   const steps = [
     {
-      isDone: () => existsSync(join(modules, '@hocuspocus/server')) && existsSync(join(modules, 'y-leveldb')),
+      isDone: () =>
+        installedVersion('@hocuspocus/server') !== null && installedVersion('node') === wanted.node,
       text: 'the other servers, from npm (once)',
       run: () => npm(['install', '--prefix', here, '--ignore-scripts', '--no-audit', '--no-fund'])
     },
     {
-      isDone: () => existsSync(node24),
+      isDone: () =>
+        spawnSync(node24, ['--version'], { encoding: 'utf8' }).stdout?.trim() === `v${wanted.node}`,
       text: 'Node 24, for Hocuspocus (once)',
       run: () => run(process.execPath, ['installArchSpecificPackage'], join(modules, 'node'))
     },
@@ -43,7 +49,13 @@ export function ensureBuilt() {
   run(process.execPath, ['scripts/setup.js', 'start'], join(here, '..'))
 }
 
+function installedVersion(name) {
+  const file = join(modules, name, 'package.json')
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).version : null
+}
+
 function hasSqlite() {
+  if (!existsSync(builtFor) || readFileSync(builtFor, 'utf8') !== wanted.node) return false
   const opens = "new (require('better-sqlite3'))(':memory:')"
   return spawnSync(node24, ['-e', opens], { cwd: here, stdio: 'ignore' }).status === 0
 }
@@ -55,6 +67,7 @@ function buildSqlite() {
   const nodeGyp = join(dirname(npmProgram()), '../node_modules/node-gyp/bin/node-gyp.js')
   const parameters = [nodeGyp, 'rebuild', '--release', '--nodedir', join(packages, archPackage ?? '')]
   run(node24, parameters, join(modules, 'better-sqlite3'))
+  writeFileSync(builtFor, wanted.node)
 }
 
 function npm(parameters) {

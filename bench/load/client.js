@@ -5,6 +5,9 @@ import { emptyUpdate } from './wire.js'
 /** Everything a client may be told; all optional. */
 const silent = { onUpdate: () => {}, onAwareness: () => {}, onAck: () => {}, onClosed: null }
 
+/** Connections that a server ended without being asked to; a scenario that ends the server empties it. */
+export const closures = []
+
 export class Client {
   #dialect
   #room
@@ -98,7 +101,7 @@ export class Client {
     const reason = new Error(`the server closed a connection: ${code ?? error?.message ?? 'without a word'}`)
     this.#reject(reason)
     if (this.#listeners.onClosed !== null) this.#listeners.onClosed(reason)
-    else if (this.#isSynced) throw reason
+    else closures.push(reason.message)
   }
 }
 

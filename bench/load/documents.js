@@ -14,7 +14,8 @@ const cache = fileURLToPath(new URL('../.cache', import.meta.url))
 const version = 1
 /** Up to here one edited text; beyond, pages of formatted paragraphs by many people. */
 const textBytesMax = 512 * 1024
-const words = 'the of and a to in is you that it he was for on are as with his they at be this have from'.split(' ')
+const words =
+  'the of and a to in is you that it he was for on are as with his they at be this have from'.split(' ')
 
 /** The document's whole state as one update. */
 export function documentOf(bytes) {
@@ -25,12 +26,6 @@ export function documentOf(bytes) {
   mkdirSync(cache, { recursive: true })
   writeFileSync(file, update)
   return update
-}
-
-export function stateOf(update) {
-  const doc = new Y.Doc()
-  Y.applyUpdate(doc, update)
-  return doc
 }
 
 function editedText(bytes) {

@@ -34,15 +34,18 @@ export async function until(isTrue, { ms, what }) {
 }
 
 /**
- * Resolves when the server does (nearly) nothing any more: less than half a percent of a core over `calmMs`, after at
+ * Resolves when the server does (nearly) nothing any more: less than `share` of a core over `calmMs`, after at
  * least `leastMs`, in which debounced or idle-time work may yet begin.
  */
-export async function untilQuiet(server, { leastMs = 0, calmMs = 1_500, mostMs = 120_000 } = {}) {
+export async function untilQuiet(
+  server,
+  { leastMs = 0, calmMs = 1_500, mostMs = 120_000, share = 0.005 } = {}
+) {
   const start = performance.now()
   for (;;) {
     const before = server.cpuMs()
     await delay(calmMs)
-    const isCalm = server.cpuMs() - before < Math.max(8, calmMs * 0.005)
+    const isCalm = server.cpuMs() - before < Math.max(8, calmMs * share)
     const elapsed = performance.now() - start
     if ((isCalm && elapsed >= leastMs) || elapsed > mostMs) return
   }

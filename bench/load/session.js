@@ -69,7 +69,10 @@ function typedUpdates(patches) {
 
 /** One Y.Doc per agent; before a transaction, its agent sees what the trace says it had seen. */
 function concurrentUpdates({ txns, numAgents }, count) {
-  const typists = Array.from({ length: numAgents }, (_, agent) => ({ doc: createTypist(agent), has: new Set() }))
+  const typists = Array.from({ length: numAgents }, (_, agent) => ({
+    doc: createTypist(agent),
+    has: new Set()
+  }))
   const updates = []
   for (const [index, { agent, parents, patches }] of txns.slice(0, count).entries()) {
     const { doc, has } = typists[agent]

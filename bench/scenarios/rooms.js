@@ -32,10 +32,10 @@ export const scenarios = [
     name: 'idle-connections',
     title: 'Idle connections, 200 in a room',
     servers: ['chorus', 'relay', 'y-websocket', 'hocuspocus'],
-    figure: ['keptKB', 'KB (heap + external) per connection'],
+    figure: ['rssKB', 'KB (resident) per connection'],
     parameters: { count: 4_000, perRoom: 200 },
     quick: { count: 600 },
-    bars: [{ figure: 'keptKB', against: ['relay'], factor: 1.25 }],
+    bars: [{ figure: 'rssKB', against: ['relay'], factor: 1.25 }],
     run: idleConnections
   },
   {
@@ -128,7 +128,10 @@ async function connecting({ server, kind, parameters }) {
   const cpu = server.cpuMs()
   const at = performance.now()
   const clients = await open(count, 'room')
-  const figures = { cpuUs: ((server.cpuMs() - cpu) * 1000) / count, readyMs: (performance.now() - at) / (count / abreast) }
+  const figures = {
+    cpuUs: ((server.cpuMs() - cpu) * 1000) / count,
+    readyMs: (performance.now() - at) / (count / abreast)
+  }
   closeClients([...first, ...clients])
   return { figures, problems: [] }
 }
@@ -137,7 +140,8 @@ async function idleConnections({ server, kind, parameters }) {
   const { count, perRoom } = parameters
   const { port } = server
   const { dialect } = kind
-  const open = total => openClients(total, 20, index => ({ port, dialect, room: `room-${Math.floor(index / perRoom)}` }))
+  const open = total =>
+    openClients(total, 20, index => ({ port, dialect, room: `room-${Math.floor(index / perRoom)}` }))
   const warmUp = await open(perRoom)
   const before = await server.memory()
   const clients = await open(count)

@@ -106,7 +106,8 @@ async function longLived(context) {
   const typist = new Client({ port: context.server.port, dialect: kind.dialect, room })
   await typist.synced
   let next = 0
-  const type = (count, perSecond) => pace({ perSecond, total: count, step: () => typist.send(frames[next++]) })
+  const type = (count, perSecond) =>
+    pace({ perSecond, total: count, step: () => typist.send(frames[next++]) })
   const probeCost = async () => {
     await untilQuiet(context.server)
     const cpu = context.server.cpuMs()

@@ -4,6 +4,8 @@
  */
 import type { Checkpoint } from './checkpoint.ts'
 import type { Document } from './document.ts'
+import type { ClockRange } from './scan.ts'
+import { diffUpdate } from './splice.ts'
 import { isBeyond, type TailNode } from './tail.ts'
 
 /**
@@ -60,13 +62,22 @@ function sharesClients(vector: ReadonlyMap<number, number>, other: ReadonlyMap<n
   return false
 }
 
+/** A smaller update is not worth a pass; a larger one would hold the event loop, and is compacted soon. */
+const slicedBytesMin = 512
+const slicedBytesMax = 512 * 1024
+
+function hasBelow(structs: readonly ClockRange[], vector: ReadonlyMap<number, number>): boolean {
+  return structs.some(({ client, clock }) => clock < (vector.get(client) ?? 0))
+}
+
 /**
  * A joiner's place in the document: first the head, then the tail, reading on as the tail grows. It keeps alive the
  * checkpoint it reads; nothing is queued for the joiner meanwhile.
  */
 export class JoinCursor {
   readonly #head: readonly Uint8Array[]
-  readonly #wants: (node: TailNode) => boolean
+  readonly #vector: ReadonlyMap<number, number>
+  #wants: (node: TailNode) => boolean
   #headIndex = 0
   #node: TailNode
 
@@ -74,10 +85,17 @@ export class JoinCursor {
     this.#head = head
     this.#node = plan.tailHead
     const { vector, awaitsDeletes } = plan
+    this.#vector = vector
     this.#wants =
       vector.size === 0
         ? () => true
         : node => isBeyond(node.structs, vector) || (node.hasDeletes && !awaitsDeletes)
+  }
+
+  /** From here on deletions count too: those so far are being sent apart from the tail. */
+  wantDeletes(): void {
+    const wants = this.#wants
+    this.#wants = node => node.hasDeletes || wants(node)
   }
 
   /** The next update to send, or null when the joiner has everything durable for now. */
@@ -89,8 +107,15 @@ export class JoinCursor {
     }
     while (this.#node.next !== null) {
       this.#node = this.#node.next
-      if (this.#node.update !== null && this.#wants(this.#node)) return this.#node.update
+      if (this.#node.update !== null && this.#wants(this.#node))
+        return this.#lacking(this.#node, this.#node.update)
     }
     return null
+  }
+
+  /** A document may have come as one update: who has most of it is sent the rest. */
+  #lacking({ structs }: TailNode, update: Uint8Array): Uint8Array {
+    if (update.length < slicedBytesMin || update.length > slicedBytesMax) return update
+    return hasBelow(structs, this.#vector) ? diffUpdate(update, this.#vector) : update
   }
 }

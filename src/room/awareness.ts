@@ -243,7 +243,8 @@ export class Awareness {
     // An owner that still joins gets its own entry now: the room may be lost before it arrives, and the others would
     // then be sent a clock again that they know.
     for (const shared of published) {
-      if (shared.owner.arrivedAtMs === null) sendEntries(shared.owner, [asForOwner(shared)])
+      const { owner } = shared
+      if (owner.arrivedAtMs === null && !this.#arrivals.has(owner)) sendEntries(owner, [asForOwner(shared)])
     }
     for (const presence of this.#presences.values()) {
       if (presence.arrivedAtMs === null) continue

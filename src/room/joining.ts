@@ -25,12 +25,16 @@ type Parts = {
 /** Small updates go out together up to this size, in one write. */
 const writeBytes = 64 * 1024
 
+/** Up to this size the last updates leave in one write with the end marker. */
+const liveBytes = 16 * 1024
+
 export class Joining implements Feed {
   readonly #member: Member
   readonly #parts: Parts
   readonly #cursor: JoinCursor
   #cancelStall: Cancel | null = null
   #cancelWait: Cancel | null = null
+  #hasDeletes = false
   #state: 'feeding' | 'full' | 'awaiting-deletes' | 'over' = 'feeding'
 
   constructor(member: Member, parts: Parts) {
@@ -48,10 +52,11 @@ export class Joining implements Feed {
       frames.push(frame)
       bytes += frameBytes(frame)
       if (bytes < writeBytes) continue
-      if (this.#member.port.send(joinFrames(frames)) === 'full') return this.#waitForDrain(bytes)
+      if (this.#member.port.feed(joinFrames(frames)) === 'full') return this.#waitForDrain(bytes)
       frames = []
       bytes = 0
     }
+    if (!this.#addDeletes(frames)) return this.#waitForDeletes(frames)
     this.#caughtUp(frames)
   }
 
@@ -79,11 +84,33 @@ export class Joining implements Feed {
     this.#cancelStall = time.after(stallMs, () => this.#member.port.end(new Fault('ERR_NO_PROGRESS')))
   }
 
-  #caughtUp(frames: readonly Frame[]): void {
-    if (!this.#parts.plan.awaitsDeletes || this.#member.knownDeletes !== null) return this.#end(frames)
-    if (frames.length > 0) this.#member.port.send(joinFrames(frames))
+  /**
+   * The deletions that the member lacks, once it is known which ones it has; false while it is not. Deletions of the
+   * tail that were left out until then are among them, later ones are not.
+   */
+  #addDeletes(frames: Frame[]): boolean {
+    const { document, plan } = this.#parts
+    if (!plan.awaitsDeletes || this.#hasDeletes) return true
+    if (this.#member.knownDeletes === null) return false
+    this.#hasDeletes = true
+    this.#cursor.wantDeletes()
+    const deletes = document.deletes.subtract(this.#member.knownDeletes)
+    if (deletes.clientCount > 0) frames.push(this.#member.encoder.update(encodeDeleteSet(deletes)))
+    return true
+  }
+
+  #waitForDeletes(frames: readonly Frame[]): void {
+    if (frames.length > 0) this.#member.port.feed(joinFrames(frames))
     this.#state = 'awaiting-deletes'
     this.#cancelWait = this.#parts.time.after(this.#parts.limits.rejoinWaitMs, () => this.#finish())
+  }
+
+  /** A live member may have little queued, so what is more than that leaves before the member becomes live. */
+  #caughtUp(frames: readonly Frame[]): void {
+    const bytes = frames.reduce((sum, frame) => sum + frameBytes(frame), 0)
+    if (bytes <= liveBytes) return this.#end(frames)
+    if (this.#member.port.feed(joinFrames(frames)) === 'full') this.#waitForDrain(bytes)
+    else this.#end([])
   }
 
   /** What became durable while we waited goes out first. */
@@ -96,16 +123,11 @@ export class Joining implements Feed {
 
   #end(frames: readonly Frame[]): void {
     const member = this.#member
-    const { document, plan, onLive } = this.#parts
     const all = [...frames]
-    if (plan.awaitsDeletes) {
-      const deletes = document.deletes.subtract(member.knownDeletes ?? new ClockRuns())
-      if (deletes.clientCount > 0) all.push(member.encoder.update(encodeDeleteSet(deletes)))
-    }
     for (; member.stepsOwed > 0; member.stepsOwed--) all.push(member.encoder.endMarker())
     this.#state = 'over'
     member.knownDeletes = null
-    member.port.send(joinFrames(all))
-    onLive()
+    member.port.feed(joinFrames(all))
+    this.#parts.onLive()
   }
 }

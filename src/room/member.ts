@@ -13,8 +13,13 @@ export type Port = {
   readonly id: string
   /** Who it is across reconnects, as far as can be told: refusals are counted by it. */
   readonly peer: string
-  /** Queues the frame in one write. `full`: the socket takes no more now, and `Room.drained` will be called. */
-  send(frame: Frame): 'flowing' | 'full'
+  /** Queues the frame in one write. A connection for which too much is queued is ended (RM3). */
+  send(frame: Frame): void
+  /**
+   * The same for a member that joins, whatever the size: it is ended for lack of progress, not for bytes. `full`: the
+   * socket takes no more now, and `Room.drained` will be called.
+   */
+  feed(frame: Frame): 'flowing' | 'full'
   /** Closes with the fault's code. Nothing is received from it afterwards. */
   end(fault: Fault): void
   /** Resolves true when the other side answers a ping in time. Never rejects. */

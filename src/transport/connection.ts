@@ -16,7 +16,7 @@ import type { Cancel, Time } from '../time.ts'
 export type Session = {
   /** One binary message; the bytes are the session's only until it returns. May throw. */
   receive(message: Uint8Array): void
-  /** The socket takes more after `send` returned `full`. */
+  /** The socket takes more after `feed` returned `full`. */
   drained(): void
   /** A message that changes nothing, sent when nothing else was for a while. */
   keepAlive(): Frame
@@ -48,6 +48,8 @@ export class Connection implements Port {
   #pauses = 0
   /** Messages that came out of the WebSocket's buffer after its socket was paused; bounded by that buffer. */
   #waiting: Uint8Array[] = []
+  /** What is queued is part of a join: its bytes do not count against the bound. */
+  #isFeeding = false
   #hasSent = false
   #hasHeard = true
   #silentMs = 0
@@ -70,21 +72,26 @@ export class Connection implements Port {
     this.#socket.on('pong', () => this.#pongArrived())
     this.#socket.on('close', () => this.#socketClosed())
     this.#socket.on('error', error => this.#socketFailed(error))
-    this.#stream.on('drain', () => this.#session?.drained())
+    this.#stream.on('drain', () => this.#drained())
   }
 
   get queuedBytes(): number {
     return this.#stream.writableLength
   }
 
-  send(frame: Frame): 'flowing' | 'full' {
-    if (this.#state !== 'open') return 'flowing'
-    if (this.#stream.writableLength > this.#parts.limits.outboxBytesMax) {
-      this.end(new Fault('ERR_SLOW_CONSUMER', `${this.#stream.writableLength} bytes queued`))
-      return 'flowing'
+  send(frame: Frame): void {
+    if (this.#state !== 'open') return
+    if (!this.#isFeeding && this.queuedBytes > this.#parts.limits.outboxBytesMax) {
+      this.end(new Fault('ERR_SLOW_CONSUMER', `${this.queuedBytes} bytes queued`))
+    } else {
+      this.#write(frame)
     }
-    this.#hasSent = true
-    return this.#write(frame) ? 'flowing' : 'full'
+  }
+
+  feed(frame: Frame): 'flowing' | 'full' {
+    if (this.#state !== 'open') return 'flowing'
+    this.#isFeeding = !this.#write(frame)
+    return this.#isFeeding ? 'full' : 'flowing'
   }
 
   pause(): void {
@@ -162,7 +169,13 @@ export class Connection implements Port {
     for (const settle of [...this.#probes]) settle(true)
   }
 
+  #drained(): void {
+    this.#isFeeding = false
+    this.#session?.drained()
+  }
+
   #write(frame: Frame): boolean {
+    this.#hasSent = true
     const first = frame[0]
     if (frame.length === 1 && first !== undefined) return this.#stream.write(first)
     this.#stream.cork()

@@ -207,6 +207,26 @@ describe('a joiner', () => {
     expect(new JoinCursor([], plan).next()).toBe(null)
   })
 
+  test('that has most of a large update is sent the rest of it', () => {
+    const document = new Document('d')
+    const doc = new Y.Doc()
+    for (let i = 0; i < 2_000; i++) doc.getArray('a').push([`item number ${i}`])
+    const before = Y.encodeStateVector(doc)
+    doc.getArray('a').push(['the last one'])
+    const whole = Y.encodeStateAsUpdate(doc)
+    commit(document, whole, 1)
+
+    const cursor = new JoinCursor([], planJoin(document, decodeStateVector(before, { clientsMax: 9 })))
+    const update = cursor.next()
+
+    expect(update?.length).toBeLessThan(whole.length / 100)
+    expect(cursor.next()).toBe(null)
+    const behind = new Y.Doc()
+    Y.applyUpdate(behind, Y.diffUpdate(whole, new Uint8Array([0])))
+    Y.applyUpdate(behind, update ?? new Uint8Array())
+    expect(bytesOf(behind)).toBe(bytesOf(doc))
+  })
+
   test(`reads on to the end wherever it stands, while the tail grows, is merged and is compacted (seed ${seed})`, () => {
     const random = randomFrom(seed)
     const document = new Document('d')
