@@ -295,9 +295,8 @@ test('[I10] stop ends all connections, and a client comes back to the next serve
   await first.stop()
 
   await startServer({ store, port: Number(new URL(url).port) })
-  await until(() => a.provider.synced, 'the client back')
   const b = join(url)
-  await synced(b)
+  await converged([a, b])
 
   expect(b.doc.getText('t').toString()).toBe('x')
 })
