@@ -35,8 +35,8 @@ type Piece = {
 
 /**
  * One update with everything that is in any of them: where two bring the same clocks the one that begins lower, then
- * the earlier one, wins; gaps become Skip structs; deletions are united. Neighbouring strings (deleted content, GC) of
- * a client are joined where Yjs itself would join them. A single update is returned as it is, not copied.
+ * the earlier one, wins; gaps become Skip structs; deletions are united. Neighbouring deleted content and GC of a client
+ * are joined where Yjs itself would join them. A single update is returned as it is, not copied.
  * O(n log n) in the number of client blocks, linear in the bytes.
  */
 export function mergeUpdates(updates: readonly Uint8Array[]): Uint8Array {
@@ -206,7 +206,7 @@ class Merger {
   }
 
   #append(piece: Piece): void {
-    const joined = this.#open?.join(piece.bytes, piece.first) ?? false
+    const joined = this.#open?.join(piece.first) ?? false
     this.#clock = piece.clockEnd
     if (joined && piece.count === 1) return
     this.#close()
@@ -229,8 +229,6 @@ class OpenStruct {
   readonly #bytes: Uint8Array
   readonly #head: Head
   #length: number
-  /** The text so far, once something was joined to it. */
-  #text: ByteWriter | undefined
 
   constructor(bytes: Uint8Array, head: Head) {
     this.#bytes = bytes
@@ -239,14 +237,17 @@ class OpenStruct {
   }
 
   /**
-   * Takes the next struct in, if Yjs would join them after integration (Item.mergeWith, GC.mergeWith) whatever stands
+   * Takes the next struct in, if Yjs would join them after integration (GC.mergeWith, Item.mergeWith) whatever stands
    * between: cut again at the seam, the right part gets the same origin and right origin back.
+   *
+   * Strings are not joined, although Yjs joins those of a text: by its bytes a string cannot be told from one whose
+   * origin is an entry of a map, where the next one replaces this one. No honest client writes such a string, but one
+   * that does would make those who get them joined and those who do not disagree for ever.
    */
-  join(bytes: Uint8Array, next: Head): boolean {
+  join(next: Head): boolean {
     const ref = this.#head.info & 0x1f
     if (next.clock !== this.#head.clock + this.#length || (next.info & 0x1f) !== ref) return false
-    if (ref === structRef.string || ref === structRef.deleted) {
-      // A key makes an entry of a map, where the next one would replace this one.
+    if (ref === structRef.deleted) {
       if (!next.followsOn || (this.#head.info & infoBit.parentSub) !== 0) return false
       if (next.rightClient !== this.#head.rightClient || next.rightClock !== this.#head.rightClock)
         return false
@@ -254,16 +255,7 @@ class OpenStruct {
       return false
     }
     this.#length += next.length
-    if (ref === structRef.string) this.#joinText(bytes, next)
     return true
-  }
-
-  #joinText(bytes: Uint8Array, next: Head): void {
-    if (this.#text === undefined) {
-      this.#text = new ByteWriter(this.#head.end - this.#head.contentStart + 128)
-      this.#text.writeRange(this.#bytes, textStartOf(this.#bytes, this.#head), this.#head.end)
-    }
-    this.#text.writeRange(bytes, textStartOf(bytes, next), next.end)
   }
 
   write(writer: ByteWriter): void {
@@ -273,20 +265,8 @@ class OpenStruct {
       return
     }
     writer.writeRange(this.#bytes, start, contentStart)
-    if (this.#text === undefined) {
-      writer.writeVarUint(this.#length)
-    } else {
-      const text = this.#text.finish()
-      writer.writeVarUint(text.length)
-      writer.writeRange(text, 0, text.length)
-    }
+    writer.writeVarUint(this.#length)
   }
-}
-
-function textStartOf(bytes: Uint8Array, head: Head): number {
-  const reader = new UpdateReader(bytes, head.contentStart)
-  reader.readVarUint()
-  return reader.pos
 }
 
 /** The piece from the clock on, which lies within it; the struct that it cuts makes new bytes necessary. */

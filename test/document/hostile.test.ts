@@ -43,14 +43,31 @@ function expectReadable(updates: readonly Uint8Array[]): void {
   Y.encodeStateAsUpdate(docOf(updates))
 }
 
+/**
+ * Two histories of one client contradict each other when the mutation gives a struct another place, and then Yjs may
+ * throw whoever merges them. That is what compaction's quarantine is for; here it says nothing about our merging.
+ */
+function isBearable(updates: readonly Uint8Array[]): boolean {
+  try {
+    Y.encodeStateAsUpdate(docOf([Y.mergeUpdates([...updates])]))
+    return true
+  } catch {
+    return false
+  }
+}
+
 describe(`mutated updates (seed ${seed})`, () => {
   it('merge, split and hold back into updates that can be read', () => {
     forMutations((random, mutated, honest) => {
       const vector = new Map<number, number>()
       for (const { client, clock } of scanUpdate(mutated).structs) vector.set(client, clock + random.below(4))
 
-      expectReadable([mergeUpdates([...honest, mutated])])
-      expectReadable([mergeUpdates([mutated, ...honest])])
+      for (const updates of [
+        [...honest, mutated],
+        [mutated, ...honest]
+      ]) {
+        if (isBearable(updates)) expectReadable([mergeUpdates(updates)])
+      }
       expectReadable([diffUpdate(mutated, vector)])
       expectReadable(heldBackFrames(mutated, 40))
       expectReadable(cutSegments(mutated, { segmentBytes: 64 }).map(segment => segment.update))
