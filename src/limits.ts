@@ -27,6 +27,8 @@ export const defaultLimits = {
   uncommittedBytesMax: 32 * MiB,
   /** A busy room gathers updates for up to this long before they are written and sent; a quiet one does not wait. */
   coalesceMs: 10,
+  /** While many rooms write, a synced write for all of them begins so long after the one before; a lone one at once. */
+  commitSpacingMs: 8,
   /** Bytes of one awareness state (its JSON). Above: 4400. */
   awarenessStateBytesMax: 64 * KiB,
   /** Entries of one awareness message. Above: 4400. */
@@ -76,7 +78,7 @@ export const defaultLimits = {
   /** A room that nobody is in closes after this time. */
   roomIdleMs: 10_000,
   /** A room's log is compacted when it costs more than this and more than `compactionRatio` of its checkpoint. */
-  compactionBytesMin: 256 * KiB,
+  compactionBytesMin: 1 * MiB,
   /** The share of its checkpoint that a log may cost before it is compacted. */
   compactionRatio: 0.5,
   /** What a record costs on disk and at a cold start beside its bytes, for the rule above. */

@@ -208,7 +208,7 @@ class ChorusServer implements Server {
         segmentBytes: limits.segmentBytes
       }
     })
-    const journal = new Journal(store, time, metrics)
+    const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
     const compactions = new Compactions({ store, compactor, time, limits, metrics, log })
     const refusals = new Refusals(time, limits)
     const heads = new JoinHeads(store, compactor, limits)

@@ -22,14 +22,21 @@ export class Journal {
   readonly #store: Store
   readonly #time: Time
   readonly #metrics: Metrics
+  readonly #spacingMs: number
   readonly #waiting = new Set<BatchWriter>()
   #isScheduled = false
   #isWriting = false
   #onIdle: (() => void)[] = []
   #lastFailureMs: number | null = null
+  #writtenAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(store: Store, time: Time, metrics: Metrics) {
+  /** `spacingMs`: while there is much to write, a batch begins so long after the one before; a lone one at once. */
+  constructor(
+    store: Store,
+    { time, metrics, spacingMs }: { time: Time; metrics: Metrics; spacingMs: number }
+  ) {
     this.#store = store
+    this.#spacingMs = spacingMs
     this.#time = time
     this.#metrics = metrics
   }
@@ -58,17 +65,21 @@ export class Journal {
   #schedule(): void {
     if (this.#isScheduled || this.#isWriting) return
     this.#isScheduled = true
-    // Not now but when this turn's sockets have been read: what they brought belongs into the same batch.
-    this.#time.soon(() => {
+    const write = () => {
       this.#isScheduled = false
       void this.#write()
-    })
+    }
+    const waitMs = this.#writtenAtMs + this.#spacingMs - this.#time.nowMs()
+    // Not now but when this turn's sockets have been read: what they brought belongs into the same batch.
+    if (waitMs > 0) this.#time.after(waitMs, write)
+    else this.#time.soon(write)
   }
 
   /** Never rejects: a failed append is handed to the rooms it concerns. */
   async #write(): Promise<void> {
     const { writers, records } = this.#gather()
     if (writers.length > 0) {
+      this.#writtenAtMs = this.#time.nowMs()
       this.#isWriting = true
       const result = await this.#append(writers, records)
       this.#isWriting = false

@@ -30,6 +30,9 @@ export class Transport {
   readonly #connections = new Set<Connection>()
   readonly #delays = new Set<Cancel>()
   readonly #stopHeartbeat: Cancel
+  /** Names of connections differ between runs of the server too: they are stored as authors. */
+  readonly #run = randomBytes(6).toString('base64url')
+  #accepted = 0
   #isDraining = false
   #onEmpty: (() => void) | null = null
 
@@ -93,7 +96,7 @@ export class Transport {
     const connection = new Connection({
       socket,
       stream,
-      id: `${address}/${randomBytes(6).toString('base64url')}`,
+      id: `${address}/${this.#run}-${++this.#accepted}`,
       peer,
       time,
       limits,

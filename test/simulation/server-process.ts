@@ -121,7 +121,7 @@ export class ServerProcess {
       onLayout
     })
     const compactor = plant.compactor?.(worker) ?? worker
-    const journal = new Journal(store, time, metrics)
+    const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
     const compactions = new Compactions({ store, compactor, time, limits, metrics, log })
     const refusals = new Refusals(time, limits)
     const heads = new JoinHeads(store, compactor, limits)

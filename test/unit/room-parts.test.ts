@@ -26,6 +26,10 @@ function appendingBy(append: Store['append']): Store {
   })
 }
 
+function journalOf(store: Store, spacingMs = 0): Journal {
+  return new Journal(store, { time: systemTime, metrics: createMetrics(), spacingMs })
+}
+
 type Recorded = BatchWriter & { readonly events: string[]; offer(bytes: number[]): void }
 
 function writer(name: string): Recorded {
@@ -49,7 +53,7 @@ describe('the journal', () => {
       batches.push(entries.map(entry => `${entry.document}:${entry.record.join('')}`))
       return store.append(entries)
     })
-    const journal = new Journal(counting, systemTime, createMetrics())
+    const journal = journalOf(counting)
     const [a, b] = [writer('a'), writer('b')]
 
     for (const each of [a, b, a]) {
@@ -72,7 +76,7 @@ describe('the journal', () => {
       })
       return entries.map(() => sizes.length)
     })
-    const journal = new Journal(store, systemTime, createMetrics())
+    const journal = journalOf(store)
     const room = writer('a')
     const offer = () => {
       room.offer([1])
@@ -92,13 +96,32 @@ describe('the journal', () => {
     expect(room.events).toEqual(['durable 1', 'durable 2'])
   })
 
+  test('keeps a distance between batches while there is much to write', async () => {
+    const startsMs: number[] = []
+    const store = appendingBy(async entries => {
+      startsMs.push(performance.now())
+      return entries.map(() => startsMs.length)
+    })
+    const journal = journalOf(store, 30)
+    const room = writer('a')
+
+    for (let i = 0; i < 3; i++) {
+      room.offer([1])
+      journal.enqueue(room)
+      await journal.idle()
+    }
+
+    const gapsMs = startsMs.slice(1).map((startMs, i) => startMs - (startsMs[i] as number))
+    expect(Math.min(...gapsMs)).toBeGreaterThanOrEqual(28)
+  })
+
   test('hands a failed write to each room it concerned, and remembers it until one succeeds', async () => {
     let isFull = true
     const memory = createMemoryStore()
     const store = appendingBy(entries =>
       isFull ? Promise.reject(new StoreError('STORE_FULL', 'full')) : memory.append(entries)
     )
-    const journal = new Journal(store, systemTime, createMetrics())
+    const journal = journalOf(store)
     const room = writer('a')
     const write = async () => {
       room.offer([1])
