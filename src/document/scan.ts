@@ -26,9 +26,6 @@ export type UpdateScan = {
   readonly dependencies: readonly ClockPoint[]
 }
 
-/** Above this, scan in slices (`createScanner`) or in the worker, so that the event loop is not held. */
-export const scanAtOnceBytesMax = 262_144
-
 const nothing: readonly never[] = Object.freeze([])
 
 /**

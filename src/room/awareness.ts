@@ -66,7 +66,7 @@ export class Awareness {
     if (member.phase.type === 'live') this.#arrive(presence)
     if (presence.own === null) return
     for (const entry of entries) {
-      if (entry.clientID === presence.clientID) this.#accept(presence, presence.own, entry)
+      if (entry.clientID === presence.own.clientID) this.#accept(presence, presence.own, entry)
     }
   }
 

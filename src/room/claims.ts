@@ -111,7 +111,6 @@ export class Claims {
       notBefore: 0
     }
     this.#departed.delete(clientID)
-    presence.clientID = clientID
     presence.knowsUntilMs = knowsUntilMs
     presence.own = shared
     this.#states.set(clientID, shared)

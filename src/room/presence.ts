@@ -8,7 +8,6 @@ import type { Member } from './member.ts'
 /** Where one connection stands in awareness. */
 export type Presence = {
   readonly member: Member
-  clientID: number | null
   /** The state it owns, once its claim was accepted. */
   own: SharedState | null
   /** It has sent an awareness message. */
@@ -46,7 +45,6 @@ export type SharedState = {
 export function createPresence(member: Member): Presence {
   return {
     member,
-    clientID: null,
     own: null,
     hasAnnounced: false,
     arrivedAtMs: null,

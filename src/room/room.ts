@@ -59,7 +59,7 @@ type Accepted = Origin & {
   readonly ticket: number
 }
 
-type Barrier = { readonly ticket: number; readonly pass: () => void; readonly fail: (fault: Fault) => void }
+type Barrier = { readonly ticket: number; readonly pass: () => void }
 
 export class Room implements BatchWriter {
   readonly document: Document
@@ -103,10 +103,6 @@ export class Room implements BatchWriter {
 
   get name(): string {
     return this.document.name
-  }
-
-  get memberCount(): number {
-    return this.#members.size
   }
 
   get isEnded(): boolean {
@@ -255,15 +251,10 @@ export class Room implements BatchWriter {
     }
   }
 
-  /** Calls back when everything accepted up to the ticket is durable and has been sent, or when the room ends. */
-  #whenDurable(ticket: number, pass: () => void, fail: (fault: Fault) => void = () => {}): void {
+  /** Calls back when everything accepted up to the ticket is durable and has been sent; never if the room ends. */
+  #whenDurable(ticket: number, pass: () => void): void {
     if (ticket <= this.#durableTicket) pass()
-    else this.#barriers.push({ ticket, pass, fail })
-  }
-
-  /** Resolves when everything accepted so far is durable. Rejects with what ended the room. */
-  settled(): Promise<void> {
-    return new Promise((resolve, reject) => this.#whenDurable(this.#scannedTicket, resolve, reject))
+    else this.#barriers.push({ ticket, pass })
   }
 
   #passBarriers(): void {
@@ -329,9 +320,7 @@ export class Room implements BatchWriter {
     this.#cancelOffer?.()
     this.#awareness.close()
     this.#intake.close()
-    const barriers = this.#barriers
     this.#barriers = []
-    for (const { fail } of barriers) fail(fault)
     const { time, limits, cache } = this.#parts
     cache.released(this.document)
     let index = 0
