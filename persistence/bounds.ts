@@ -32,7 +32,7 @@ export const bounds = {
   /** Keys fetched from the database at once while walking a range. */
   pageKeys: 1000,
   /** A document that freed less than this is not worth compacting. */
-  compactFreedBytesMin: mebibyte,
+  compactFreedBytesMin: 256 * 1024,
   /** More than this freed is compacted without waiting for quiet. */
   compactFreedBytesUrgent: 256 * mebibyte,
   /** At close, at most this much is compacted: stopping must stay quick. */

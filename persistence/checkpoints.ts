@@ -70,7 +70,7 @@ export class Checkpoints {
     await writer.batch(operations, 'synced')
     state.counters = born.counters
     heads.set(request.document, head)
-    tidy.freed(session, old.incarnation, requestBytes(request))
+    tidy.freed(session, old.incarnation, request.freedBytes ?? requestBytes(request))
     return { outcome: 'written', generation }
   }
 
@@ -138,7 +138,7 @@ export class Checkpoints {
     try {
       const commit = (operations: readonly Operation[]) => this.#commit(attempt, operations)
       await sweep({ read: work => session.read(work), commit }, note)
-      tidy.freed(session, attempt.incarnation, requestBytes(request))
+      tidy.freed(session, attempt.incarnation, request.freedBytes ?? requestBytes(request))
     } catch (error) {
       if (session.epoch !== attempt.epoch) return
       onReport({ kind: 'removal-failed', document: request.document, cause: asStoreError(error) })

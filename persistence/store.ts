@@ -55,6 +55,8 @@ export type CheckpointRequest = {
   readonly replaces: readonly number[]
   readonly meta: Uint8Array
   readonly segments: readonly Uint8Array[]
+  /** About how many bytes this replaces: a store may give them back to the disk when it is much. */
+  readonly freedBytes?: number
 }
 
 /**

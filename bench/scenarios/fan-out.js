@@ -14,7 +14,7 @@ export const scenarios = [
     title: 'Fan-out: 5 writers, 100 readers, 100 updates/s',
     servers: everyone,
     figure: ['cpuUs', 'µs per delivered update'],
-    parameters: { writers: 5, readers: 100, perSecond: 100, seconds: 10, warmUpSeconds: 2 },
+    parameters: { writers: 5, readers: 100, perSecond: 100, seconds: 10, warmUpSeconds: 10 },
     quick: { seconds: 3, warmUpSeconds: 1 },
     bars: [
       { figure: 'cpuUs', against: ['relay'], factor: 1.35 },
@@ -27,7 +27,7 @@ export const scenarios = [
     title: 'Fan-out: 5 writers, 100 readers, 600 updates/s',
     servers: everyone,
     figure: ['cpuUs', 'µs per delivered update'],
-    parameters: { writers: 5, readers: 100, perSecond: 600, seconds: 10, warmUpSeconds: 2 },
+    parameters: { writers: 5, readers: 100, perSecond: 600, seconds: 10, warmUpSeconds: 10 },
     quick: { seconds: 3, warmUpSeconds: 1 },
     bars: [
       { figure: 'cpuUs', against: ['relay'], factor: 0.4 },
@@ -41,7 +41,7 @@ export const scenarios = [
     title: 'All writing: 50 writers, 500 updates/s',
     servers: everyone,
     figure: ['cpuUs', 'µs per delivered update'],
-    parameters: { writers: 50, readers: 0, perSecond: 500, seconds: 10, warmUpSeconds: 2 },
+    parameters: { writers: 50, readers: 0, perSecond: 500, seconds: 10, warmUpSeconds: 10 },
     quick: { seconds: 3, warmUpSeconds: 1 },
     bars: [
       { figure: 'cpuUs', against: ['relay'], factor: 1.1 },
@@ -54,7 +54,7 @@ export const scenarios = [
     title: 'Busy room: 10 writers, 90 readers, 0.5 M deliveries/s',
     servers: everyone,
     figure: ['cpuUs', 'µs per delivered update'],
-    parameters: { writers: 10, readers: 90, perSecond: 5050, seconds: 8, warmUpSeconds: 2 },
+    parameters: { writers: 10, readers: 90, perSecond: 5050, seconds: 8, warmUpSeconds: 10 },
     quick: { seconds: 3, warmUpSeconds: 1 },
     bars: [{ figure: 'cpuUs', against: ['hocuspocus'], factor: 0.6 }],
     run: fanOut

@@ -4,7 +4,20 @@
  */
 import { Fault } from '../errors.ts'
 import { ByteWriter } from './byte-writer.ts'
+import {
+  appendRun,
+  at,
+  firstRunEndingAfter,
+  insertRun,
+  intersectRuns,
+  sortRuns,
+  subtractRuns,
+  uniteRuns
+} from './runs.ts'
 import type { ClockRange } from './scan.ts'
+
+/** So many runs are inserted faster one by one, natively, than by a pass over all. */
+const unitedRunsMin = 8
 
 /**
  * Per client the runs [start, end), sorted, neither overlapping nor adjacent, flat in one array: 16 bytes a run.
@@ -54,8 +67,39 @@ export class ClockRuns {
     else insertRun(runs, clock, end)
   }
 
+  /**
+   * Ranges of one client that come one after the other are united with its runs in one pass: one by one each would
+   * move all runs behind it. Linear where they ascend, as Yjs writes them; else they are sorted first.
+   */
   addAll(ranges: Iterable<ClockRange>): void {
-    for (const range of ranges) this.add(range.client, range.clock, range.length)
+    let client: number | undefined
+    let gathered: number[] = []
+    let isSorted = true
+    for (const { client: next, clock, length } of ranges) {
+      if (next !== client) {
+        if (client !== undefined) this.#unite(client, isSorted ? gathered : sortRuns(gathered))
+        client = next
+        // Two numbers and no room for more, which most clients of an update have no use for.
+        gathered = [clock, clock + length]
+        isSorted = true
+        continue
+      }
+      if (clock < at(gathered, gathered.length - 2)) isSorted = false
+      if (isSorted) appendRun(gathered, clock, clock + length)
+      else gathered.push(clock, clock + length)
+    }
+    if (client !== undefined) this.#unite(client, isSorted ? gathered : sortRuns(gathered))
+  }
+
+  /** Takes over sorted runs. */
+  #unite(client: number, runs: number[]): void {
+    const own = this.#runs.get(client)
+    if (own === undefined) this.#runs.set(client, runs)
+    else if (runs.length <= 2 * unitedRunsMin) {
+      for (let i = 0; i < runs.length; i += 2) this.add(client, at(runs, i), at(runs, i + 1) - at(runs, i))
+    } else {
+      this.#runs.set(client, uniteRuns(own, runs))
+    }
   }
 
   /** Adds every run of another set. */
@@ -139,7 +183,7 @@ export class ClockRuns {
 
   /** The clients, descending; a new array. */
   clients(): number[] {
-    return [...this.#runs.keys()].sort((a, b) => b - a)
+    return descending(this.#runs.keys())
   }
 
   /** One client's runs as start, end, start, end, …; this set's own array, only to be read. */
@@ -184,104 +228,25 @@ export class ClockRuns {
   }
 }
 
-/** The index is always within the array; the fallback only satisfies the index type. */
-function at(runs: readonly number[], index: number): number {
-  return runs[index] ?? 0
-}
-
-/** The index of the start of the first run whose end lies above the clock. */
-function firstRunEndingAfter(runs: readonly number[], clock: number): number {
-  let low = 0
-  let high = runs.length / 2
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (at(runs, middle * 2 + 1) > clock) high = middle
-    else low = middle + 1
-  }
-  return low * 2
-}
-
-/** Replaces all runs that [start, end) overlaps or touches by their union with it. */
-function insertRun(runs: number[], start: number, end: number): void {
-  // Clocks are integers, so "ends above start - 1" finds the run that ends exactly where this one starts.
-  const first = firstRunEndingAfter(runs, start - 1)
-  let after = first
-  while (after < runs.length && at(runs, after) <= end) after += 2
-  if (after === first) {
-    runs.splice(first, 0, start, end)
-    return
-  }
-  const unitedStart = Math.min(start, at(runs, first))
-  const unitedEnd = Math.max(end, at(runs, after - 1))
-  if (after === first + 2) {
-    runs[first] = unitedStart
-    runs[first + 1] = unitedEnd
-  } else {
-    runs.splice(first, after - first, unitedStart, unitedEnd)
-  }
-}
-
-function uniteRuns(a: readonly number[], b: readonly number[]): number[] {
-  const united: number[] = []
-  let i = 0
-  let j = 0
-  while (i < a.length || j < b.length) {
-    const takeA = j >= b.length || (i < a.length && at(a, i) <= at(b, j))
-    const from = takeA ? a : b
-    const index = takeA ? i : j
-    if (takeA) i += 2
-    else j += 2
-    appendRun(united, at(from, index), at(from, index + 1))
-  }
-  return united
-}
-
-function appendRun(runs: number[], start: number, end: number): void {
-  const last = runs.length - 1
-  if (last < 0 || start > at(runs, last)) runs.push(start, end)
-  else if (end > at(runs, last)) runs[last] = end
-}
-
-function intersectRuns(a: readonly number[], b: readonly number[]): number[] {
-  const common: number[] = []
-  let i = 0
-  let j = 0
-  while (i < a.length && j < b.length) {
-    const start = Math.max(at(a, i), at(b, j))
-    const end = Math.min(at(a, i + 1), at(b, j + 1))
-    if (start < end) common.push(start, end)
-    if (at(a, i + 1) < at(b, j + 1)) i += 2
-    else j += 2
-  }
-  return common
-}
-
-function subtractRuns(a: readonly number[], b: readonly number[]): number[] {
-  const rest: number[] = []
-  let j = 0
-  for (let i = 0; i < a.length; i += 2) {
-    let start = at(a, i)
-    const end = at(a, i + 1)
-    while (j < b.length && at(b, j + 1) <= start) j += 2
-    for (let k = j; k < b.length && at(b, k) < end; k += 2) {
-      if (at(b, k) > start) rest.push(start, at(b, k))
-      start = Math.max(start, at(b, k + 1))
-    }
-    if (start < end) rest.push(start, end)
-  }
-  return rest
-}
-
 /** A Yjs V1 state vector, clients in descending order as Yjs writes them. */
 export function encodeStateVector(known: ClockRuns | ReadonlyMap<number, number>): Uint8Array {
-  const vector = known instanceof ClockRuns ? known.stateVector() : known
-  const writer = new ByteWriter(1 + vector.size * 9)
-  writer.writeVarUint(vector.size)
-  for (const client of [...vector.keys()].sort((a, b) => b - a)) {
+  const clients = known instanceof ClockRuns ? known.clients() : descending(known.keys())
+  const clockOf = (client: number) =>
+    known instanceof ClockRuns ? known.prefixEnd(client) : (known.get(client) ?? 0)
+  // Zero is what a client that is not named has; of ClockRuns those are the clients that lack their beginning.
+  const named = known instanceof ClockRuns ? clients.filter(client => clockOf(client) > 0) : clients
+  const writer = new ByteWriter(1 + named.length * 9)
+  writer.writeVarUint(named.length)
+  for (const client of named) {
     writer.writeVarUint(client)
-    writer.writeVarUint(vector.get(client) ?? 0)
+    writer.writeVarUint(clockOf(client))
   }
   return writer.toUint8Array()
+}
+
+/** Typed arrays sort numbers natively, ten times as fast as with a function to compare them. */
+function descending(clients: Iterable<number>): number[] {
+  return Array.from(Float64Array.from(clients).sort().reverse())
 }
 
 /**

@@ -121,10 +121,46 @@ function tryLoad(job: CompactionJob, indexes: readonly number[]): Load {
     Y.applyUpdate(doc, mergeUpdates([...job.segments, ...entries, emptyUpdate]))
     // What throws only when it is written must be found here too.
     Y.encodeStateAsUpdate(doc)
+    if (depthOf(doc) > typeDepthMax) throw new Error(`types nested deeper than ${typeDepthMax}`)
     return { type: 'loaded', doc }
   } catch (error) {
     return { type: 'failed', error }
   }
+}
+
+/**
+ * How deep types may nest. Yjs reads (toJSON), deletes and collects them by recursion: in Node toJSON overflows the
+ * stack between 1,000 and 2,000, a deletion from some 10,000 on, in every client that receives it and here. Nesting grows
+ * by one update after the other, so only the whole document tells, and whoever nests deeper is found before a
+ * collaborator's deletion would be.
+ */
+export const typeDepthMax = 500
+
+/** How many types lie within one another at most; a root type is none. */
+function depthOf(doc: Y.Doc): number {
+  const depths = new Map<unknown, number>()
+  let deepest = 0
+  for (const structs of doc.store.clients.values()) {
+    for (const struct of structs) {
+      if (struct instanceof Y.Item && struct.content instanceof Y.ContentType) {
+        deepest = Math.max(deepest, depthOfType(struct, depths))
+      }
+    }
+  }
+  return deepest
+}
+
+/** Remembers the depth of every type it passes, so that each is passed once. */
+function depthOfType(item: Y.Item, depths: Map<unknown, number>): number {
+  const within: Y.Item[] = []
+  let current: Y.Item | null = item
+  while (current !== null && !depths.has(current)) {
+    within.push(current)
+    current = current.parent instanceof Y.AbstractType ? current.parent._item : null
+  }
+  let depth = depths.get(current) ?? 0
+  for (const each of within.reverse()) depths.set(each, ++depth)
+  return depth
 }
 
 const emptyUpdate = new Uint8Array([0, 0])
@@ -166,7 +202,7 @@ type Built = {
 function buildCheckpoint(whole: Uint8Array, sizes: LayoutSizes): Built {
   const layout = layoutOf(whole.length, sizes)
   const segments = layOut(whole, layout, sizes)
-  const scans = segments.map(scanUpdate)
+  const scans = segments.map(segment => scanUpdate(segment))
   const bytes = segments.reduce((sum, segment) => sum + segment.length, 0)
   return {
     meta: { layout, bytes, segmentEnds: layout === 'causal' ? scans.map(endsOf) : [] },

@@ -119,9 +119,11 @@ export class Document {
     for (const { client, clock } of dependencies) {
       if (!this.#knowsStructs({ client, clock, length: 1 })) return `${client}:${clock}`
     }
+    let own: ClockRuns | undefined
     for (const range of deletes) {
-      if (!this.#knowsStructs(range) && !structs.some(own => contains(own, range)))
-        return `${range.client}:${range.clock}`
+      if (this.#knowsStructs(range)) continue
+      own ??= ClockRuns.from(structs)
+      if (!own.covers(range.client, range.clock, range.length)) return `${range.client}:${range.clock}`
     }
     return null
   }
@@ -195,12 +197,4 @@ function isCovered({ client, clock, length }: ClockRange, durable: ClockRuns, he
   if (durable.covers(client, clock, length)) return true
   if (held.clientCount === 0) return false
   return held.coversAll(durable.missing(client, clock, length))
-}
-
-function contains(outer: ClockRange, inner: ClockRange): boolean {
-  return (
-    outer.client === inner.client &&
-    outer.clock <= inner.clock &&
-    inner.clock + inner.length <= outer.clock + outer.length
-  )
 }

@@ -2,6 +2,8 @@
  * The structural check every update passes before it is accepted: what it brings, what it deletes and what it hangs
  * on. Nothing is applied and nothing is kept of the bytes. It must not know what a room already has.
  */
+import { Fault } from '../errors.ts'
+import { appendRun, at, sortRuns } from './runs.ts'
 import { none, structRef, UpdateReader } from './update-reader.ts'
 
 /** `length` clocks of `client`, from `clock` on. */
@@ -16,7 +18,7 @@ export type ClockPoint = { readonly client: number; readonly clock: number }
 export type UpdateScan = {
   /** What it brings, in the order of the update; consecutive structs are one range, Skip structs are left out. */
   readonly structs: readonly ClockRange[]
-  /** What it deletes, in the order of the update; neighbours are one range, others may overlap if it says so. */
+  /** What it deletes, clients in the order of the update; a client's ranges ascend, neither overlapping nor adjacent. */
   readonly deletes: readonly ClockRange[]
   /**
    * Per other client at most one point: the highest clock that an origin, right origin or parent refers to, if it lies
@@ -28,12 +30,16 @@ export type UpdateScan = {
 
 const nothing: readonly never[] = Object.freeze([])
 
+/** `rangesMax`: how many ranges and dependencies are taken together; without it as many as the bytes hold. */
+export type ScanBounds = { readonly rangesMax?: number }
+
 /**
  * Checks a Yjs V1 update to its last byte. About 1 µs for a keystroke, linear in the bytes.
- * Throws ERR_UPDATE_MALFORMED for anything that Yjs could not read, or could not write again once read.
+ * Throws ERR_UPDATE_MALFORMED for anything that Yjs could not read, or could not write again once read, and
+ * ERR_UPDATE_TOO_LARGE beyond the bounds.
  */
-export function scanUpdate(update: Uint8Array): UpdateScan {
-  const scanner = new UpdateScanner(update)
+export function scanUpdate(update: Uint8Array, bounds: ScanBounds = {}): UpdateScan {
+  const scanner = new UpdateScanner(update, bounds)
   scanner.step(Number.POSITIVE_INFINITY)
   return scanner.result()
 }
@@ -46,13 +52,14 @@ export function isEmptyUpdate(update: Uint8Array): boolean {
 /**
  * The same check in slices. The scanner reads the caller's bytes: they must not change until it is done.
  */
-export function createScanner(update: Uint8Array): UpdateScanner {
-  return new UpdateScanner(update)
+export function createScanner(update: Uint8Array, bounds: ScanBounds = {}): UpdateScanner {
+  return new UpdateScanner(update, bounds)
 }
 
 /** A scan in progress: first the structs, client by client, then the deletions. */
 export class UpdateScanner {
   readonly #reader: UpdateReader
+  readonly #rangesMax: number
   readonly #structs: ClockRange[] = []
   #deletes: ClockRange[] | undefined
   readonly #clients = new ClientsSeen()
@@ -62,13 +69,17 @@ export class UpdateScanner {
   #clientsLeft: number
   /** Structs, or delete ranges, left of the current client. */
   #itemsLeft = 0
-  #deleteClient = 0
-  /** The range being gathered, which the next struct or deletion may extend. */
+  #deleteClient = none
+  /** The current client's deletions as runs, and whether they came in order so far. */
+  #deleteRuns: number[] = []
+  #areDeletesSorted = true
+  /** The range being gathered, which the next struct may extend. */
   #runClient = none
   #runStart = 0
   #runEnd = 0
 
-  constructor(update: Uint8Array) {
+  constructor(update: Uint8Array, { rangesMax = Number.POSITIVE_INFINITY }: ScanBounds) {
+    this.#rangesMax = rangesMax
     this.#reader = new UpdateReader(update, 0)
     this.#clientsLeft = this.#reader.readVarUint()
   }
@@ -114,11 +125,12 @@ export class UpdateScanner {
     reader.readStruct()
     if (reader.info === structRef.skip) return
     this.#references.add(reader)
-    this.#extendRun(this.#structs, reader.client, reader.clock, reader.length)
+    if (this.#references.size > this.#rangesMax) this.#refuseRanges()
+    this.#extendRun(reader.client, reader.clock, reader.length)
   }
 
   #beginDeletes(): void {
-    this.#flushRun(this.#structs)
+    this.#flushRun()
     this.#phase = 'deletes'
     this.#clientsLeft = this.#reader.readVarUint()
     this.#clients.clear()
@@ -129,13 +141,12 @@ export class UpdateScanner {
     this.#deletes ??= []
     while (this.#phase === 'deletes' && this.#reader.pos < until) {
       if (this.#itemsLeft > 0) {
-        this.#itemsLeft--
-        const clock = this.#reader.readDeleteRange()
-        this.#extendRun(this.#deletes, this.#deleteClient, clock, this.#reader.length)
+        this.#readDeleteRange()
       } else if (this.#clientsLeft > 0) {
+        this.#flushDeletes(this.#deletes)
         this.#beginDeletesOfClient()
       } else {
-        this.#flushRun(this.#deletes)
+        this.#flushDeletes(this.#deletes)
         this.#finish()
       }
     }
@@ -148,26 +159,62 @@ export class UpdateScanner {
     if (!this.#clients.add(this.#deleteClient)) this.#reader.refuse('the same client twice in the delete set')
   }
 
+  #readDeleteRange(): void {
+    this.#itemsLeft--
+    const clock = this.#reader.readDeleteRange()
+    const runs = this.#deleteRuns
+    // Yjs writes them in order. Whoever does not may: they are sorted once the client is complete.
+    if (clock < at(runs, runs.length - 2)) this.#areDeletesSorted = false
+    if (this.#areDeletesSorted) appendRun(runs, clock, clock + this.#reader.length)
+    else runs.push(clock, clock + this.#reader.length)
+    if (runs.length > 2 * this.#rangesMax) this.#refuseRanges()
+  }
+
+  #flushDeletes(deletes: ClockRange[]): void {
+    const client = this.#deleteClient
+    const runs = this.#areDeletesSorted ? this.#deleteRuns : sortRuns(this.#deleteRuns)
+    this.#checkRanges(deletes.length + runs.length / 2)
+    for (let i = 0; i < runs.length; i += 2) {
+      deletes.push({ client, clock: at(runs, i), length: at(runs, i + 1) - at(runs, i) })
+    }
+    if (this.#deleteRuns.length > 0) this.#deleteRuns = []
+    this.#areDeletesSorted = true
+  }
+
   #finish(): void {
     if (this.#reader.pos !== this.#reader.bytes.length) this.#reader.refuse('bytes left over')
     this.#phase = 'done'
   }
 
-  #extendRun(runs: ClockRange[], client: number, clock: number, length: number): void {
+  #extendRun(client: number, clock: number, length: number): void {
     if (client === this.#runClient && clock === this.#runEnd) {
       this.#runEnd = clock + length
       return
     }
-    this.#flushRun(runs)
+    this.#flushRun()
     this.#runClient = client
     this.#runStart = clock
     this.#runEnd = clock + length
   }
 
-  #flushRun(runs: ClockRange[]): void {
+  #flushRun(): void {
     if (this.#runClient === none) return
-    runs.push({ client: this.#runClient, clock: this.#runStart, length: this.#runEnd - this.#runStart })
+    this.#checkRanges(1)
+    this.#structs.push({
+      client: this.#runClient,
+      clock: this.#runStart,
+      length: this.#runEnd - this.#runStart
+    })
     this.#runClient = none
+  }
+
+  /** Each range costs memory for as long as the document is open, and many times its bytes. */
+  #checkRanges(more: number): void {
+    if (this.#structs.length + more + this.#references.size > this.#rangesMax) this.#refuseRanges()
+  }
+
+  #refuseRanges(): never {
+    throw new Fault('ERR_UPDATE_TOO_LARGE', `an update of more than ${this.#rangesMax} ranges`)
   }
 }
 
@@ -202,6 +249,10 @@ class References {
   #client = none
   #clock = none
   #others: Map<number, number> | undefined
+
+  get size(): number {
+    return this.#others?.size ?? 0
+  }
 
   add(reader: UpdateReader): void {
     const client = reader.client

@@ -5,7 +5,7 @@
 import { ByteWriter } from './byte-writer.ts'
 import { ClockRuns } from './clocks.ts'
 import { utf16Units } from './content-check.ts'
-import { mergeUpdates } from './splice.ts'
+import { mergeUpdates, readDeletes } from './splice.ts'
 import { textStart, writeTextPiece } from './struct-slice.ts'
 import { UpdateBuilder } from './update-builder.ts'
 import { none, structRef, UpdateReader } from './update-reader.ts'
@@ -63,13 +63,7 @@ function readBlocks(update: Uint8Array): { blocks: Block[]; deletes: ClockRuns }
     for (let left = structs; left > 0; left--) reader.readStruct()
   }
   const deletes = new ClockRuns()
-  for (let clients = reader.readVarUint(); clients > 0; clients--) {
-    const client = reader.readVarUint()
-    for (let ranges = reader.readVarUint(); ranges > 0; ranges--) {
-      const clock = reader.readDeleteRange()
-      deletes.add(client, clock, reader.length)
-    }
-  }
+  readDeletes(reader, deletes)
   return { blocks, deletes }
 }
 

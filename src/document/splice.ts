@@ -4,6 +4,7 @@
  */
 import { ByteWriter } from './byte-writer.ts'
 import { ClockRuns } from './clocks.ts'
+import type { ClockRange } from './scan.ts'
 import { sliceStruct } from './struct-slice.ts'
 import { UpdateBuilder } from './update-builder.ts'
 import { infoBit, structRef, UpdateReader } from './update-reader.ts'
@@ -101,11 +102,20 @@ function readPieces(update: Uint8Array, pieces: Piece[], deletes: ClockRuns): vo
     const structs = reader.readBlockHeader()
     readPiecesOfBlock(reader, structs, pieces)
   }
+  readDeletes(reader, deletes)
+}
+
+/** Adds the delete set, at which the reader stands, to `deletes`. */
+export function readDeletes(reader: UpdateReader, deletes: ClockRuns): void {
+  deletes.addAll(deleteRanges(reader))
+}
+
+function* deleteRanges(reader: UpdateReader): Generator<ClockRange> {
   for (let clients = reader.readVarUint(); clients > 0; clients--) {
     const client = reader.readVarUint()
     for (let ranges = reader.readVarUint(); ranges > 0; ranges--) {
       const clock = reader.readDeleteRange()
-      deletes.add(client, clock, reader.length)
+      yield { client, clock, length: reader.length }
     }
   }
 }

@@ -75,7 +75,9 @@ async function writeCheckpoint(
     base: loaded.checkpoint?.generation ?? null,
     replaces: loaded.records.map(record => record.sequence).filter(sequence => !kept.has(sequence)),
     meta: encodeCheckpointMeta(meta),
-    segments
+    segments,
+    freedBytes:
+      bytesOf(loaded.records.map(({ record }) => record)) + bytesOf(loaded.checkpoint?.segments ?? [])
   })
   if (written.outcome === 'superseded') return null
   const carried = entries
@@ -89,4 +91,8 @@ async function writeCheckpoint(
     carried,
     refused
   }
+}
+
+function bytesOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0)
 }

@@ -2,6 +2,7 @@
  * Random Yjs histories from a seed: several clients that type, nest, format, delete, undo and sync now and then. The
  * oracle of the document tests is Yjs itself.
  */
+import { createEncoder, toUint8Array, writeVarUint } from 'lib0/encoding'
 import * as Y from 'yjs'
 
 export type Random = {
@@ -205,12 +206,46 @@ export function shuffled<T>(random: Random, values: readonly T[]): T[] {
   return order.sort((a, b) => a.rank - b.rank).map(entry => entry.value)
 }
 
-/** The update with one or two bytes changed. */
-export function mutate(random: Random, update: Uint8Array): Uint8Array {
-  const mutated = update.slice()
-  for (let i = random.below(2); i >= 0; i--) {
-    const value = random.pick([random.below(256), random.below(12), 0, 0x80 | random.below(12)])
-    mutated[random.below(mutated.length)] = value
+/** Where the clocks of a client of a wide history begin: Yjs counts in doubles, and in places in 32 bits. */
+const firstClocks = [0, 0, 2 ** 31 - 20, 2 ** 32 - 20, 2 ** 40, 2 ** 53 - 10_000]
+
+/**
+ * A history of many clients in one document in turn, each of which edits, undoes and redoes; some begin at a clock that
+ * would have taken them years.
+ */
+export function createWideHistory(random: Random, steps: number): History {
+  const updates: Uint8Array[] = []
+  const docs = Array.from({ length: 12 }, () => new Y.Doc({ gc: random.next() < 0.5 }))
+  const undos = docs.map(doc => {
+    const clientID = random.pick([random.below(100), random.below(2 ** 32), 2 ** 52 + random.below(2 ** 32)])
+    const first = random.pick(firstClocks)
+    if (first > 0) Y.applyUpdate(doc, collected(clientID, first), 'sync')
+    // Yjs gives a document another id when it receives something of its own.
+    doc.clientID = clientID
+    doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin !== 'sync') updates.push(update)
+    })
+    return new Y.UndoManager([doc.getText('rich'), doc.getMap('map'), doc.getArray('array')], {
+      captureTimeout: 0
+    })
+  })
+  for (let step = 0; step < steps; step++) {
+    const at = random.below(docs.length)
+    const [doc, undo] = [docs[at] as Y.Doc, undos[at] as Y.UndoManager]
+    const kind = random.next()
+    if (kind < 0.2) syncFrom(random.pick(docs), doc)
+    else if (kind < 0.35) undo.undo()
+    else if (kind < 0.45) undo.redo()
+    else if (kind < 0.5) doc.getMap('map').set('when', new Date(random.below(2 ** 40)) as unknown)
+    else doc.transact(() => edit(random, doc, { clients: 0, steps: 0 }))
   }
-  return mutated
+  for (const undo of undos) undo.destroy()
+  return { updates, docs }
+}
+
+/** The update of a client whose first `length` clocks have been collected. */
+function collected(client: number, length: number): Uint8Array {
+  const encoder = createEncoder()
+  for (const number of [1, 1, client, 0, 0, length, 0]) writeVarUint(encoder, number)
+  return toUint8Array(encoder)
 }

@@ -63,6 +63,8 @@ function closeCodeIn(bytes: Buffer): number | null {
 
 /** A masked frame as a client sends it; the mask is zero, so the payload stands as it is. */
 export function maskedFrame(firstByte: number, payload: Uint8Array): Buffer {
-  if (payload.length > 125) throw new Error('short payloads only')
-  return Buffer.from([firstByte, 0x80 | payload.length, 0, 0, 0, 0, ...payload])
+  if (payload.length > 0xffff) throw new Error('payloads of 16 bits only')
+  const { length } = payload
+  const lengths = length < 126 ? [0x80 | length] : [0x80 | 126, length >> 8, length & 0xff]
+  return Buffer.from([firstByte, ...lengths, 0, 0, 0, 0, ...payload])
 }

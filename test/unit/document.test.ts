@@ -120,12 +120,35 @@ describe('the stored form', () => {
   test('a record keeps updates, authors and times', () => {
     const updates = [
       { update: Uint8Array.of(1, 2, 3), author: 'ann/1', timeMs: 1_790_000_000_123 },
-      { update: Uint8Array.of(), author: '', timeMs: 0 }
+      { update: Uint8Array.of(), author: '', timeMs: 1_790_000_000_123 },
+      { update: Uint8Array.of(4), author: 'ann/1', timeMs: 1_790_000_000_126 }
     ]
 
-    expect(
-      decodeRecord(encodeRecord(updates)).map(each => ({ ...each, update: Uint8Array.from(each.update) }))
-    ).toEqual(updates)
+    const record = encodeRecord(updates)
+
+    expect(decodeRecord(record).map(each => ({ ...each, update: Uint8Array.from(each.update) }))).toEqual(
+      updates
+    )
+    expect(Buffer.from(record).toString('latin1').split('ann/1')).toHaveLength(2)
+  })
+
+  test('a clock that is set back between two updates does not set back the times of a record', () => {
+    const at = (timeMs: number) => ({ update: Uint8Array.of(1), author: 'a', timeMs })
+
+    expect(decodeRecord(encodeRecord([at(500), at(20)])).map(({ timeMs }) => timeMs)).toEqual([500, 500])
+  })
+
+  test('a record of the first version is read', () => {
+    const record = Uint8Array.of(1, 2, 200, 1, 1, 97, 2, 8, 9, 201, 1, 0, 1, 7)
+
+    expect(decodeRecord(record)).toEqual([
+      { timeMs: 200, author: 'a', update: Uint8Array.of(8, 9) },
+      { timeMs: 201, author: '', update: Uint8Array.of(7) }
+    ])
+  })
+
+  test('an author that a record does not name is refused', () => {
+    expect(() => decodeRecord(Uint8Array.of(2, 0, 1, 0, 1, 1, 9))).toThrow('author 1')
   })
 
   test('a record of another version or cut short is refused', () => {
