@@ -25,6 +25,8 @@ const nothing: LoadedDocument = { incarnation: null, checkpoint: null, records: 
 
 /** Everything of a document. Damaged records are reported and still in place. Rejects with STORE_DAMAGED. */
 export async function readDocument(database: OrderedDatabase, document: string): Promise<LoadedDocument> {
+  // Most documents that are opened for the first time are new, and a snapshot costs more than this look.
+  if ((await readHead(database, document)) === null) return nothing
   return inSnapshot(database, async reader => {
     const head = await readHead(reader, document)
     if (head === null) return nothing

@@ -11,7 +11,7 @@ export const defaultLimits = {
   frameBytesMax: 65 * MiB,
   /** Encoded bytes of one document, checkpoint and tail. An update beyond is set aside: 4500, again 4413. */
   documentBytesMax: 64 * MiB,
-  /** Ranges of clocks, brought, deleted or referred to, of one update that a client sends. An update beyond is set aside: 4500, again 4413. Documents of 64 MiB that people made have less than a million. */
+  /** Ranges of clocks, brought, deleted or referred to, of one update that a client sends. An update beyond is set aside: 4500, again 4413. */
   updateRangesMax: 2_000_000,
   /** Open connections of one server. Above: the upgrade is answered with HTTP 503, which clients retry. */
   connectionsMax: 20_000,

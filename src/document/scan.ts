@@ -3,7 +3,7 @@
  * on. Nothing is applied and nothing is kept of the bytes. It must not know what a room already has.
  */
 import { Fault } from '../errors.ts'
-import { appendRun, at, sortRuns } from './runs.ts'
+import { at, sortRuns } from './runs.ts'
 import { none, structRef, UpdateReader } from './update-reader.ts'
 
 /** `length` clocks of `client`, from `clock` on. */
@@ -27,6 +27,12 @@ export type UpdateScan = {
    */
   readonly dependencies: readonly ClockPoint[]
 }
+
+/**
+ * Yjs writes the deletions of a client in order. Others' need not be, but are sorted at one go, so that as many are
+ * taken as a few ten milliseconds are enough for.
+ */
+const unsortedRangesMax = 131_072
 
 const nothing: readonly never[] = Object.freeze([])
 
@@ -70,10 +76,10 @@ export class UpdateScanner {
   /** Structs, or delete ranges, left of the current client. */
   #itemsLeft = 0
   #deleteClient = none
-  /** The current client's deletions as runs, and whether they came in order so far. */
-  #deleteRuns: number[] = []
-  #areDeletesSorted = true
-  /** The range being gathered, which the next struct may extend. */
+  /** Where the ranges of the current client begin in `#deletes`, and all of them as runs once one came out of order. */
+  #deletesStart = 0
+  #unsorted: number[] | undefined
+  /** The range being gathered, which the next struct or deletion may extend. */
   #runClient = none
   #runStart = 0
   #runEnd = 0
@@ -130,7 +136,7 @@ export class UpdateScanner {
   }
 
   #beginDeletes(): void {
-    this.#flushRun()
+    this.#flushRun(this.#structs)
     this.#phase = 'deletes'
     this.#clientsLeft = this.#reader.readVarUint()
     this.#clients.clear()
@@ -141,7 +147,7 @@ export class UpdateScanner {
     this.#deletes ??= []
     while (this.#phase === 'deletes' && this.#reader.pos < until) {
       if (this.#itemsLeft > 0) {
-        this.#readDeleteRange()
+        this.#readDeleteRange(this.#deletes)
       } else if (this.#clientsLeft > 0) {
         this.#flushDeletes(this.#deletes)
         this.#beginDeletesOfClient()
@@ -159,26 +165,41 @@ export class UpdateScanner {
     if (!this.#clients.add(this.#deleteClient)) this.#reader.refuse('the same client twice in the delete set')
   }
 
-  #readDeleteRange(): void {
+  #readDeleteRange(deletes: ClockRange[]): void {
     this.#itemsLeft--
     const clock = this.#reader.readDeleteRange()
-    const runs = this.#deleteRuns
-    // Yjs writes them in order. Whoever does not may: they are sorted once the client is complete.
-    if (clock < at(runs, runs.length - 2)) this.#areDeletesSorted = false
-    if (this.#areDeletesSorted) appendRun(runs, clock, clock + this.#reader.length)
-    else runs.push(clock, clock + this.#reader.length)
-    if (runs.length > 2 * this.#rangesMax) this.#refuseRanges()
+    const end = clock + this.#reader.length
+    if (this.#runClient !== none && clock < this.#runStart) this.#unsorted ??= this.#takeBack(deletes)
+    if (this.#unsorted !== undefined) {
+      this.#unsorted.push(clock, end)
+      if (this.#unsorted.length > 2 * unsortedRangesMax) this.#reader.refuse('too many deletions in no order')
+    } else if (this.#runClient !== none && clock <= this.#runEnd) {
+      this.#runEnd = Math.max(this.#runEnd, end)
+    } else {
+      this.#flushRun(deletes)
+      this.#runClient = this.#deleteClient
+      this.#runStart = clock
+      this.#runEnd = end
+    }
+  }
+
+  /** Takes the ranges of the current client out again, as runs. */
+  #takeBack(deletes: ClockRange[]): number[] {
+    this.#flushRun(deletes)
+    const taken = deletes.splice(this.#deletesStart)
+    return taken.flatMap(({ clock, length }) => [clock, clock + length])
   }
 
   #flushDeletes(deletes: ClockRange[]): void {
+    this.#flushRun(deletes)
+    const runs = this.#unsorted === undefined ? nothing : sortRuns(this.#unsorted)
+    this.#unsorted = undefined
     const client = this.#deleteClient
-    const runs = this.#areDeletesSorted ? this.#deleteRuns : sortRuns(this.#deleteRuns)
-    this.#checkRanges(deletes.length + runs.length / 2)
     for (let i = 0; i < runs.length; i += 2) {
       deletes.push({ client, clock: at(runs, i), length: at(runs, i + 1) - at(runs, i) })
     }
-    if (this.#deleteRuns.length > 0) this.#deleteRuns = []
-    this.#areDeletesSorted = true
+    this.#checkRanges()
+    this.#deletesStart = deletes.length
   }
 
   #finish(): void {
@@ -191,26 +212,23 @@ export class UpdateScanner {
       this.#runEnd = clock + length
       return
     }
-    this.#flushRun()
+    this.#flushRun(this.#structs)
     this.#runClient = client
     this.#runStart = clock
     this.#runEnd = clock + length
   }
 
-  #flushRun(): void {
+  #flushRun(ranges: ClockRange[]): void {
     if (this.#runClient === none) return
-    this.#checkRanges(1)
-    this.#structs.push({
-      client: this.#runClient,
-      clock: this.#runStart,
-      length: this.#runEnd - this.#runStart
-    })
+    ranges.push({ client: this.#runClient, clock: this.#runStart, length: this.#runEnd - this.#runStart })
     this.#runClient = none
+    this.#checkRanges()
   }
 
   /** Each range costs memory for as long as the document is open, and many times its bytes. */
-  #checkRanges(more: number): void {
-    if (this.#structs.length + more + this.#references.size > this.#rangesMax) this.#refuseRanges()
+  #checkRanges(): void {
+    const count = this.#structs.length + (this.#deletes?.length ?? 0) + this.#references.size
+    if (count > this.#rangesMax) this.#refuseRanges()
   }
 
   #refuseRanges(): never {

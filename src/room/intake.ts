@@ -39,11 +39,11 @@ export class Intake {
    */
   take(member: Member, received: Uint8Array, commit: Commit): void {
     const update = Uint8Array.from(received)
-    const { documentBytesMax, scanBytesMax } = this.#parts.limits
+    const { documentBytesMax, scanBytesMax, updateRangesMax: rangesMax } = this.#parts.limits
     if (update.length > documentBytesMax) {
       this.#refuse(member, update, new Fault('ERR_UPDATE_TOO_LARGE', `an update of ${update.length} bytes`))
     } else if (update.length <= scanBytesMax) {
-      this.#attempt(member, update, () => commit({ update, scan: scanUpdate(update) }))
+      this.#attempt(member, update, () => commit({ update, scan: scanUpdate(update, { rangesMax }) }))
     } else {
       void this.#takeLarge(member, update, commit)
     }
@@ -70,7 +70,7 @@ export class Intake {
 
   async #scanInSlices(update: Uint8Array): Promise<UpdateScan> {
     const { time, limits } = this.#parts
-    const scanner = createScanner(update)
+    const scanner = createScanner(update, { rangesMax: limits.updateRangesMax })
     while (!scanner.step(limits.scanBytesMax)) await new Promise<void>(resolve => void time.soon(resolve))
     return scanner.result()
   }

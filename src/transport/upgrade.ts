@@ -60,6 +60,9 @@ export class Transport {
       stream.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n\r\n')
       return
     }
+    // What the room says at once, if it is open or quickly opened, leaves in one write with the handshake's answer.
+    stream.cork()
+    this.#parts.time.soon(() => stream.uncork())
     this.#server.handleUpgrade(request, stream, head, socket => {
       stream.off('error', ignoreError)
       this.#accept(socket, stream, { request, pathPrefix })

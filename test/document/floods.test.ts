@@ -217,6 +217,30 @@ describe('updateRangesMax', () => {
     expect(() => scanner.step(8_000)).toThrow(tooLarge)
   })
 
+  it('does not stand for deletions in no order: they are sorted at one go, so fewer are taken', () => {
+    const backwards = written(
+      0,
+      1,
+      7,
+      131_074,
+      numbers(i => [2 * (131_074 - i), 1], 131_074)
+    )
+
+    expect(() => scanUpdate(backwards)).toThrow(expect.objectContaining({ code: 'ERR_UPDATE_MALFORMED' }))
+  })
+
+  it('gives the ranges of a client that came in no order as those that came in order', () => {
+    const update = written(0, 3, 9, 4, [5, 1, 1, 2, 2, 4, 9, 1], 8, 2, [0, 2, 1, 9], 7, 2, [4, 1, 0, 1])
+
+    expect(scanUpdate(update).deletes).toEqual([
+      { client: 9, clock: 1, length: 5 },
+      { client: 9, clock: 9, length: 1 },
+      { client: 8, clock: 0, length: 10 },
+      { client: 7, clock: 0, length: 1 },
+      { client: 7, clock: 4, length: 1 }
+    ])
+  })
+
   it('does not count ranges that Yjs would have written as one', () => {
     const update = written(
       0,

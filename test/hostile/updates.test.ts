@@ -62,6 +62,31 @@ describe.each([
   })
 })
 
+test.each([2 ** 20, 4])(
+  '[YW12] more ranges than allowed: set aside, 4500, then 4413 (slices of %i bytes)',
+  async scanBytesMax => {
+    const store = createMemoryStore()
+    const { url } = await startServer({
+      store,
+      limits: { updateRangesMax: 2, scanBytesMax, refusalDelayMs: 1 }
+    })
+    const bystanders = await startBystanders(url)
+    // Deletions of clocks 0, 2 and 4 of client 100.
+    const update = hex('00 01 64 03 00 01 02 01 04 01')
+
+    const codes: number[] = []
+    for (let i = 0; i < 2; i++) {
+      const raw = await openRaw({ url, path: 'room' })
+      raw.send(updateFrame(update))
+      codes.push(await raw.closed())
+    }
+
+    expect(codes).toEqual([4500, 4413])
+    expect(await store.listSetAside('room')).toHaveLength(2)
+    await bystanders.unharmed()
+  }
+)
+
 test('[I5] bystanders edit on while every malformed update comes into their room', async () => {
   const store = createMemoryStore()
   const { url } = await startServer({ store, limits: { refusalDelayMs: 1, refusalDelayMsMax: 1 } })
