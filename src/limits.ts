@@ -31,6 +31,8 @@ export const defaultLimits = {
   coalesceMs: 10,
   /** While many rooms write, a synced write for all of them begins so long after the one before; a lone one at once. */
   commitSpacingMs: 8,
+  /** What handshakes and the beginnings of joins may take of one turn of the event loop. Above: the rest waits for the next turns. */
+  turnBudgetMs: 2,
   /** Bytes of one awareness state (its JSON). Above: 4400. */
   awarenessStateBytesMax: 64 * KiB,
   /** Entries of one awareness message. Above: 4400. */

@@ -21,6 +21,7 @@ import { answer, type Handler } from './http/router.ts'
 import { type Limits, withLimits } from './limits.ts'
 import { createLog, type Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { Pacer } from './pacer.ts'
 import { CheckpointCache } from './room/checkpoint-cache.ts'
 import { Compactions } from './room/compactions.ts'
 import { JoinHeads } from './room/join-heads.ts'
@@ -213,6 +214,7 @@ class ChorusServer implements Server {
     const refusals = new Refusals(time, limits)
     const heads = new JoinHeads(store, compactor, limits)
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
+    const pacer = new Pacer(time, limits.turnBudgetMs)
     const rooms = new Rooms({
       store,
       journal,
@@ -220,12 +222,13 @@ class ChorusServer implements Server {
       refusals,
       heads,
       cache,
+      pacer,
       time,
       limits,
       metrics,
       log
     })
-    const transport = new Transport({ rooms, time, limits, metrics, log })
+    const transport = new Transport({ rooms, pacer, time, limits, metrics, log })
     const controlToken = createControlToken()
     const isDraining = () => this.#stopping !== null
     const handlers: Handler[] = [operations({ store, journal, metrics, isDraining, controlToken })]

@@ -4,6 +4,7 @@ import { type JoinPlan, planJoin } from '../document/sync.ts'
 import { toFault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
+import type { Pacer } from '../pacer.ts'
 import type { Time } from '../time.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
 import { type JoinHeads, Superseded } from './join-heads.ts'
@@ -13,6 +14,7 @@ import type { Member } from './member.ts'
 type Parts = {
   readonly cache: CheckpointCache
   readonly heads: JoinHeads
+  readonly pacer: Pacer
   readonly time: Time
   readonly limits: Limits
   readonly log: Log
@@ -45,22 +47,26 @@ export class Joins {
     const plan = planJoin(this.#document, vector)
     const head = this.#parts.heads.atHand(plan.head)
     this.#parts.cache.used(this.#document)
-    if (head !== null) this.#feed(member, plan, head)
+    member.phase = { type: 'preparing' }
+    if (head !== null) this.#parts.pacer.run(() => this.#feed(member, plan, head))
     else void this.#prepare(member, plan)
   }
 
   async #prepare(member: Member, plan: JoinPlan): Promise<void> {
-    member.phase = { type: 'preparing' }
     try {
       const head = await this.#parts.heads.prepare(this.#document.name, plan.head)
       this.#parts.cache.used(this.#document)
-      this.#feed(member, plan, head)
+      this.#parts.pacer.run(() => this.#feed(member, plan, head))
     } catch (error) {
       if (error instanceof Superseded) return this.#again(member, plan)
-      if (!this.#host.isHere(member)) return
-      this.#parts.log.error({ error, document: this.#document.name }, 'join failed')
-      member.port.end(toFault(error))
+      this.#failed(member, error)
     }
+  }
+
+  #failed(member: Member, error: unknown): void {
+    if (!this.#host.isHere(member)) return
+    this.#parts.log.error({ error, document: this.#document.name }, 'join failed')
+    member.port.end(toFault(error))
   }
 
   /**
@@ -81,6 +87,10 @@ export class Joins {
     const onLive = () => this.#host.isLive(member)
     const feed = new Joining(member, { document: this.#document, plan, head, time, limits, onLive })
     member.phase = { type: 'joining', feed }
-    feed.feed()
+    try {
+      feed.feed()
+    } catch (error) {
+      this.#failed(member, error)
+    }
   }
 }

@@ -15,6 +15,7 @@ import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Pacer } from '../pacer.ts'
 import type { Cancel, Time } from '../time.ts'
 import { Awareness } from './awareness.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
@@ -32,6 +33,7 @@ export type RoomParts = {
   readonly heads: JoinHeads
   readonly cache: CheckpointCache
   readonly refusals: Refusals
+  readonly pacer: Pacer
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics

@@ -9,6 +9,7 @@ import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Pacer } from '../pacer.ts'
 import type { Rooms } from '../room/rooms.ts'
 import type { Cancel, Time } from '../time.ts'
 import { Connection } from './connection.ts'
@@ -18,11 +19,14 @@ import { openYWebsocketSession } from './y-websocket-session.ts'
 
 type Parts = {
   readonly rooms: Rooms
+  readonly pacer: Pacer
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
   readonly log: Log
 }
+
+type Upgrade = { readonly head: Buffer; readonly pathPrefix: string }
 
 export class Transport {
   readonly #parts: Parts
@@ -55,6 +59,10 @@ export class Transport {
   /** Takes the socket of an upgrade request over. `pathPrefix` is not part of the document's name. */
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer, pathPrefix: string): void {
     stream.on('error', ignoreError)
+    this.#parts.pacer.run(() => this.#upgrade(request, stream, { head, pathPrefix }))
+  }
+
+  #upgrade(request: IncomingMessage, stream: Duplex, { head, pathPrefix }: Upgrade): void {
     if (this.#isDraining || this.#connections.size >= this.#parts.limits.connectionsMax) {
       this.#parts.metrics.refused(this.#isDraining ? 'ERR_GOING_DOWN' : 'ERR_OVERLOADED')
       stream.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n\r\n')

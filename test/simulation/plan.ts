@@ -89,6 +89,8 @@ function drawLimits(chance: Chance, unit: number): Limits {
     diffCacheEntriesMax: 1 + chance.below(4),
     workerIdleMs: 100,
     coalesceMs: chance.pick([0, 10, 40]),
+    // Not drawn, so that old seeds go on meaning the same runs.
+    turnBudgetMs: wholeFrameBytesMax % 2 === 0 ? 0 : 5,
     roomIdleMs: chance.scaled(50, 10_000),
     pingMs,
     heartbeatMs: pingMs / 4,

@@ -11,6 +11,7 @@ import type { Compactor } from '../../src/document/compactor.ts'
 import { Fault } from '../../src/errors.ts'
 import type { Log } from '../../src/log.ts'
 import type { Metrics } from '../../src/metrics.ts'
+import { Pacer } from '../../src/pacer.ts'
 import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
 import { Compactions } from '../../src/room/compactions.ts'
 import { JoinHeads } from '../../src/room/join-heads.ts'
@@ -126,7 +127,8 @@ export class ServerProcess {
     const refusals = new Refusals(time, limits)
     const heads = new JoinHeads(store, compactor, limits)
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
-    const shared = { store, journal, compactions, refusals, heads, cache, time, limits, metrics, log }
+    const pacer = new Pacer(time, limits.turnBudgetMs)
+    const shared = { store, journal, compactions, refusals, heads, cache, pacer, time, limits, metrics, log }
     const rooms = new Rooms(shared)
     const stopHeartbeat = startHeartbeat(this.#connections, { time, limits, metrics })
     return { store, compactor, journal, compactions, rooms, stopHeartbeat }
