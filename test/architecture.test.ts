@@ -26,16 +26,24 @@ const { errors, limits, log, metrics, reader, time } = {
 }
 const store = 'persistence/store.ts'
 
-/** cli → server → {transport, http} → room → {document, dialect/message, store, bus} → {errors, limits}. */
+/** cli → server → {transport, http, hooks} → room → {document, dialect/message, store, bus} → {errors, limits}. */
 const layers: Layers = {
   'src/cli.ts': ['src/server.ts', 'src/config.ts', 'src/control.ts', log, 'persistence/index.ts'],
-  'src/index.ts': ['src/server.ts', errors, limits, log, time],
+  'src/index.ts': ['src/server.ts', 'type src/hooks/', errors, limits, log, time],
   'src/server.ts': [
-    ...['src/transport/', 'src/http/', 'src/room/', 'src/document/compactor.ts', 'persistence/index.ts'],
+    ...[
+      'src/transport/',
+      'src/http/',
+      'src/hooks/',
+      'src/room/',
+      'src/document/compactor.ts',
+      'persistence/index.ts'
+    ],
     ...['src/control.ts', 'src/metrics.ts', 'src/time.ts', errors, limits, log]
   ],
   'src/transport/': ['src/room/', 'src/dialect/', errors, limits, `type ${log}`, metrics, time],
   'src/http/': ['src/room/', store, errors, limits, `type ${log}`, metrics],
+  'src/hooks/': ['src/room/', 'src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, time],
   'src/room/': [
     ...['src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, time],
     // The room speaks in messages and frames; which dialect they become is its members' business.
@@ -61,7 +69,7 @@ const homes: Homes = {
   'prom-client': ['src/metrics.ts'],
   zod: ['src/config.ts'],
   level: ['persistence/level-backend.ts'],
-  yjs: ['src/document/compact.ts'],
+  yjs: ['src/document/compact.ts', 'src/hooks/edit.ts'],
   lib0: ['src/dialect/'],
   'node:worker_threads': ['src/document/compactor.ts', 'src/document/compact-worker.ts'],
   'node:http': ['src/server.ts', 'src/http/', 'src/transport/'],
