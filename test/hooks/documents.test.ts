@@ -447,6 +447,7 @@ describe('documents and delete', () => {
 
     const deleting = server.delete('room')
     const opened = server.apply('room', textUpdate('after')).then(() => 'applied')
+    await new Promise(resolve => setTimeout(resolve, 20))
     gate.open()
 
     expect(await deleting).toBe(true)
