@@ -117,9 +117,9 @@ export const defaultLimits = {
   changeAuthorsMax: 100,
   /** How long a server that stops waits for `onChange`. Above: what was not announced is logged. */
   changeStopMs: 10_000,
-  /** `server.read` calls under way; more wait for their turn. */
+  /** Calls of `server.read` and `documents` under way, and as many of `delete`; more wait for their turn. */
   readsMax: 8,
-  /** `server.read`, and `server.change`, calls that wait. Above: they reject with ERR_OVERLOADED. */
+  /** Calls of each of `server.read`, `change` and `delete` that wait. Above: they reject with ERR_OVERLOADED. */
   readsWaitingMax: 1_000,
   /** Updates of `server.apply` calls under way, in bytes, and 1 KiB for each call. Above: they reject with ERR_OVERLOADED. */
   applyBytesMax: 64 * MiB,

@@ -46,6 +46,7 @@ export class Documents {
   readonly #parts: Parts
   readonly #reads: Turns
   readonly #edits: Turns
+  readonly #deletions: Turns
   #applyingBytes = 0
 
   constructor(parts: Parts) {
@@ -54,6 +55,7 @@ export class Documents {
     this.#reads = new Turns({ atOnceMax: readsMax, waitingMax: readsWaitingMax })
     // One at a time: each holds a whole Y.Doc, and who reads before they write must not be overtaken.
     this.#edits = new Turns({ atOnceMax: 1, waitingMax: readsWaitingMax })
+    this.#deletions = new Turns({ atOnceMax: readsMax, waitingMax: readsWaitingMax })
   }
 
   async read(document: string, { stateVector }: ReadOptions = {}): Promise<Uint8Array | null> {
@@ -102,16 +104,18 @@ export class Documents {
   }
 
   async list(options: ListDocumentsOptions = {}): Promise<readonly string[]> {
-    try {
-      return await this.#parts.store.list(options)
-    } catch (error) {
-      throw storeFault(error)
-    }
+    return this.#reads.run(async () => {
+      try {
+        return await this.#parts.store.list(options)
+      } catch (error) {
+        throw storeFault(error)
+      }
+    })
   }
 
   async delete(document: string): Promise<boolean> {
     checkDocumentName(document, this.#parts.limits)
-    return this.#parts.rooms.delete(document)
+    return this.#deletions.run(() => this.#parts.rooms.delete(document))
   }
 
   /** What is durable, straight from the store, in the order in which a joiner is sent it; null: nothing ever was. */

@@ -41,7 +41,7 @@ type Slot = {
 export class Rooms {
   readonly #parts: RoomsParts
   readonly #slots = new Map<string, Slot>()
-  /** Documents that are being deleted: nobody opens them meanwhile. Bounded as rooms are, one for each. */
+  /** Documents that are being deleted: nobody opens them meanwhile. Callers bound how many. */
   readonly #deleting = new Map<string, Promise<boolean>>()
   #isClosed = false
 

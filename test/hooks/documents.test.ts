@@ -8,6 +8,7 @@ import { createServer, type Server } from '../../src/server.ts'
 import { barrier, type Client, connect, converged, synced, until, untilAsync } from '../support/clients.ts'
 import { diskStore, holdAppends } from '../support/disk.ts'
 import { compacted, storeDocument } from '../support/documents.ts'
+import { randomOf } from '../support/random.ts'
 import { openRaw, updateFrame } from '../support/raw.ts'
 import { quietLog, startServer, temporaryDirectory } from '../support/server.ts'
 import { textOf, textUpdate } from '../support/text.ts'
@@ -415,7 +416,7 @@ describe('documents and delete', () => {
     expect(await server.documents({ after: 'a/1', limit: 2 })).toEqual(['a/2', 'b'])
   })
 
-  test('delete closes the clients with 4404, removes the document, and the next one to open it finds nothing', async () => {
+  test('[RM7] delete closes the clients with 4404, removes the document, and the next one to open it finds nothing', async () => {
     const data = joinPath(temporaryDirectory(), 'd')
     const server = await startServer({ data })
     const client = join(server.url)
@@ -525,17 +526,6 @@ function mapOf(update: Uint8Array | null): unknown {
 function pickClient(clients: readonly Client[], random: () => number): [Client, Y.Map<string>] {
   const client = clients[Math.floor(random() * clients.length)] as Client
   return [client, client.doc.getMap<string>('m')]
-}
-
-/** Mulberry32: the same numbers for the same seed. */
-function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 function join(url: string, room = 'room'): Client {

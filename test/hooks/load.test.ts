@@ -144,7 +144,7 @@ test.each([
   ['returns a part of a document', () => Y.encodeStateAsUpdate(whole, vector), 'does not contain'],
   ['returns too much', () => textUpdate('x'.repeat(20_000)), 'documentBytesMax']
 ])(
-  'a load that %s closes with 1013, says why in the log, and the next one may succeed',
+  '[RM8] a load that %s closes with 1013, says why in the log, and the next one may succeed',
   async (_, bad, reason) => {
     const log: string[] = []
     let isBad = true
