@@ -10,7 +10,7 @@ import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { checkDocumentName } from '../room/document-name.ts'
 import { scanInSlices } from '../room/intake.ts'
-import { type Rooms, storeFault } from '../room/rooms.ts'
+import { openingFault, type Rooms, storeFault } from '../room/rooms.ts'
 import type { Time } from '../time.ts'
 import { editOf, type Mutate } from './edit.ts'
 import { Turns } from './turns.ts'
@@ -132,7 +132,7 @@ export class Documents {
       )
       return updatesOf(opened.document)
     } catch (error) {
-      throw storeFault(error)
+      throw openingFault(error)
     }
   }
 

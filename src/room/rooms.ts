@@ -160,7 +160,7 @@ export class Rooms {
       return { room, isNew: loaded.incarnation === null }
     } catch (error) {
       log.error({ error, document: name }, 'the document could not be opened')
-      throw storeFault(error)
+      throw openingFault(error)
     }
   }
 
@@ -209,11 +209,11 @@ export class Rooms {
     // What the journal is writing of it must not be there after the deletion.
     await journal.written()
     try {
-      return await store.delete(name)
+      const isDeleted = await store.delete(name)
+      changes?.forget(name)
+      return isDeleted
     } catch (error) {
       throw storeFault(error)
-    } finally {
-      changes?.forget(name)
     }
   }
 
@@ -237,12 +237,15 @@ export class Rooms {
   }
 }
 
-/** What a store threw, or what was thrown over what it holds. */
-export function storeFault(error: unknown): Fault {
-  if (error instanceof StoreError) {
-    return new Fault(error.code === 'STORE_DAMAGED' ? 'ERR_DOCUMENT_DAMAGED' : 'ERR_STORE', error.message, {
-      cause: error
-    })
-  }
+/** What opening threw: the store, or what read the bytes that it gave. */
+export function openingFault(error: unknown): Fault {
+  if (error instanceof StoreError) return storeFault(error)
   return new Fault('ERR_DOCUMENT_DAMAGED', 'the stored document could not be read', { cause: error })
+}
+
+/** What a store threw. */
+export function storeFault(error: unknown): Fault {
+  const isDamage = error instanceof StoreError && error.code === 'STORE_DAMAGED'
+  const message = error instanceof Error ? error.message : String(error)
+  return new Fault(isDamage ? 'ERR_DOCUMENT_DAMAGED' : 'ERR_STORE', message, { cause: error })
 }

@@ -287,6 +287,18 @@ test('a document that was deleted is not announced', async () => {
   expect(calls).toEqual([])
 })
 
+test('a document whose deletion failed is announced', async () => {
+  const { calls, onChange } = recorder()
+  const store = createMemoryStore()
+  const server = await startServer({ store, onChange, limits: { changeDebounceMs: 20 } })
+  store.delete = () => Promise.reject(new Error('disk'))
+  await server.apply('room', textUpdate('still here'))
+  await expect(server.delete('room')).rejects.toMatchObject({ code: 'ERR_STORE' })
+  await until(() => calls.length === 1, 'the call')
+
+  expect(calls[0]?.text).toBe('still here')
+})
+
 test('a hook that changes the document it is told of is told of that too, and by which author', async () => {
   const authors: (readonly string[])[] = []
   let server: Server | null = null
