@@ -62,8 +62,6 @@ type Accepted = Origin & {
   readonly ticket: number
 }
 
-type Barrier = { readonly ticket: number; readonly pass: () => void }
-
 export class Room implements BatchWriter {
   readonly document: Document
   readonly #parts: RoomParts
@@ -75,8 +73,7 @@ export class Room implements BatchWriter {
   /** Accepted and not yet taken by the journal; taken and not yet durable. */
   #gathered: Accepted[] = []
   #writing: Accepted[] = []
-  #barriers: Barrier[] = []
-  readonly #callers = new Waiting()
+  readonly #waiting = new Waiting()
   #congested = new Set<Member>()
   /** Updates are numbered as they are accepted: up to where they are scanned, and up to where durable. */
   #scannedTicket = 0
@@ -173,7 +170,7 @@ export class Room implements BatchWriter {
   async apply(scanned: ScannedUpdate, author: string): Promise<void> {
     if (this.#ended !== null) throw this.#ended
     this.commit(scanned, { author, member: null })
-    if (this.#durableTicket < this.#scannedTicket) await this.#callers.until(this.#scannedTicket)
+    await this.#waiting.until(this.#scannedTicket)
   }
 
   /** Hands what is gathered to the journal without waiting for more. */
@@ -242,8 +239,7 @@ export class Room implements BatchWriter {
     this.#events.onWritten(this, batch)
     if (this.#ended !== null) return
     this.#broadcast(batch)
-    this.#passBarriers()
-    this.#callers.reached(this.#durableTicket)
+    this.#waiting.reached(this.#durableTicket)
     this.#awareness.updatesSent()
     this.#releaseCongested()
     this.#events.onCommitted(this)
@@ -275,22 +271,11 @@ export class Room implements BatchWriter {
     }
   }
 
-  /** Calls back when everything accepted up to the ticket is durable and has been sent; never if the room ends. */
-  #whenDurable(ticket: number, pass: () => void): void {
-    if (ticket <= this.#durableTicket) pass()
-    else this.#barriers.push({ ticket, pass })
-  }
-
-  #passBarriers(): void {
-    const reached = this.#barriers.filter(({ ticket }) => ticket <= this.#durableTicket)
-    if (reached.length === 0) return
-    this.#barriers = this.#barriers.filter(({ ticket }) => ticket > this.#durableTicket)
-    for (const { pass } of reached) pass()
-  }
-
   #receiveStep1(member: Member, stateVector: Uint8Array): void {
     const vector = decodeStateVector(stateVector, { clientsMax: this.#parts.limits.stateVectorEntriesMax })
-    this.#whenDurable(member.lastTicket, () => this.#answerStep1(member, vector))
+    const pass = () => this.#answerStep1(member, vector)
+    // If the room ends before, so does the member's connection.
+    this.#waiting.add({ ticket: member.lastTicket, pass, fail: () => {} })
   }
 
   /** A live member has been sent everything, so a later SyncStep1 of it is answered by the end marker alone. */
@@ -344,8 +329,7 @@ export class Room implements BatchWriter {
     this.#cancelOffer?.()
     this.#awareness.close()
     this.#intake.close()
-    this.#barriers = []
-    this.#callers.failed(fault)
+    this.#waiting.failed(fault)
     const { time, limits, cache } = this.#parts
     cache.released(this.document)
     let index = 0
