@@ -46,6 +46,11 @@ export const faults = {
     publicReason: 'the server is at a limit; try again later'
   },
   ERR_STORE: { closeCode: 1013, httpStatus: 503, publicReason: 'the store failed; try again' },
+  ERR_LOAD: {
+    closeCode: 1013,
+    httpStatus: 503,
+    publicReason: 'the document could not be loaded; try again'
+  },
   ERR_DOCUMENT_DAMAGED: {
     closeCode: 4500,
     httpStatus: 500,

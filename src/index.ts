@@ -1,5 +1,10 @@
 /** The public API: re-exports only. */
 export { Fault, type FaultCode, faults } from './errors.ts'
+export type { DocumentCalls, HookOptions } from './hooks/api.ts'
+export type { Change, OnChange } from './hooks/changes.ts'
+export type { ApplyOptions, ListDocumentsOptions, ReadOptions } from './hooks/documents.ts'
+export type { Mutate } from './hooks/edit.ts'
+export type { Load } from './hooks/seeds.ts'
 export { defaultLimits, type LimitName, type Limits } from './limits.ts'
 export { createLog, type Log, type LogLevel } from './log.ts'
 export { createServer, type Server, type ServerOptions } from './server.ts'

@@ -103,6 +103,32 @@ export const defaultLimits = {
   refusalDelayMs: 500,
   /** The longest such delay. */
   refusalDelayMsMax: 30_000,
+  /** How long a call of `load` may take. Above: the document does not open, its clients are closed with 1013. */
+  loadTimeoutMs: 10_000,
+  /** Calls of `load` under way; more wait for their turn. */
+  loadsMax: 64,
+  /** Documents that wait for a call of `load`. Above: 1013. */
+  loadsWaitingMax: 1_000,
+  /** `onChange` is called when a document has not changed for so long. */
+  changeDebounceMs: 2_000,
+  /** `onChange` is called no later than this after the first change, however busy the document. */
+  changeMaxWaitMs: 10_000,
+  /** How long a call of `onChange` may take. Above: it is counted as failed, and no longer waited for. */
+  changeTimeoutMs: 30_000,
+  /** Calls of `onChange` under way, for different documents; more wait for their turn. */
+  changesMax: 16,
+  /** Authors that one call of `onChange` names. Above: later ones are left out. */
+  changeAuthorsMax: 100,
+  /** How long a server that stops waits for `onChange`. Above: what was not announced is logged. */
+  changeStopMs: 10_000,
+  /** Calls of `server.read` and `documents` under way, and as many of `delete`; more wait for their turn. */
+  readsMax: 8,
+  /** Calls of each of `server.read`, `change` and `delete` that wait. Above: they reject with ERR_OVERLOADED. */
+  readsWaitingMax: 1_000,
+  /** Updates of `server.apply` calls under way, in bytes, and 1 KiB for each call. Above: they reject with ERR_OVERLOADED. */
+  applyBytesMax: 64 * MiB,
+  /** UTF-16 units of the author named in `server.apply`. Above: it rejects. */
+  authorLengthMax: 256,
   /** How long a closing connection has to answer the close frame before its socket is destroyed. */
   closeTimeoutMs: 3_000,
   /** Time over which the connections of a draining server are closed. */

@@ -8,6 +8,11 @@ import type { FaultCode } from './errors.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
+export type HookName = 'load' | 'change'
+
+/** `dropped`: not called, as the server stopped or too many were waiting. */
+export type HookOutcome = 'done' | 'failed' | 'timed-out' | 'dropped'
+
 /** Seconds. A synced write takes between a tenth of a millisecond and, on a bad day, seconds. */
 const syncBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5]
 
@@ -35,6 +40,7 @@ export function createMetrics() {
     },
     batchFailed: () => meters.batchFailures.inc(),
     compacted: (outcome: 'written' | 'superseded' | 'failed') => meters.compactions.inc({ outcome }),
+    hookCalled: (hook: HookName, outcome: HookOutcome) => meters.hookCalls.inc({ hook, outcome }),
     refused: (code: FaultCode) => meters.refusals.inc({ code }),
     /** The text a Prometheus server scrapes, and its content type. */
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
@@ -85,6 +91,12 @@ function createMeters(registry: Registry) {
     labelNames: ['outcome'],
     registers: [registry]
   })
+  const hookCalls = new Counter({
+    name: 'chorus_hook_calls_total',
+    help: 'Calls of the embedding application, by outcome',
+    labelNames: ['hook', 'outcome'],
+    registers: [registry]
+  })
   const refusals = new Counter({
     name: 'chorus_refusals_total',
     help: 'Connections closed or requests refused, by error code',
@@ -105,6 +117,7 @@ function createMeters(registry: Registry) {
     batchRooms,
     batchSeconds,
     compactions,
+    hookCalls,
     refusals
   }
 }

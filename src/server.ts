@@ -15,6 +15,10 @@ import { createMemoryStore, openLevelStore, type Store } from '../persistence/in
 import { createControlToken, removeControl, writeControl } from './control.ts'
 import { createCompactor } from './document/compactor.ts'
 import { Fault } from './errors.ts'
+import type { DocumentCalls, HookOptions } from './hooks/api.ts'
+import { Changes } from './hooks/changes.ts'
+import { Documents } from './hooks/documents.ts'
+import { Seeds } from './hooks/seeds.ts'
 import { operations } from './http/operations.ts'
 import { pages } from './http/pages.ts'
 import { answer, type Handler } from './http/router.ts'
@@ -32,7 +36,7 @@ import { systemTime, type Time } from './time.ts'
 import { isUnder, pathOf } from './transport/path.ts'
 import { Transport } from './transport/upgrade.ts'
 
-export type ServerOptions = {
+export type ServerOptions = HookOptions & {
   /** Address to listen on. Default 127.0.0.1. */
   readonly host?: string
   /** Port to listen on; 0 (the default) picks a free one. */
@@ -53,7 +57,7 @@ export type ServerOptions = {
   readonly time?: Time
 }
 
-export type Server = {
+export type Server = DocumentCalls & {
   /** Opens the store and, unless attached, the port. Resolves to the server's URL. Rejects with StoreError or EADDRINUSE. */
   listen(): Promise<string>
   /**
@@ -66,7 +70,7 @@ export type Server = {
   handle(request: IncomingMessage, response: ServerResponse): void
   /**
    * Refuses new connections, closes the present ones spread over a moment (1012: clients come back elsewhere),
-   * waits until everything accepted is durable, and leaves no timer, socket, thread or file open.
+   * waits until everything accepted is durable and `onChange` has been told of it, and leaves no timer, socket, thread or file open.
    */
   stop(): Promise<void>
   /** Writes a consistent copy of all documents to an empty or missing directory, while serving. */
@@ -90,6 +94,9 @@ export function createServer(options: ServerOptions = {}): Server {
 type Running = {
   readonly store: Store
   readonly rooms: Rooms
+  readonly documents: Documents
+  readonly seeds: Seeds | null
+  readonly changes: Changes | null
   readonly journal: Journal
   readonly compactions: Compactions
   readonly compactor: ReturnType<typeof createCompactor>
@@ -165,6 +172,26 @@ class ChorusServer implements Server {
     return this.#running.store.copyTo(directory)
   }
 
+  async read(...call: Parameters<Server['read']>): ReturnType<Server['read']> {
+    return this.#documents().read(...call)
+  }
+
+  async apply(...call: Parameters<Server['apply']>): ReturnType<Server['apply']> {
+    return this.#documents().apply(...call)
+  }
+
+  async change(...call: Parameters<Server['change']>): ReturnType<Server['change']> {
+    return this.#documents().change(...call)
+  }
+
+  async documents(...call: Parameters<Server['documents']>): ReturnType<Server['documents']> {
+    return this.#documents().list(...call)
+  }
+
+  async delete(...call: Parameters<Server['delete']>): ReturnType<Server['delete']> {
+    return this.#documents().delete(...call)
+  }
+
   async metrics(): Promise<string> {
     return (await this.#metrics.expose()).text
   }
@@ -173,6 +200,13 @@ class ChorusServer implements Server {
   get #dataDirectory(): string | null {
     const { store, data } = this.#options
     return store !== undefined || data === undefined || data === ':memory:' ? null : data
+  }
+
+  #documents(): Documents {
+    if (this.#running === null || this.#stopping !== null) {
+      throw new Fault('ERR_GOING_DOWN', 'the server does not run')
+    }
+    return this.#running.documents
   }
 
   async #start(): Promise<Running> {
@@ -215,9 +249,16 @@ class ChorusServer implements Server {
     const heads = new JoinHeads(store, compactor, limits)
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
     const pacer = new Pacer(time, limits.turnBudgetMs)
+    const { load, onChange } = this.#options
+    const shared = { time, limits, metrics, log }
+    const seeds = load === undefined ? null : new Seeds(load, shared)
+    const read = (document: string): ReturnType<Server['read']> => documents.read(document)
+    const changes = onChange === undefined ? null : new Changes(onChange, { read, ...shared })
     const rooms = new Rooms({
       store,
       journal,
+      seed: seeds === null ? null : document => seeds.of(document),
+      changes,
       compactions,
       refusals,
       heads,
@@ -228,12 +269,25 @@ class ChorusServer implements Server {
       metrics,
       log
     })
+    const documents = new Documents({ rooms, store, compactor, time, limits })
     const transport = new Transport({ rooms, pacer, time, limits, metrics, log })
     const controlToken = createControlToken()
     const isDraining = () => this.#stopping !== null
     const handlers: Handler[] = [operations({ store, journal, metrics, isDraining, controlToken })]
     if (this.#options.pages !== null) handlers.push(await pages(this.#options.pages ?? demoDirectory))
-    return { store, rooms, journal, compactions, compactor, transport, handlers, controlToken }
+    return {
+      store,
+      rooms,
+      documents,
+      seeds,
+      changes,
+      journal,
+      compactions,
+      compactor,
+      transport,
+      handlers,
+      controlToken
+    }
   }
 
   #takeUpgrades(httpServer: HttpServer, transport: Transport): void {
@@ -260,8 +314,11 @@ class ChorusServer implements Server {
   }
 
   /** In reverse order of building: what accepts first, what keeps last. */
-  async #takeDown({ rooms, journal, compactions, compactor, store }: Running): Promise<void> {
+  async #takeDown({ seeds, changes, rooms, journal, compactions, compactor, store }: Running): Promise<void> {
+    rooms.flush()
     await journal.idle()
+    await changes?.close()
+    seeds?.close()
     await rooms.close()
     const compacted = compactions.close()
     await compactor.close()

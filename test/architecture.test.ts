@@ -16,28 +16,37 @@ import { sizeFindings } from './house/sizes.ts'
 import { readText, repositoryFiles, sourcesIn } from './house/source.ts'
 import { type BannedWord, machineFindings, typeAndCommentFindings, wordFindings } from './house/words.ts'
 
-const { errors, limits, log, metrics, reader, time } = {
+const { errors, limits, log, metrics, pacer, reader, time } = {
   errors: 'src/errors.ts',
   limits: 'src/limits.ts',
   log: 'src/log.ts',
   metrics: 'type src/metrics.ts',
+  pacer: 'type src/pacer.ts',
   reader: 'src/reader.ts',
   time: 'type src/time.ts'
 }
 const store = 'persistence/store.ts'
 
-/** cli → server → {transport, http} → room → {document, dialect/message, store, bus} → {errors, limits}. */
+/** cli → server → {transport, http, hooks} → room → {document, dialect/message, store, bus} → {errors, limits}. */
 const layers: Layers = {
   'src/cli.ts': ['src/server.ts', 'src/config.ts', 'src/control.ts', log, 'persistence/index.ts'],
-  'src/index.ts': ['src/server.ts', errors, limits, log, time],
+  'src/index.ts': ['src/server.ts', 'type src/hooks/', errors, limits, log, time],
   'src/server.ts': [
-    ...['src/transport/', 'src/http/', 'src/room/', 'src/document/compactor.ts', 'persistence/index.ts'],
-    ...['src/control.ts', 'src/metrics.ts', 'src/time.ts', errors, limits, log]
+    ...[
+      'src/transport/',
+      'src/http/',
+      'src/hooks/',
+      'src/room/',
+      'src/document/compactor.ts',
+      'persistence/index.ts'
+    ],
+    ...['src/control.ts', 'src/metrics.ts', 'src/pacer.ts', 'src/time.ts', errors, limits, log]
   ],
-  'src/transport/': ['src/room/', 'src/dialect/', errors, limits, `type ${log}`, metrics, time],
+  'src/transport/': ['src/room/', 'src/dialect/', errors, limits, `type ${log}`, metrics, pacer, time],
   'src/http/': ['src/room/', store, errors, limits, `type ${log}`, metrics],
+  'src/hooks/': ['src/room/', 'src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, time],
   'src/room/': [
-    ...['src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, time],
+    ...['src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, pacer, time],
     // The room speaks in messages and frames; which dialect they become is its members' business.
     ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts']
   ],
@@ -47,6 +56,7 @@ const layers: Layers = {
   'src/metrics.ts': [`type ${errors}`],
   'src/reader.ts': [errors],
   'src/control.ts': [],
+  'src/pacer.ts': [time],
   'src/time.ts': [],
   'src/log.ts': [],
   'src/errors.ts': [],
@@ -61,7 +71,7 @@ const homes: Homes = {
   'prom-client': ['src/metrics.ts'],
   zod: ['src/config.ts'],
   level: ['persistence/level-backend.ts'],
-  yjs: ['src/document/compact.ts'],
+  yjs: ['src/document/compact.ts', 'src/hooks/edit.ts'],
   lib0: ['src/dialect/'],
   'node:worker_threads': ['src/document/compactor.ts', 'src/document/compact-worker.ts'],
   'node:http': ['src/server.ts', 'src/http/', 'src/transport/'],

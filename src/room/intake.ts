@@ -59,20 +59,13 @@ export class Intake {
   async #takeLarge(member: Member, update: Uint8Array, commit: Commit): Promise<void> {
     member.port.pause()
     try {
-      const scan = await this.#scanInSlices(update)
+      const scan = await scanInSlices(update, this.#parts)
       this.#attempt(member, update, () => commit({ update, scan }))
     } catch (error) {
       this.#refuse(member, update, toFault(error))
     } finally {
       member.port.resume()
     }
-  }
-
-  async #scanInSlices(update: Uint8Array): Promise<UpdateScan> {
-    const { time, limits } = this.#parts
-    const scanner = createScanner(update, { rangesMax: limits.updateRangesMax })
-    while (!scanner.step(limits.scanBytesMax)) await new Promise<void>(resolve => void time.soon(resolve))
-    return scanner.result()
   }
 
   #attempt(member: Member, update: Uint8Array, commit: () => void): void {
@@ -108,6 +101,16 @@ export class Intake {
     })
     this.#delays.add(cancel)
   }
+}
+
+/** As `scanUpdate`, with the event loop's turn after each `scanBytesMax`. The bytes must not change meanwhile. */
+export async function scanInSlices(
+  update: Uint8Array,
+  { time, limits }: { time: Time; limits: Limits }
+): Promise<UpdateScan> {
+  const scanner = createScanner(update, { rangesMax: limits.updateRangesMax })
+  while (!scanner.step(limits.scanBytesMax)) await new Promise<void>(resolve => void time.soon(resolve))
+  return scanner.result()
 }
 
 function repeated(fault: Fault): Fault {

@@ -27,6 +27,7 @@ export class Journal {
   #isScheduled = false
   #isWriting = false
   #onIdle: (() => void)[] = []
+  #appending: Promise<unknown> = Promise.resolve()
   #lastFailureMs: number | null = null
   #writtenAtMs = Number.NEGATIVE_INFINITY
 
@@ -58,6 +59,11 @@ export class Journal {
     return new Promise(resolve => this.#onIdle.push(resolve))
   }
 
+  /** Resolves when the write that is under way now, if any, has ended one way or the other. */
+  async written(): Promise<void> {
+    await this.#appending
+  }
+
   #isBusy(): boolean {
     return this.#isWriting || this.#waiting.size > 0
   }
@@ -81,7 +87,9 @@ export class Journal {
     if (writers.length > 0) {
       this.#writtenAtMs = this.#time.nowMs()
       this.#isWriting = true
-      const result = await this.#append(writers, records)
+      const appending = this.#append(writers, records)
+      this.#appending = appending
+      const result = await appending
       this.#isWriting = false
       this.#settle(writers, result)
     }

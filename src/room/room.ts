@@ -9,7 +9,6 @@ import { ClockRuns, decodeStateVector } from '../document/clocks.ts'
 import type { Document } from '../document/document.ts'
 import { encodeRecord } from '../document/record.ts'
 import type { UpdateScan } from '../document/scan.ts'
-import { mergeUpdates } from '../document/splice.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
 import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
@@ -18,6 +17,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Pacer } from '../pacer.ts'
 import type { Cancel, Time } from '../time.ts'
 import { Awareness } from './awareness.ts'
+import { mergedUpdates, soleAuthorOf } from './batch.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
 import type { Compacted } from './compaction.ts'
 import { Intake } from './intake.ts'
@@ -26,6 +26,7 @@ import { Joins } from './joins.ts'
 import type { BatchWriter, Journal } from './journal.ts'
 import type { Member } from './member.ts'
 import type { Refusals } from './refusals.ts'
+import { Waiting } from './waiting.ts'
 
 export type RoomParts = {
   readonly store: Store
@@ -44,6 +45,8 @@ export type RoomParts = {
 export type RoomEvents = {
   /** Nobody is in it and nothing is on its way. May be called again. */
   readonly onIdle: (room: Room) => void
+  /** These updates are durable; or their write has failed, and may exist all the same. Before anyone sees them. */
+  readonly onWritten: (room: Room, updates: readonly Origin[]) => void
   /** Updates became durable: a look at whether the log wants compacting. */
   readonly onCommitted: (room: Room) => void
   /** Resolves when no compaction of it is under way. */
@@ -61,8 +64,6 @@ type Accepted = Origin & {
   readonly ticket: number
 }
 
-type Barrier = { readonly ticket: number; readonly pass: () => void }
-
 export class Room implements BatchWriter {
   readonly document: Document
   readonly #parts: RoomParts
@@ -74,7 +75,7 @@ export class Room implements BatchWriter {
   /** Accepted and not yet taken by the journal; taken and not yet durable. */
   #gathered: Accepted[] = []
   #writing: Accepted[] = []
-  #barriers: Barrier[] = []
+  readonly #waiting = new Waiting()
   #congested = new Set<Member>()
   /** Updates are numbered as they are accepted: up to where they are scanned, and up to where durable. */
   #scannedTicket = 0
@@ -165,6 +166,23 @@ export class Room implements BatchWriter {
   }
 
   /**
+   * Commits an update that no member sent. Resolves when it, or what it repeats, is durable and broadcast. Rejects with
+   * what ended the room (the update may be durable then; it may be applied again) or ERR_UPDATE_TOO_LARGE.
+   */
+  async apply(scanned: ScannedUpdate, author: string): Promise<void> {
+    if (this.#ended !== null) throw this.#ended
+    this.commit(scanned, { author, member: null })
+    await this.#waiting.until(this.#scannedTicket)
+  }
+
+  /** Hands what is gathered to the journal without waiting for more. */
+  flush(): void {
+    if (this.#cancelOffer === null) return
+    this.#cancelOffer()
+    this.#parts.journal.enqueue(this)
+  }
+
+  /**
    * I1: the one way into the document. The update is kept. Returns what the update hangs on and is unknown, or null.
    * What follows: `takeBatch` hands it to the journal's next synced write; `batchDurable` broadcasts it, then
    * passes the barriers that wait for it, then lets its author's awareness follow; `batchFailed` ends the room.
@@ -220,9 +238,10 @@ export class Room implements BatchWriter {
     this.#writing = []
     this.document.settle(batch.length, sequence)
     this.#durableTicket = batch.at(-1)?.ticket ?? this.#durableTicket
+    this.#events.onWritten(this, batch)
     if (this.#ended !== null) return
     this.#broadcast(batch)
-    this.#passBarriers()
+    this.#waiting.reached(this.#durableTicket)
     this.#awareness.updatesSent()
     this.#releaseCongested()
     this.#events.onCommitted(this)
@@ -234,6 +253,7 @@ export class Room implements BatchWriter {
       { error: cause, document: this.name },
       'the batch failed; the room ends on this node'
     )
+    this.#events.onWritten(this, this.#writing)
     this.end(new Fault('ERR_STORE', 'the append failed', { cause }))
   }
 
@@ -253,22 +273,11 @@ export class Room implements BatchWriter {
     }
   }
 
-  /** Calls back when everything accepted up to the ticket is durable and has been sent; never if the room ends. */
-  #whenDurable(ticket: number, pass: () => void): void {
-    if (ticket <= this.#durableTicket) pass()
-    else this.#barriers.push({ ticket, pass })
-  }
-
-  #passBarriers(): void {
-    const reached = this.#barriers.filter(({ ticket }) => ticket <= this.#durableTicket)
-    if (reached.length === 0) return
-    this.#barriers = this.#barriers.filter(({ ticket }) => ticket > this.#durableTicket)
-    for (const { pass } of reached) pass()
-  }
-
   #receiveStep1(member: Member, stateVector: Uint8Array): void {
     const vector = decodeStateVector(stateVector, { clientsMax: this.#parts.limits.stateVectorEntriesMax })
-    this.#whenDurable(member.lastTicket, () => this.#answerStep1(member, vector))
+    const pass = () => this.#answerStep1(member, vector)
+    // If the room ends before, so does the member's connection.
+    this.#waiting.add({ ticket: member.lastTicket, pass, fail: () => {} })
   }
 
   /** A live member has been sent everything, so a later SyncStep1 of it is answered by the end marker alone. */
@@ -322,7 +331,7 @@ export class Room implements BatchWriter {
     this.#cancelOffer?.()
     this.#awareness.close()
     this.#intake.close()
-    this.#barriers = []
+    this.#waiting.failed(fault)
     const { time, limits, cache } = this.#parts
     cache.released(this.document)
     let index = 0
@@ -367,19 +376,4 @@ export class Room implements BatchWriter {
   #reportIdle(): void {
     if (this.isIdle && this.#ended === null) this.#events.onIdle(this)
   }
-}
-
-/** A larger batch is not worth holding the event loop for. */
-const mergedBytesMax = 64 * 1024
-
-/** What a batch is sent as: one update, so that a client parses, applies and draws once. */
-function mergedUpdates(updates: readonly Uint8Array[]): readonly Uint8Array[] {
-  if (updates.length < 2) return updates
-  const bytes = updates.reduce((sum, update) => sum + update.length, 0)
-  return bytes > mergedBytesMax ? updates : [mergeUpdates(updates)]
-}
-
-function soleAuthorOf(batch: readonly Accepted[]): Member | null {
-  const author = batch[0]?.member ?? null
-  return batch.every(({ member }) => member === author) ? author : null
 }

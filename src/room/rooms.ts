@@ -3,12 +3,34 @@
  */
 import { StoreError } from '../../persistence/store.ts'
 import { openDocument, type Unreadable } from '../document/document.ts'
-import { Fault } from '../errors.ts'
+import type { ScannedUpdate } from '../document/tail.ts'
+import { Fault, toFault } from '../errors.ts'
 import type { Cancel } from '../time.ts'
 import type { Compactions } from './compactions.ts'
-import { Room, type RoomParts } from './room.ts'
+import { checkDocumentName } from './document-name.ts'
+import { type Origin, Room, type RoomParts } from './room.ts'
 
-export type RoomsParts = RoomParts & { readonly compactions: Compactions }
+/** What is told of every change; see `Changes`. */
+export type ChangeWatch = {
+  /** These updates are durable, or may be. */
+  written(document: string, updates: readonly Origin[]): void
+  /** Whether changes of the document have not been told of, or are being told of. */
+  isPending(document: string): boolean
+  /** Tells of them now. Never rejects. */
+  settle(document: string): Promise<void>
+  /** The document is gone, and what is not told of it is not to be told. */
+  forget(document: string): void
+}
+
+export type RoomsParts = RoomParts & {
+  readonly compactions: Compactions
+  /** What a document begins with of which the store holds nothing. Rejects with a Fault. */
+  readonly seed: ((document: string) => Promise<ScannedUpdate | null>) | null
+  readonly changes: ChangeWatch | null
+}
+
+/** The author of what a document begins with. */
+export const seedAuthor = 'load'
 
 type Slot = {
   readonly opening: Promise<Room>
@@ -19,6 +41,8 @@ type Slot = {
 export class Rooms {
   readonly #parts: RoomsParts
   readonly #slots = new Map<string, Slot>()
+  /** Documents that are being deleted: nobody opens them meanwhile. Callers bound how many. */
+  readonly #deleting = new Map<string, Promise<boolean>>()
   #isClosed = false
 
   constructor(parts: RoomsParts) {
@@ -32,16 +56,34 @@ export class Rooms {
   /**
    * The room of a document, loaded; concurrent calls share one load. Whoever enters it must do so in the same turn
    * in which the promise resolves. Rejects with a Fault: ERR_ROOM_NAME, ERR_OVERLOADED, ERR_STORE,
-   * ERR_DOCUMENT_DAMAGED, ERR_GOING_DOWN.
+   * ERR_DOCUMENT_DAMAGED, ERR_LOAD, ERR_GOING_DOWN.
    */
   async open(name: string): Promise<Room> {
     for (;;) {
+      if (this.#deleting.has(name)) await this.#deleting.get(name)?.catch(() => {})
       const slot = this.#slots.get(name) ?? this.#open(name)
       const room = await slot.opening
       if (!room.isEnded) return room
       // It ended between its load and our turn: the next round opens a new one.
       if (this.#slots.get(name) === slot) this.#slots.delete(name)
     }
+  }
+
+  /**
+   * Ends the document's room (ERR_DELETED) and removes the document from the store; false when it was not there.
+   * Who opens it meanwhile waits, and finds nothing of it. Rejects with a Fault.
+   */
+  delete(name: string): Promise<boolean> {
+    const underWay = this.#deleting.get(name)
+    if (underWay !== undefined) return underWay
+    const deleting = this.#delete(name).finally(() => this.#deleting.delete(name))
+    this.#deleting.set(name, deleting)
+    return deleting
+  }
+
+  /** Hands what is accepted to the journal without waiting for more. */
+  flush(): void {
+    for (const { room } of this.#slots.values()) room?.flush()
   }
 
   /** Ends every room and waits for what is on its way. Nothing can be opened afterwards. */
@@ -60,9 +102,7 @@ export class Rooms {
   #open(name: string): Slot {
     const { limits } = this.#parts
     if (this.#isClosed) throw new Fault('ERR_GOING_DOWN')
-    if (name.length === 0 || name.length > limits.roomNameLengthMax || !name.isWellFormed()) {
-      throw new Fault('ERR_ROOM_NAME', `a document name of ${name.length} characters`)
-    }
+    checkDocumentName(name, limits)
     if (this.#slots.size >= limits.roomsMax)
       throw new Fault('ERR_OVERLOADED', `${limits.roomsMax} rooms are open`)
     const slot: Slot = { opening: this.#load(name), room: null, cancelIdle: null }
@@ -76,14 +116,33 @@ export class Rooms {
 
   #opened(slot: Slot, room: Room): void {
     slot.room = room
-    this.#parts.metrics.roomOpened()
     this.#parts.cache.used(room.document)
     this.#armIdle(slot)
     this.#parts.compactions.consider(room)
   }
 
   async #load(name: string): Promise<Room> {
-    const { store, log } = this.#parts
+    const { room, isNew } = await this.#restore(name)
+    this.#parts.metrics.roomOpened()
+    if (isNew) await this.#plant(room)
+    return room
+  }
+
+  /** What a new document begins with goes the way of every update, and is durable before anyone enters. */
+  async #plant(room: Room): Promise<void> {
+    if (this.#parts.seed === null) return
+    try {
+      const seed = await this.#parts.seed(room.name)
+      if (seed !== null) await room.apply(seed, seedAuthor)
+    } catch (error) {
+      const fault = toFault(error)
+      room.dispose(fault)
+      throw fault
+    }
+  }
+
+  async #restore(name: string): Promise<{ room: Room; isNew: boolean }> {
+    const { store, log, changes } = this.#parts
     try {
       const loaded = await store.load(name)
       for (const { sequence, reason } of loaded.damaged) {
@@ -91,12 +150,14 @@ export class Rooms {
       }
       const { document, unreadable } = await openDocument(name, loaded, () => this.#breathe())
       await this.#setAside(name, unreadable)
-      return new Room(document, this.#parts, {
+      const room = new Room(document, this.#parts, {
         onIdle: room => this.#idle(room),
+        onWritten: (_, updates) => changes?.written(name, updates),
         onCommitted: room => this.#parts.compactions.consider(room),
         compactionOver: room => this.#parts.compactions.over(room),
         onEnded: room => this.#ended(room)
       })
+      return { room, isNew: loaded.incarnation === null }
     } catch (error) {
       log.error({ error, document: name }, 'the document could not be opened')
       throw openingFault(error)
@@ -141,24 +202,50 @@ export class Rooms {
     slot.cancelIdle = this.#parts.time.after(this.#parts.limits.roomIdleMs, () => this.#closeIfIdle(slot))
   }
 
-  /** A room is compacted before it closes, if that is worth it: the next start reads a checkpoint, not a log. */
+  async #delete(name: string): Promise<boolean> {
+    const { journal, store, changes } = this.#parts
+    const room = await this.#slots.get(name)?.opening.catch(() => null)
+    room?.end(new Fault('ERR_DELETED'))
+    // What the journal is writing of it must not be there after the deletion.
+    await journal.written()
+    try {
+      const isDeleted = await store.delete(name)
+      changes?.forget(name)
+      return isDeleted
+    } catch (error) {
+      throw storeFault(error)
+    }
+  }
+
+  /**
+   * A room is compacted before it closes, if that is worth it: the next start reads a checkpoint, not a log. And its
+   * changes are told of.
+   */
   #closeIfIdle(slot: Slot): void {
     const { room } = slot
     if (room === null || !room.isIdle) return
-    const compacting = this.#parts.compactions.beforeClose(room)
+    const { compactions, changes } = this.#parts
+    const isPending = () => changes?.isPending(room.name) === true
+    const compacting = compactions.beforeClose(room)
+    const settling = isPending() ? changes?.settle(room.name) : null
+    // Whoever has changed it meanwhile has been here, and when they left the idle time began anew.
     const close = () => {
-      if (room.isIdle) room.dispose(new Fault('ERR_ROOM_RESTARTS'))
+      if (room.isIdle && !isPending()) room.dispose(new Fault('ERR_ROOM_RESTARTS'))
     }
-    if (compacting === null) close()
-    else void compacting.then(close)
+    if (compacting === null && settling === null) close()
+    else void Promise.all([compacting, settling]).then(close)
   }
 }
 
-function openingFault(error: unknown): Fault {
-  if (error instanceof StoreError) {
-    return new Fault(error.code === 'STORE_DAMAGED' ? 'ERR_DOCUMENT_DAMAGED' : 'ERR_STORE', error.message, {
-      cause: error
-    })
-  }
+/** What opening threw: the store, or what read the bytes that it gave. */
+export function openingFault(error: unknown): Fault {
+  if (error instanceof StoreError) return storeFault(error)
   return new Fault('ERR_DOCUMENT_DAMAGED', 'the stored document could not be read', { cause: error })
+}
+
+/** What a store threw. */
+export function storeFault(error: unknown): Fault {
+  const isDamage = error instanceof StoreError && error.code === 'STORE_DAMAGED'
+  const message = error instanceof Error ? error.message : String(error)
+  return new Fault(isDamage ? 'ERR_DOCUMENT_DAMAGED' : 'ERR_STORE', message, { cause: error })
 }

@@ -129,7 +129,7 @@ export class ServerProcess {
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
     const pacer = new Pacer(time, limits.turnBudgetMs)
     const shared = { store, journal, compactions, refusals, heads, cache, pacer, time, limits, metrics, log }
-    const rooms = new Rooms(shared)
+    const rooms = new Rooms({ ...shared, seed: null, changes: null })
     const stopHeartbeat = startHeartbeat(this.#connections, { time, limits, metrics })
     return { store, compactor, journal, compactions, rooms, stopHeartbeat }
   }
@@ -247,6 +247,7 @@ function countingMetrics(trace: Trace): Metrics {
     batchWritten: () => trace.count('batches written'),
     batchFailed: () => trace.count('batches failed'),
     compacted: outcome => trace.note('compacted', outcome),
+    hookCalled: () => {},
     refused: code => trace.note('refused', code),
     expose: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: '' }),
     collectProcess: () => {},

@@ -84,6 +84,19 @@ export function until(condition: () => boolean, what: string, timeoutMs = 10_000
   })
 }
 
+/** As `until`, for what must be asked for. */
+export async function untilAsync(
+  condition: () => Promise<boolean>,
+  what: string,
+  timeoutMs = 10_000
+): Promise<void> {
+  const startMs = performance.now()
+  while (!(await condition())) {
+    if (performance.now() - startMs > timeoutMs) throw new Error(`waited ${timeoutMs} ms for: ${what}`)
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+}
+
 /** Waits until all documents have the same state, and returns it. */
 export async function converged(clients: readonly Client[], timeoutMs = 15_000): Promise<Uint8Array> {
   const state = ({ doc }: Client) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')

@@ -1,0 +1,37 @@
+/** Work that is done a few at a time; the rest waits for its turn, in order, and not without bound. */
+import { Fault } from '../errors.ts'
+
+export type TurnsOptions = {
+  readonly atOnceMax: number
+  readonly waitingMax: number
+}
+
+export class Turns {
+  readonly #options: TurnsOptions
+  #running = 0
+  readonly #waiting: (() => void)[] = []
+
+  constructor(options: TurnsOptions) {
+    this.#options = options
+  }
+
+  /** Resolves or rejects as the work does. Rejects with ERR_OVERLOADED, the work not begun, when too many wait. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#options.atOnceMax) await this.#turn()
+    else this.#running++
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      // The turn is handed on, so that nobody who comes now gets in between.
+      if (next === undefined) this.#running--
+      else next()
+    }
+  }
+
+  #turn(): Promise<void> {
+    const { waitingMax } = this.#options
+    if (this.#waiting.length >= waitingMax) throw new Fault('ERR_OVERLOADED', `${waitingMax} calls wait`)
+    return new Promise(resolve => this.#waiting.push(resolve))
+  }
+}
