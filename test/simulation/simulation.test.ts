@@ -1,13 +1,13 @@
 /**
  * The whole server and its clients in one process on a virtual clock, one run per seed. `SEED` is the first (default: a
- * new one each time), `MINUTES` how long to go on. scripts/simulate.js does the same for as long as you like.
+ * new one each time), `MINUTES` how long to go on (default: 1; 4 with CI=true, some thousand runs). scripts/simulate.js does the same for as long as you like.
  */
 import { describe, expect, test } from 'vitest'
 import { type PlantName, plants } from './plants.ts'
 import { RunFailed, simulate } from './run.ts'
 
 const first = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-const minutes = Number(process.env.MINUTES ?? 1)
+const minutes = Number(process.env.MINUTES ?? (process.env.CI === 'true' ? 4 : 1))
 /** Each planted bug is found in fewer runs than this. */
 const plantRunsMax = 120
 
