@@ -35,6 +35,8 @@ export function createMetrics() {
     },
     batchFailed: () => meters.batchFailures.inc(),
     compacted: (outcome: 'written' | 'superseded' | 'failed') => meters.compactions.inc({ outcome }),
+    hookFailed: (hook: 'authorize' | 'onStateless', outcome: 'error' | 'timeout' | 'dropped') =>
+      meters.hookFailures.inc({ hook, outcome }),
     refused: (code: FaultCode) => meters.refusals.inc({ code }),
     /** The text a Prometheus server scrapes, and its content type. */
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
@@ -91,7 +93,14 @@ function createMeters(registry: Registry) {
     labelNames: ['code'],
     registers: [registry]
   })
+  const hookFailures = new Counter({
+    name: 'chorus_hook_failures_total',
+    help: 'Calls of hooks that threw, did not return in time or were not made',
+    labelNames: ['hook', 'outcome'],
+    registers: [registry]
+  })
   return {
+    hookFailures,
     connections,
     rooms,
     outboxBytes,

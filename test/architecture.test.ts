@@ -29,12 +29,32 @@ const store = 'persistence/store.ts'
 /** cli → server → {transport, http} → room → {document, dialect/message, store, bus} → {errors, limits}. */
 const layers: Layers = {
   'src/cli.ts': ['src/server.ts', 'src/config.ts', 'src/control.ts', log, 'persistence/index.ts'],
-  'src/index.ts': ['src/server.ts', errors, limits, log, time],
+  'src/index.ts': [
+    ...['src/server.ts', 'type src/access/grant.ts', 'type src/transport/stateless.ts'],
+    ...[errors, limits, log, time]
+  ],
   'src/server.ts': [
-    ...['src/transport/', 'src/http/', 'src/room/', 'src/document/compactor.ts', 'persistence/index.ts'],
+    ...[
+      'src/transport/',
+      'src/access/',
+      'src/http/',
+      'src/room/',
+      'src/document/compactor.ts',
+      'persistence/index.ts'
+    ],
     ...['src/control.ts', 'src/metrics.ts', 'src/time.ts', errors, limits, log]
   ],
-  'src/transport/': ['src/room/', 'src/dialect/', errors, limits, `type ${log}`, metrics, time],
+  'src/transport/': [
+    'src/room/',
+    'src/dialect/',
+    'src/access/',
+    errors,
+    limits,
+    `type ${log}`,
+    metrics,
+    time
+  ],
+  'src/access/': [errors, `type ${limits}`, `type ${log}`, metrics, time],
   'src/http/': ['src/room/', store, errors, limits, `type ${log}`, metrics],
   'src/room/': [
     ...['src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, time],
@@ -64,7 +84,7 @@ const homes: Homes = {
   yjs: ['src/document/compact.ts'],
   lib0: ['src/dialect/'],
   'node:worker_threads': ['src/document/compactor.ts', 'src/document/compact-worker.ts'],
-  'node:http': ['src/server.ts', 'src/http/', 'src/transport/'],
+  'node:http': ['src/server.ts', 'src/http/', 'src/transport/', 'type src/access/grant.ts'],
   'node:net': ['src/server.ts', 'src/transport/'],
   'node:fs': ['src/cli.ts', 'src/control.ts', 'src/http/pages.ts', 'persistence/directory.ts']
 }

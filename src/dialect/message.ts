@@ -25,4 +25,10 @@ export type Encoder = {
   readonly keepAlive: () => Frame
   /** Says why, to clients that cannot read a close code. */
   readonly denied: (reason: string) => Frame
+  /** Each SyncStep1 is answered with one of ours, in place of a greeting. */
+  readonly asksBack: boolean
+  /** One update is durable; null in a dialect whose clients do not count. */
+  readonly saved: () => Frame | null
+  /** One update was not taken; null where nothing but a close says so. */
+  readonly notSaved: (why: 'malformed' | 'read-only') => Frame | null
 }

@@ -3,13 +3,11 @@
  * of the functions is the order of the effects.
  */
 import type { Store } from '../../persistence/store.ts'
-import { type Frame, joinFrames } from '../dialect/frame.ts'
 import type { Message } from '../dialect/message.ts'
 import { ClockRuns, decodeStateVector } from '../document/clocks.ts'
 import type { Document } from '../document/document.ts'
 import { encodeRecord } from '../document/record.ts'
 import type { UpdateScan } from '../document/scan.ts'
-import { mergeUpdates } from '../document/splice.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
 import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
@@ -17,13 +15,14 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Cancel, Time } from '../time.ts'
 import { Awareness } from './awareness.ts'
+import { broadcast, sendReceipts } from './broadcast.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
 import type { Compacted } from './compaction.ts'
 import { Intake } from './intake.ts'
 import type { JoinHeads } from './join-heads.ts'
 import { Joins } from './joins.ts'
 import type { BatchWriter, Journal } from './journal.ts'
-import type { Member } from './member.ts'
+import type { Member, MemberAccess } from './member.ts'
 import type { Refusals } from './refusals.ts'
 
 export type RoomParts = {
@@ -114,11 +113,20 @@ export class Room implements BatchWriter {
     return this.#members.size === 0 && this.#durableTicket === this.#scannedTicket
   }
 
-  /** Lets a member in and asks it for what it has. Throws what ended the room. */
+  /** Lets a member in and, unless its dialect waits to be asked, asks for what it has. Throws what ended the room. */
   enter(member: Member): void {
     if (this.#ended !== null) throw this.#ended
     this.#members.add(member)
-    member.port.send(member.encoder.syncStep1(this.document.stateVector()))
+    if (!member.encoder.asksBack) this.#ask(member)
+  }
+
+  /** Changes what a member may do. Who may write from now on is asked for what was refused until now. */
+  grant(member: Member, access: MemberAccess): void {
+    const isNew = member.access === 'read' && access === 'write'
+    member.access = access
+    if (!isNew || !this.#members.has(member)) return
+    member.receipts?.asked()
+    this.#ask(member)
   }
 
   leave(member: Member): void {
@@ -133,6 +141,11 @@ export class Room implements BatchWriter {
   /** The member's socket takes more. */
   drained(member: Member): void {
     if (member.phase.type === 'joining') member.phase.feed.drained()
+  }
+
+  /** The member's socket takes more, but it is the turn of another room of the same socket. */
+  progressed(member: Member): void {
+    if (member.phase.type === 'joining') member.phase.feed.progressed()
   }
 
   /** Takes one message. Throws a Fault when the connection must be closed for it. */
@@ -155,11 +168,29 @@ export class Room implements BatchWriter {
 
   #commitFrom(member: Member, type: 'update' | 'sync-step-2', scanned: ScannedUpdate): void {
     if (this.#ended !== null) return
+    if (type === 'sync-step-2') this.#receiveDeletes(member, scanned.scan)
+    if (member.access === 'read' && (type === 'update' || this.document.judge(scanned.scan).type === 'new'))
+      return this.#refuseReader(member, type)
     const gap = this.commit(scanned, { author: member.port.id, member })
     member.lastTicket = this.#scannedTicket
     if (this.document.heldBytes > this.#parts.limits.uncommittedBytesMax) this.#hold(member)
-    if (type === 'sync-step-2') this.#receiveDeletes(member, scanned.scan)
-    else if (gap !== null) this.#askFor(member, gap)
+    this.#owe(member, type)
+    if (type === 'update' && gap !== null) this.#askFor(member, gap)
+  }
+
+  /** An update that brings nothing new repeats what may not be durable yet: everything scanned so far will do. */
+  #owe(member: Member, type: 'update' | 'sync-step-2'): void {
+    if (member.receipts === null) return
+    if (type === 'update') member.receipts.updateTaken(this.#scannedTicket)
+    else member.receipts.step2Taken(this.#scannedTicket)
+    sendReceipts(member, this.#durableTicket)
+  }
+
+  #refuseReader(member: Member, type: 'update' | 'sync-step-2'): void {
+    if (type === 'update') member.receipts?.updateRefused()
+    else member.receipts?.step2Refused()
+    const frame = member.encoder.notSaved('read-only')
+    if (frame !== null) member.port.send(frame)
   }
 
   /**
@@ -219,7 +250,7 @@ export class Room implements BatchWriter {
     this.document.settle(batch.length, sequence)
     this.#durableTicket = batch.at(-1)?.ticket ?? this.#durableTicket
     if (this.#ended !== null) return
-    this.#broadcast(batch)
+    broadcast(this.#members, batch, this.#durableTicket)
     this.#passBarriers()
     this.#awareness.updatesSent()
     this.#releaseCongested()
@@ -233,22 +264,6 @@ export class Room implements BatchWriter {
       'the batch failed; the room ends on this node'
     )
     this.end(new Fault('ERR_STORE', 'the append failed', { cause }))
-  }
-
-  /** One write per member, encoded once per dialect. A member that wrote all of it has it already. */
-  #broadcast(batch: readonly Accepted[]): void {
-    const soleAuthor = soleAuthorOf(batch)
-    const updates = mergedUpdates(batch.map(({ update }) => update))
-    const frames = new Map<string, Frame>()
-    for (const member of this.#members) {
-      if (member.phase.type !== 'live' || member === soleAuthor) continue
-      let frame = frames.get(member.encoder.key)
-      if (frame === undefined) {
-        frame = joinFrames(updates.map(member.encoder.update))
-        frames.set(member.encoder.key, frame)
-      }
-      member.port.send(frame)
-    }
   }
 
   /** Calls back when everything accepted up to the ticket is durable and has been sent; never if the room ends. */
@@ -266,6 +281,10 @@ export class Room implements BatchWriter {
 
   #receiveStep1(member: Member, stateVector: Uint8Array): void {
     const vector = decodeStateVector(stateVector, { clientsMax: this.#parts.limits.stateVectorEntriesMax })
+    if (member.encoder.asksBack) {
+      member.receipts?.counterReset()
+      this.#ask(member)
+    }
     this.#whenDurable(member.lastTicket, () => this.#answerStep1(member, vector))
   }
 
@@ -283,6 +302,8 @@ export class Room implements BatchWriter {
   #memberLive(member: Member): void {
     member.phase = { type: 'live' }
     this.#parts.metrics.joined()
+    member.receipts?.memberLive()
+    sendReceipts(member, this.#durableTicket)
     this.#awareness.memberLive(member)
   }
 
@@ -296,6 +317,11 @@ export class Room implements BatchWriter {
   #askFor(member: Member, gap: string): void {
     if (member.askedGap === gap) return
     member.askedGap = gap
+    member.receipts?.asked()
+    this.#ask(member)
+  }
+
+  #ask(member: Member): void {
     member.port.send(member.encoder.syncStep1(this.document.stateVector()))
   }
 
@@ -365,19 +391,4 @@ export class Room implements BatchWriter {
   #reportIdle(): void {
     if (this.isIdle && this.#ended === null) this.#events.onIdle(this)
   }
-}
-
-/** A larger batch is not worth holding the event loop for. */
-const mergedBytesMax = 64 * 1024
-
-/** What a batch is sent as: one update, so that a client parses, applies and draws once. */
-function mergedUpdates(updates: readonly Uint8Array[]): readonly Uint8Array[] {
-  if (updates.length < 2) return updates
-  const bytes = updates.reduce((sum, update) => sum + update.length, 0)
-  return bytes > mergedBytesMax ? updates : [mergeUpdates(updates)]
-}
-
-function soleAuthorOf(batch: readonly Accepted[]): Member | null {
-  const author = batch[0]?.member ?? null
-  return batch.every(({ member }) => member === author) ? author : null
 }
