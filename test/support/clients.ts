@@ -85,10 +85,13 @@ export function until(condition: () => boolean, what: string, timeoutMs = 10_000
 }
 
 /** Waits until all documents have the same state, and returns it. */
-export async function converged(clients: readonly Client[], timeoutMs = 15_000): Promise<Uint8Array> {
-  const state = ({ doc }: Client) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')
+export async function converged(
+  clients: readonly Pick<Client, 'doc'>[],
+  timeoutMs = 15_000
+): Promise<Uint8Array> {
+  const state = ({ doc }: Pick<Client, 'doc'>) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')
   await until(() => new Set(clients.map(state)).size === 1, 'all documents equal', timeoutMs)
-  return Y.encodeStateAsUpdate((clients[0] as Client).doc)
+  return Y.encodeStateAsUpdate((clients[0] as Pick<Client, 'doc'>).doc)
 }
 
 /**

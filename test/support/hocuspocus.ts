@@ -36,7 +36,6 @@ export type HocuspocusClient = {
   readonly doc: Y.Doc
   readonly provider: HocuspocusProvider
   readonly websocket: SharedWebsocket
-  /** Messages that the provider was sent on its socket, whoever they are for. */
   destroy(): void
 }
 
@@ -50,6 +49,14 @@ export type HocuspocusOptions = {
   readonly configuration?: Record<string, unknown>
 }
 
+/** Providers take their listeners off a socket before they close one that is not open yet, which is an error then. */
+class QuietWebSocket extends WebSocket {
+  constructor(url: string) {
+    super(url)
+    this.on('error', () => {})
+  }
+}
+
 /** A socket for several providers, closed after the test. It connects at once. */
 export function openSocket(
   url: string,
@@ -58,7 +65,7 @@ export function openSocket(
 ): SharedWebsocket {
   const websocket = new websockets[version]({
     url: url.replace(/^http/, 'ws'),
-    WebSocketPolyfill: WebSocket,
+    WebSocketPolyfill: QuietWebSocket,
     // Real ones wait a second and more; tests have no need to.
     delay: 100,
     minDelay: 50,
