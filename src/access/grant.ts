@@ -6,7 +6,7 @@ export type Access = 'none' | 'read' | 'write'
 
 export type User = { readonly id: string; readonly name?: string }
 
-/** `expiresAt`: milliseconds since 1970; a grant that has expired is none. */
+/** `expiresAt`: milliseconds since 1970; looked at when the grant is given, and one that has expired is none. */
 export type Grant = {
   readonly user: User | null
   readonly access: Access

@@ -109,11 +109,12 @@ export class SharedPort implements Port {
   }
 
   pause(): void {
-    this.#owner.held()
+    if (!this.#isClosed) this.#owner.held()
   }
 
+  /** A room may let go after its member has left: what it held is over by then. */
   resume(): void {
-    this.#owner.released()
+    if (!this.#isClosed) this.#owner.released()
   }
 
   turnCame(): void {
