@@ -122,12 +122,15 @@ export function createHocuspocusEncoder(address: string): HocuspocusEncoder {
   const prefix = toUint8Array(encoder)
   const saved = short(prefix, messageTypes.syncStatus, 1)
   const notSaved = short(prefix, messageTypes.syncStatus, 0)
+  const queryAwareness = short(prefix, messageTypes.queryAwareness)
   return {
     key: `hocuspocus ${address}`,
     syncStep1: stateVector => withPayload(prefix, [messageTypes.sync, syncSteps.step1], stateVector),
     update: update => withPayload(prefix, [messageTypes.sync, syncSteps.update], update),
     endMarker: () => withPayload(prefix, [messageTypes.sync, syncSteps.step2], emptyUpdate),
     awareness: states => withPayload(prefix, [messageTypes.awareness], states),
+    // 4.5 and later do not send back what they are sent.
+    queryAwareness: () => queryAwareness,
     // Its counter of unsaved changes ignores it, and every version knows it; a bare Ping makes 2.x and 3.x throw.
     keepAlive: () => notSaved,
     denied: reason => withText(prefix, [messageTypes.auth, authTypes.denied], reason),

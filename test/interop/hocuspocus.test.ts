@@ -259,6 +259,22 @@ describe.each(providerVersions)('Hocuspocus %s: awareness', version => {
     }
   })
 
+  test('[HP14] an owner that does nothing is kept in step with the clock that the others know', async () => {
+    const { url } = await startServer()
+    const [a, b] = await pair(url)
+
+    for (let i = 0; i < 4; i++) {
+      await goOffline(b)
+      void b.websocket.connect()
+      await providerSynced(b)
+      await sees(b, a, 'a')
+    }
+
+    const clockAt = ({ provider }: HocuspocusClient) => provider.awareness?.meta.get(a.doc.clientID)?.clock
+    await until(() => clockAt(a) === clockAt(b), 'the same clock at both', 5_000)
+    expect(clockAt(a)).toBeGreaterThan(3)
+  })
+
   test('after a restart of the server all see each other within a second of being back', async () => {
     const store = createMemoryStore()
     const first = createServer({ store, log: quietLog, pages: null })

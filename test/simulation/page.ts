@@ -19,6 +19,7 @@ import type { Wire } from './wire.ts'
 const messageSync = 0
 const messageAwareness = 1
 const messageAuth = 2
+const messageQueryAwareness = 3
 const messageSyncStatus = 8
 const step1 = 0
 const step2 = 1
@@ -240,6 +241,8 @@ export class Page {
       return
     }
     if (this.#parts.tongue.name === 'hocuspocus' && type === messageAuth) return
+    if (this.#parts.tongue.name === 'hocuspocus' && type === messageQueryAwareness)
+      return this.#sendStates([...this.awareness.getStates().keys()])
     if (this.#parts.tongue.name === 'hocuspocus' && type === messageSyncStatus) {
       if (readVarUint(decoder) === 1) this.#acknowledged()
       return

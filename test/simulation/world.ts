@@ -168,9 +168,7 @@ export class World {
     const chance = this.#chance
     if (!chance.hits(this.plan.hocuspocusShare)) return yWebsocket
     const address = chance.hits(0.3) ? `${room}\0session${this.#serial}` : room
-    // As 2.x and 3.x. Who does not echo (4.5 and later) is not led into step by AW3, and may be unseen after a crash
-    // until it next renews its state: a known limit of the clock rules, which a run would report.
-    return hocuspocus(address, { echoes: true, path: chance.pick([null, 'collaboration']) })
+    return hocuspocus(address, { echoes: chance.hits(0.5), path: chance.pick([null, 'collaboration']) })
   }
 
   #connect(room: string | null, name: string): Wire {
