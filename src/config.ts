@@ -61,6 +61,13 @@ export const settings = {
     value: 'prefix',
     help: 'path below which documents and pages are served'
   },
+  hocuspocus: {
+    schema: z.enum(['any-path', 'root-path', 'off'], 'must be any-path, root-path or off'),
+    fallback: 'any-path',
+    env: null,
+    value: 'any-path|root-path|off',
+    help: 'where Hocuspocus clients are served beside y-websocket ones'
+  },
   logLevel: {
     schema: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
     fallback: 'info',

@@ -7,6 +7,11 @@
 export const faults = {
   ERR_BAD_MESSAGE: { closeCode: 4400, httpStatus: 400, publicReason: 'not a message of this protocol' },
   ERR_NOT_AUTHENTICATED: { closeCode: 4401, httpStatus: 401, publicReason: 'not authenticated' },
+  ERR_AUTHENTICATION_TIMEOUT: {
+    closeCode: 4502,
+    httpStatus: 408,
+    publicReason: 'not authenticated in time; try again'
+  },
   ERR_FORBIDDEN: { closeCode: 4403, httpStatus: 403, publicReason: 'no access to this document' },
   ERR_DELETED: { closeCode: 4404, httpStatus: 404, publicReason: 'the document was deleted' },
   ERR_ROOM_NAME: { closeCode: 4400, httpStatus: 400, publicReason: 'not a valid document name' },

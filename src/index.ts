@@ -1,4 +1,5 @@
 /** The public API: re-exports only. */
+export type { Access, Attempt, Authorize, Grant, User } from './access/grant.ts'
 export { Fault, type FaultCode, faults } from './errors.ts'
 export type { DocumentCalls, HookOptions } from './hooks/api.ts'
 export type { Change, OnChange } from './hooks/changes.ts'
@@ -9,3 +10,4 @@ export { defaultLimits, type LimitName, type Limits } from './limits.ts'
 export { createLog, type Log, type LogLevel } from './log.ts'
 export { createServer, type Server, type ServerOptions } from './server.ts'
 export type { Time } from './time.ts'
+export type { OnStateless, StatelessMessage } from './transport/stateless.ts'

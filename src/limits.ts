@@ -19,6 +19,24 @@ export const defaultLimits = {
   roomsMax: 10_000,
   /** UTF-16 units of a document's name. Above: 4400. */
   roomNameLengthMax: 1_000,
+  /** Rooms on one Hocuspocus socket. Above: further ones are refused with PermissionDenied, the others go on. */
+  roomsPerConnectionMax: 500,
+  /** Bytes that wait on one Hocuspocus socket for an authentication or a room. Above: 1013 while no Auth has come, else the socket is not read. */
+  pendingBytesMax: 4 * MiB,
+  /** Messages that wait on one Hocuspocus socket for an authentication or a room. Above: as with bytes. */
+  pendingFramesMax: 2_000,
+  /** How long a Hocuspocus socket has for its first room, and a room for its Auth frame. After that: 4502, or PermissionDenied for the room. */
+  authDeadlineMs: 30_000,
+  /** How long `authorize` has to answer. After that the attempt is refused: y-websocket 4502, Hocuspocus PermissionDenied. */
+  authorizeTimeoutMs: 10_000,
+  /** How long a refusal waits for the first message of a connection whose dialect it decides (HP2). */
+  firstFrameMs: 1_000,
+  /** UTF-8 bytes of a stateless message. Above: 4400. */
+  statelessBytesMax: 1 * MiB,
+  /** Calls of `onStateless` that have not returned. Above: further messages are dropped and counted. */
+  statelessRunningMax: 1_000,
+  /** A call of `onStateless` that has not returned after this time is reported and counted no more. */
+  statelessTimeoutMs: 10_000,
   /** Entries of a state vector that a client sends. Above: 4400. */
   stateVectorEntriesMax: 1_000_000,
   /** Bytes queued to one live connection. Above: 1013, the client resyncs. */

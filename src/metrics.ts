@@ -8,7 +8,7 @@ import type { FaultCode } from './errors.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-export type HookName = 'load' | 'change'
+export type HookName = 'load' | 'change' | 'authorize' | 'stateless'
 
 /** `dropped`: not called, as the server stopped or too many were waiting. */
 export type HookOutcome = 'done' | 'failed' | 'timed-out' | 'dropped'

@@ -46,6 +46,8 @@ export class Reader {
   /** UTF-8 with its length in bytes. */
   string(): string {
     const bytes = this.byteArray()
+    const short = shortAscii(bytes)
+    if (short !== null) return short
     try {
       return utf8.decode(bytes)
     } catch (cause) {
@@ -57,6 +59,19 @@ export class Reader {
   end(): void {
     if (!this.isAtEnd) throw bad('bytes left over', this.#position)
   }
+}
+
+/** Most strings are names, one in each frame: a TextDecoder takes longer to be called than to read one. */
+const shortBytesMax = 64
+
+function shortAscii(bytes: Uint8Array): string | null {
+  if (bytes.length > shortBytesMax) return null
+  let text = ''
+  for (const byte of bytes) {
+    if (byte > 0x7f) return null
+    text += String.fromCharCode(byte)
+  }
+  return text
 }
 
 function bad(what: string, position: number): Fault {

@@ -12,6 +12,8 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { createMemoryStore, openLevelStore, type Store } from '../persistence/index.ts'
+import { Admission } from './access/admission.ts'
+import type { Authorize } from './access/grant.ts'
 import { createControlToken, removeControl, writeControl } from './control.ts'
 import { createCompactor } from './document/compactor.ts'
 import { Fault } from './errors.ts'
@@ -34,6 +36,8 @@ import { Refusals } from './room/refusals.ts'
 import { Rooms } from './room/rooms.ts'
 import { systemTime, type Time } from './time.ts'
 import { isUnder, pathOf } from './transport/path.ts'
+import type { HocuspocusPaths } from './transport/sessions.ts'
+import { type OnStateless, Stateless } from './transport/stateless.ts'
 import { Transport } from './transport/upgrade.ts'
 
 export type ServerOptions = HookOptions & {
@@ -49,6 +53,20 @@ export type ServerOptions = HookOptions & {
   readonly durability?: 'sync' | 'relaxed'
   /** Path below which documents and pages are served. Default `/`. */
   readonly path?: string
+  /**
+   * Who may do what. Without it everybody may write everything. It is asked once per connection and document, and
+   * again when a Hocuspocus client renews its token; one that throws or does not answer in time refuses.
+   */
+  readonly authorize?: Authorize
+  /**
+   * Where Hocuspocus clients are served: `any-path` (the default), where a first message that is a Hocuspocus frame
+   * makes it a Hocuspocus connection; `root-path`, at `path` itself only; `off`.
+   */
+  readonly hocuspocus?: HocuspocusPaths
+  /** Gets each stateless message of Hocuspocus clients. Nobody waits for what it returns. */
+  readonly onStateless?: OnStateless
+  /** Whether a client's stateless message goes to the other Hocuspocus clients of its document. Default false. */
+  readonly statelessRelay?: boolean
   readonly limits?: Partial<Limits>
   /** Default: warnings and errors, as JSON on standard error. */
   readonly log?: Log
@@ -75,6 +93,11 @@ export type Server = DocumentCalls & {
   stop(): Promise<void>
   /** Writes a consistent copy of all documents to an empty or missing directory, while serving. */
   backup(directory: string): Promise<{ readonly keys: number; readonly bytes: number }>
+  /**
+   * Sends a stateless message to every Hocuspocus client of the document that is connected to this server. Throws
+   * RangeError when it is larger than `statelessBytesMax`.
+   */
+  broadcastStateless(document: string, payload: string): void
   /** After `listen`. */
   readonly url: string
   /** Prometheus text, as `/metrics` serves it. */
@@ -101,6 +124,7 @@ type Running = {
   readonly compactions: Compactions
   readonly compactor: ReturnType<typeof createCompactor>
   readonly transport: Transport
+  readonly stateless: Stateless
   readonly handlers: readonly Handler[]
   readonly controlToken: string
 }
@@ -192,6 +216,10 @@ class ChorusServer implements Server {
     return this.#documents().delete(...call)
   }
 
+  broadcastStateless(document: string, payload: string): void {
+    this.#running?.stateless.broadcast(document, payload)
+  }
+
   async metrics(): Promise<string> {
     return (await this.#metrics.expose()).text
   }
@@ -270,7 +298,15 @@ class ChorusServer implements Server {
       log
     })
     const documents = new Documents({ rooms, store, compactor, time, limits })
-    const transport = new Transport({ rooms, pacer, time, limits, metrics, log })
+    const {
+      authorize = null,
+      onStateless = null,
+      statelessRelay = false,
+      hocuspocus = 'any-path'
+    } = this.#options
+    const admission = new Admission(authorize, shared)
+    const stateless = new Stateless({ ...shared, onStateless, isRelayed: statelessRelay })
+    const transport = new Transport({ ...shared, rooms, pacer, admission, stateless, hocuspocus })
     const controlToken = createControlToken()
     const isDraining = () => this.#stopping !== null
     const handlers: Handler[] = [operations({ store, journal, metrics, isDraining, controlToken })]
@@ -285,6 +321,7 @@ class ChorusServer implements Server {
       compactions,
       compactor,
       transport,
+      stateless,
       handlers,
       controlToken
     }

@@ -30,10 +30,14 @@ const store = 'persistence/store.ts'
 /** cli → server → {transport, http, hooks} → room → {document, dialect/message, store, bus} → {errors, limits}. */
 const layers: Layers = {
   'src/cli.ts': ['src/server.ts', 'src/config.ts', 'src/control.ts', log, 'persistence/index.ts'],
-  'src/index.ts': ['src/server.ts', 'type src/hooks/', errors, limits, log, time],
+  'src/index.ts': [
+    ...['src/server.ts', 'type src/hooks/', 'type src/access/grant.ts', 'type src/transport/stateless.ts'],
+    ...[errors, limits, log, time]
+  ],
   'src/server.ts': [
     ...[
       'src/transport/',
+      'src/access/',
       'src/http/',
       'src/hooks/',
       'src/room/',
@@ -42,7 +46,18 @@ const layers: Layers = {
     ],
     ...['src/control.ts', 'src/metrics.ts', 'src/pacer.ts', 'src/time.ts', errors, limits, log]
   ],
-  'src/transport/': ['src/room/', 'src/dialect/', errors, limits, `type ${log}`, metrics, pacer, time],
+  'src/transport/': [
+    'src/room/',
+    'src/dialect/',
+    'src/access/',
+    errors,
+    limits,
+    `type ${log}`,
+    metrics,
+    pacer,
+    time
+  ],
+  'src/access/': [errors, `type ${limits}`, `type ${log}`, metrics, time],
   'src/http/': ['src/room/', store, errors, limits, `type ${log}`, metrics],
   'src/hooks/': ['src/room/', 'src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, time],
   'src/room/': [
@@ -74,7 +89,7 @@ const homes: Homes = {
   yjs: ['src/document/compact.ts', 'src/hooks/edit.ts'],
   lib0: ['src/dialect/'],
   'node:worker_threads': ['src/document/compactor.ts', 'src/document/compact-worker.ts'],
-  'node:http': ['src/server.ts', 'src/http/', 'src/transport/'],
+  'node:http': ['src/server.ts', 'src/http/', 'src/transport/', 'type src/access/grant.ts'],
   'node:net': ['src/server.ts', 'src/transport/'],
   'node:fs': ['src/cli.ts', 'src/control.ts', 'src/http/pages.ts', 'persistence/directory.ts']
 }

@@ -18,6 +18,26 @@ const readme: readonly Case[] = [
   },
   { has: '// … and when you are done:', after: '', prints: /^http:\/\/127\.0\.0\.1:\d+\n/ },
   {
+    has: "server.broadcastStateless('my-room'",
+    after: `${assert}
+      const { WebsocketProvider } = await import('y-websocket')
+      const { WebSocket } = await import('ws')
+      const Y = await import('yjs')
+      const connect = (room, token) =>
+        new WebsocketProvider(server.url.replace('http', 'ws'), room, new Y.Doc(), {
+          params: { token },
+          WebSocketPolyfill: WebSocket
+        })
+      const writer = connect('my-room', 'a-secret')
+      await new Promise(done => writer.once('sync', done))
+      const stranger = connect('my-room', 'a-guess')
+      const closed = await new Promise(done => stranger.once('connection-close', done))
+      console.log('synced', writer.synced, 'and closed with', closed.code)
+      for (const provider of [writer, stranger]) provider.destroy()
+      ${stop}`,
+    prints: /synced true and closed with 440[13]\n/
+  },
+  {
     has: 'await chorus.attach(httpServer)',
     after: 'await chorus.stop(); httpServer.close()',
     prints: /^$/

@@ -44,6 +44,13 @@ export function joinFrames(frames: readonly Frame[]): Frame {
   return chunks
 }
 
+/** The same small frame so many times over, in one chunk. */
+export function repeatFrame(frame: Frame, count: number): Frame {
+  if (count === 1) return frame
+  const once = Buffer.concat(frame)
+  return [Buffer.alloc(once.length * count, once)]
+}
+
 export function frameBytes(frame: Frame): number {
   let bytes = 0
   for (const chunk of frame) bytes += chunk.length

@@ -21,8 +21,16 @@ export type Encoder = {
   readonly endMarker: () => Frame
   /** `states` as y-protocols encodes an awareness update. */
   readonly awareness: (states: Uint8Array) => Frame
+  /** Asks for the states a client knows, its own among them; null where clients send back whatever they are sent. */
+  readonly queryAwareness: () => Frame | null
   /** A message that changes nothing: clients give up a connection on which no message came for 30 s. */
   readonly keepAlive: () => Frame
   /** Says why, to clients that cannot read a close code. */
   readonly denied: (reason: string) => Frame
+  /** Each SyncStep1 is answered with one of ours, in place of a greeting. */
+  readonly asksBack: boolean
+  /** One update is durable; null in a dialect whose clients do not count. */
+  readonly saved: () => Frame | null
+  /** One update was not taken; null where nothing but a close says so. */
+  readonly notSaved: (why: 'malformed' | 'read-only') => Frame | null
 }

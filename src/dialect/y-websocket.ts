@@ -51,6 +51,17 @@ const nothing = new Uint8Array(0)
 const endMarker = binaryFrame(Uint8Array.of(messageTypes.sync, syncSteps.step2, 2, 0, 0), nothing)
 const keepAlive = binaryFrame(Uint8Array.of(messageTypes.awareness, 1, 0), nothing)
 
+function denied(reason: string): Frame {
+  const encoder = createEncoder()
+  writeVarUint(encoder, messageTypes.auth)
+  writeVarUint(encoder, 0)
+  writeVarString(encoder, reason)
+  return binaryFrame(toUint8Array(encoder), nothing)
+}
+
+/** These clients have no other message that says no: they write it to the console. */
+const readOnly = denied('this connection may only read')
+
 /** One for all connections: nothing of this dialect's frames depends on the room. */
 export const yWebsocketEncoder: Encoder = {
   key: 'y-websocket',
@@ -58,14 +69,12 @@ export const yWebsocketEncoder: Encoder = {
   update: update => withPayload([messageTypes.sync, syncSteps.update], update),
   endMarker: () => endMarker,
   awareness: states => withPayload([messageTypes.awareness], states),
+  queryAwareness: () => null,
   keepAlive: () => keepAlive,
-  denied: reason => {
-    const encoder = createEncoder()
-    writeVarUint(encoder, messageTypes.auth)
-    writeVarUint(encoder, 0)
-    writeVarString(encoder, reason)
-    return binaryFrame(toUint8Array(encoder), nothing)
-  }
+  denied,
+  asksBack: false,
+  saved: () => null,
+  notSaved: why => (why === 'read-only' ? readOnly : null)
 }
 
 /** `varUint` each of the head, then the payload with its length before it. */

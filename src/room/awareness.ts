@@ -144,8 +144,7 @@ export class Awareness {
     shared.received = entry.clock
     // The owner is led back into step: when a room is lost, its clock is all there is to publish above.
     const lag = shared.published - shared.received
-    if (isSame && !shared.isFirst && lag > 0 && lag <= leadStepsMax)
-      sendEntries(shared.owner, [asForOwner(shared)])
+    if (isSame && !shared.isFirst && lag > 0 && lag <= leadStepsMax) tellOwner(shared)
     if (confirms) return
     shared.notBefore = presence.member.lastTicket
     if (isSame && !shared.isFirst) this.#renew(shared)
@@ -257,6 +256,7 @@ export class Awareness {
       }
       port.send(frame)
     }
+    for (const { member } of lagging) askWhereItIs(member)
   }
 
   /** AW4: sends the states to those who are new, re-clocked where they know the present clock already. */
@@ -318,12 +318,23 @@ export class Awareness {
   }
 
   #tellOwners(touched: ReadonlySet<SharedState>): void {
-    for (const shared of touched) sendEntries(shared.owner, [asForOwner(shared)])
+    for (const shared of touched) tellOwner(shared)
   }
 }
 
 function sendEntries({ member }: Presence, entries: readonly AwarenessEntry[]): void {
   if (entries.length > 0) member.port.send(member.encoder.awareness(writeAwarenessUpdate(entries)))
+}
+
+/** Leads the owner a step further. Where it stands then shows in its echo, or in its answer if it sends none. */
+function tellOwner(shared: SharedState): void {
+  sendEntries(shared.owner, [asForOwner(shared)])
+  if (clockForOwner(shared) < shared.published) askWhereItIs(shared.owner.member)
+}
+
+function askWhereItIs({ encoder, port }: Member): void {
+  const frame = encoder.queryAwareness()
+  if (frame !== null) port.send(frame)
 }
 
 function ownersFrame(

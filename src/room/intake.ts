@@ -78,13 +78,16 @@ export class Intake {
 
   #refuse(member: Member, update: Uint8Array, fault: Fault): void {
     member.isRefused = true
+    const notSaved = member.encoder.notSaved('malformed')
+    if (notSaved !== null) member.port.send(notSaved)
     const { store, refusals, time, log } = this.#parts
     const count = refusals.add(member.port.peer)
     const context = { document: this.#document, connection: member.port.id }
     log.warn({ ...context, error: fault }, 'update refused and set aside')
     const entry = { author: member.port.id, timeMs: time.wallMs(), reason: fault.message, bytes: update }
-    store
-      .setAside(this.#document, entry)
+    // Who may not write leaves nothing in the store, not even here.
+    const setAside = member.access === 'write' ? store.setAside(this.#document, entry) : Promise.resolve()
+    setAside
       .catch((error: unknown) => log.error({ ...context, error }, 'could not set an update aside'))
       .finally(() => this.#end(member, fault, count))
   }

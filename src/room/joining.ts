@@ -33,6 +33,7 @@ export class Joining implements Feed {
   readonly #parts: Parts
   readonly #cursor: JoinCursor
   #cancelStall: Cancel | null = null
+  #stallMs = 0
   #cancelWait: Cancel | null = null
   #hasDeletes = false
   #state: 'feeding' | 'full' | 'awaiting-deletes' | 'over' = 'feeding'
@@ -67,6 +68,12 @@ export class Joining implements Feed {
     this.feed()
   }
 
+  progressed(): void {
+    if (this.#state !== 'full') return
+    this.#cancelStall?.()
+    this.#awaitProgress()
+  }
+
   deletesKnown(): void {
     if (this.#state === 'awaiting-deletes') this.#finish()
   }
@@ -79,9 +86,14 @@ export class Joining implements Feed {
 
   #waitForDrain(bytes: number): void {
     this.#state = 'full'
-    const { time, limits } = this.#parts
-    const stallMs = limits.joinStallMs + (bytes / limits.joinBytesPerSecondMin) * 1000
-    this.#cancelStall = time.after(stallMs, () => this.#member.port.end(new Fault('ERR_NO_PROGRESS')))
+    const { joinStallMs, joinBytesPerSecondMin } = this.#parts.limits
+    this.#stallMs = joinStallMs + (bytes / joinBytesPerSecondMin) * 1000
+    this.#awaitProgress()
+  }
+
+  #awaitProgress(): void {
+    const end = () => this.#member.port.end(new Fault('ERR_NO_PROGRESS'))
+    this.#cancelStall = this.#parts.time.after(this.#stallMs, end)
   }
 
   /**

@@ -6,6 +6,7 @@ import type { Frame } from '../dialect/frame.ts'
 import type { Encoder } from '../dialect/message.ts'
 import type { ClockRuns } from '../document/clocks.ts'
 import type { Fault } from '../errors.ts'
+import { Receipts } from './receipts.ts'
 
 /** What a room asks of the transport. All calls are cheap and return at once. */
 export type Port = {
@@ -33,6 +34,8 @@ export type Port = {
 export type Feed = {
   /** The socket takes more. */
   drained(): void
+  /** The socket takes more, and somebody else's turn has come: it is not what is slow. */
+  progressed(): void
   /** Its SyncStep2 has come: what it has deleted is known. */
   deletesKnown(): void
   /** The member has left. */
@@ -49,9 +52,16 @@ export type Phase =
   | { readonly type: 'joining'; readonly feed: Feed }
   | { readonly type: 'live' }
 
+/** What a member may do with the document. Whoever may do neither is no member. */
+export type MemberAccess = 'read' | 'write'
+
 export class Member {
   readonly port: Port
   readonly encoder: Encoder
+  /** Changed by `Room.grant` only. */
+  access: MemberAccess
+  /** Null where the dialect has none. */
+  readonly receipts: Receipts | null
   phase: Phase = { type: 'greeted' }
   /** Ticket of the last update it sent: its SyncStep1 is answered when that one is durable. */
   lastTicket = 0
@@ -64,8 +74,10 @@ export class Member {
   /** An update of this connection was refused: all it sends later hangs on that one. */
   isRefused = false
 
-  constructor(port: Port, encoder: Encoder) {
+  constructor(port: Port, encoder: Encoder, access: MemberAccess = 'write') {
     this.port = port
     this.encoder = encoder
+    this.access = access
+    this.receipts = encoder.saved() === null ? null : new Receipts()
   }
 }

@@ -3,7 +3,6 @@
  * of the functions is the order of the effects.
  */
 import type { Store } from '../../persistence/store.ts'
-import { type Frame, joinFrames } from '../dialect/frame.ts'
 import type { Message } from '../dialect/message.ts'
 import { ClockRuns, decodeStateVector } from '../document/clocks.ts'
 import type { Document } from '../document/document.ts'
@@ -17,14 +16,15 @@ import type { Metrics } from '../metrics.ts'
 import type { Pacer } from '../pacer.ts'
 import type { Cancel, Time } from '../time.ts'
 import { Awareness } from './awareness.ts'
-import { mergedUpdates, soleAuthorOf } from './batch.ts'
+import { broadcast, sendReceipts } from './broadcast.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
 import type { Compacted } from './compaction.ts'
+import { Congestion } from './congestion.ts'
 import { Intake } from './intake.ts'
 import type { JoinHeads } from './join-heads.ts'
 import { Joins } from './joins.ts'
 import type { BatchWriter, Journal } from './journal.ts'
-import type { Member } from './member.ts'
+import type { Member, MemberAccess } from './member.ts'
 import type { Refusals } from './refusals.ts'
 import { Waiting } from './waiting.ts'
 
@@ -76,7 +76,7 @@ export class Room implements BatchWriter {
   #gathered: Accepted[] = []
   #writing: Accepted[] = []
   readonly #waiting = new Waiting()
-  #congested = new Set<Member>()
+  readonly #congestion = new Congestion()
   /** Updates are numbered as they are accepted: up to where they are scanned, and up to where durable. */
   #scannedTicket = 0
   #durableTicket = 0
@@ -117,18 +117,27 @@ export class Room implements BatchWriter {
     return this.#members.size === 0 && this.#durableTicket === this.#scannedTicket
   }
 
-  /** Lets a member in and asks it for what it has. Throws what ended the room. */
+  /** Lets a member in and, unless its dialect waits to be asked, asks for what it has. Throws what ended the room. */
   enter(member: Member): void {
     if (this.#ended !== null) throw this.#ended
     this.#members.add(member)
-    member.port.send(member.encoder.syncStep1(this.document.stateVector()))
+    if (!member.encoder.asksBack) this.#ask(member)
+  }
+
+  /** Changes what a member may do. Who may write from now on is asked for what was refused until now. */
+  grant(member: Member, access: MemberAccess): void {
+    const isNew = member.access === 'read' && access === 'write'
+    member.access = access
+    if (!isNew || !this.#members.has(member)) return
+    member.receipts?.asked()
+    this.#ask(member)
   }
 
   leave(member: Member): void {
     if (!this.#members.delete(member)) return
     this.#cancelStagger.get(member)?.()
     if (member.phase.type === 'joining') member.phase.feed.cancel()
-    this.#congested.delete(member)
+    this.#congestion.forget(member)
     this.#awareness.leave(member)
     this.#reportIdle()
   }
@@ -136,6 +145,11 @@ export class Room implements BatchWriter {
   /** The member's socket takes more. */
   drained(member: Member): void {
     if (member.phase.type === 'joining') member.phase.feed.drained()
+  }
+
+  /** The member's socket takes more, but it is the turn of another room of the same socket. */
+  progressed(member: Member): void {
+    if (member.phase.type === 'joining') member.phase.feed.progressed()
   }
 
   /** Takes one message. Throws a Fault when the connection must be closed for it. */
@@ -158,11 +172,29 @@ export class Room implements BatchWriter {
 
   #commitFrom(member: Member, type: 'update' | 'sync-step-2', scanned: ScannedUpdate): void {
     if (this.#ended !== null) return
+    if (type === 'sync-step-2') this.#receiveDeletes(member, scanned.scan)
+    if (member.access === 'read' && (type === 'update' || this.document.judge(scanned.scan).type === 'new'))
+      return this.#refuseReader(member, type)
     const gap = this.commit(scanned, { author: member.port.id, member })
     member.lastTicket = this.#scannedTicket
-    if (this.document.heldBytes > this.#parts.limits.uncommittedBytesMax) this.#hold(member)
-    if (type === 'sync-step-2') this.#receiveDeletes(member, scanned.scan)
-    else if (gap !== null) this.#askFor(member, gap)
+    if (this.#isCongested) this.#congestion.hold(member)
+    this.#owe(member, type)
+    if (type === 'update' && gap !== null) this.#askFor(member, gap)
+  }
+
+  /** An update that brings nothing new repeats what may not be durable yet: everything scanned so far will do. */
+  #owe(member: Member, type: 'update' | 'sync-step-2'): void {
+    if (member.receipts === null) return
+    if (type === 'update') member.receipts.updateTaken(this.#scannedTicket)
+    else member.receipts.step2Taken(this.#scannedTicket)
+    sendReceipts(member, this.#durableTicket)
+  }
+
+  #refuseReader(member: Member, type: 'update' | 'sync-step-2'): void {
+    if (type === 'update') member.receipts?.updateRefused()
+    else member.receipts?.step2Refused()
+    const frame = member.encoder.notSaved('read-only')
+    if (frame !== null) member.port.send(frame)
   }
 
   /**
@@ -240,10 +272,10 @@ export class Room implements BatchWriter {
     this.#durableTicket = batch.at(-1)?.ticket ?? this.#durableTicket
     this.#events.onWritten(this, batch)
     if (this.#ended !== null) return
-    this.#broadcast(batch)
+    broadcast(this.#members, batch, this.#durableTicket)
     this.#waiting.reached(this.#durableTicket)
     this.#awareness.updatesSent()
-    this.#releaseCongested()
+    if (!this.#isCongested) this.#congestion.release()
     this.#events.onCommitted(this)
     this.#reportIdle()
   }
@@ -257,24 +289,12 @@ export class Room implements BatchWriter {
     this.end(new Fault('ERR_STORE', 'the append failed', { cause }))
   }
 
-  /** One write per member, encoded once per dialect. A member that wrote all of it has it already. */
-  #broadcast(batch: readonly Accepted[]): void {
-    const soleAuthor = soleAuthorOf(batch)
-    const updates = mergedUpdates(batch.map(({ update }) => update))
-    const frames = new Map<string, Frame>()
-    for (const member of this.#members) {
-      if (member.phase.type !== 'live' || member === soleAuthor) continue
-      let frame = frames.get(member.encoder.key)
-      if (frame === undefined) {
-        frame = joinFrames(updates.map(member.encoder.update))
-        frames.set(member.encoder.key, frame)
-      }
-      member.port.send(frame)
-    }
-  }
-
   #receiveStep1(member: Member, stateVector: Uint8Array): void {
     const vector = decodeStateVector(stateVector, { clientsMax: this.#parts.limits.stateVectorEntriesMax })
+    if (member.encoder.asksBack) {
+      member.receipts?.counterReset()
+      this.#ask(member)
+    }
     const pass = () => this.#answerStep1(member, vector)
     // If the room ends before, so does the member's connection.
     this.#waiting.add({ ticket: member.lastTicket, pass, fail: () => {} })
@@ -294,6 +314,8 @@ export class Room implements BatchWriter {
   #memberLive(member: Member): void {
     member.phase = { type: 'live' }
     this.#parts.metrics.joined()
+    member.receipts?.memberLive()
+    sendReceipts(member, this.#durableTicket)
     this.#awareness.memberLive(member)
   }
 
@@ -307,20 +329,16 @@ export class Room implements BatchWriter {
   #askFor(member: Member, gap: string): void {
     if (member.askedGap === gap) return
     member.askedGap = gap
+    member.receipts?.asked()
+    this.#ask(member)
+  }
+
+  #ask(member: Member): void {
     member.port.send(member.encoder.syncStep1(this.document.stateVector()))
   }
 
-  #hold(member: Member): void {
-    if (this.#congested.has(member)) return
-    this.#congested.add(member)
-    member.port.pause()
-  }
-
-  #releaseCongested(): void {
-    if (this.#congested.size === 0 || this.document.heldBytes > this.#parts.limits.uncommittedBytesMax) return
-    const released = this.#congested
-    this.#congested = new Set()
-    for (const member of released) member.port.resume()
+  get #isCongested(): boolean {
+    return this.document.heldBytes > this.#parts.limits.uncommittedBytesMax
   }
 
   /** Ends the room on this node: its members are closed, spread over a while, and come back to a new one. */

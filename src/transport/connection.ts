@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Frame } from '../dialect/frame.ts'
+import { type Frame, frameBytes } from '../dialect/frame.ts'
 import { Fault, toFault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
@@ -29,6 +29,8 @@ export type ConnectionParts = {
   /** The stream under the WebSocket: frames are written to it whole, so that one encoding serves all sockets. */
   readonly stream: Duplex
   readonly id: string
+  /** The other end of the socket. */
+  readonly address: string
   readonly peer: string
   readonly time: Time
   readonly limits: Limits
@@ -39,6 +41,7 @@ export type ConnectionParts = {
 
 export class Connection implements Port {
   readonly id: string
+  readonly address: string
   readonly peer: string
   readonly #parts: ConnectionParts
   readonly #socket: WebSocket
@@ -48,8 +51,8 @@ export class Connection implements Port {
   #pauses = 0
   /** Messages that came out of the WebSocket's buffer after its socket was paused; bounded by that buffer. */
   #waiting: Uint8Array[] = []
-  /** What is queued is part of a join: its bytes do not count against the bound. */
-  #isFeeding = false
+  /** Bytes of joins that were queued since the socket last drained: they do not count against the bound. */
+  #fedBytes = 0
   #hasSent = false
   #hasHeard = true
   #silentMs = 0
@@ -59,6 +62,7 @@ export class Connection implements Port {
 
   constructor(parts: ConnectionParts) {
     this.id = parts.id
+    this.address = parts.address
     this.peer = parts.peer
     this.#parts = parts
     this.#socket = parts.socket
@@ -75,13 +79,22 @@ export class Connection implements Port {
     this.#stream.on('drain', () => this.#drained())
   }
 
+  /** From now on another session takes what comes. The one before has been closed by whoever calls. */
+  handOver(session: Session): void {
+    if (this.#session !== null) this.#session = session
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
   get queuedBytes(): number {
     return this.#stream.writableLength
   }
 
   send(frame: Frame): void {
     if (this.#state !== 'open') return
-    if (!this.#isFeeding && this.queuedBytes > this.#parts.limits.outboxBytesMax) {
+    if (this.queuedBytes - this.#fedBytes > this.#parts.limits.outboxBytesMax) {
       this.end(new Fault('ERR_SLOW_CONSUMER', `${this.queuedBytes} bytes queued`))
     } else {
       this.#write(frame)
@@ -90,8 +103,9 @@ export class Connection implements Port {
 
   feed(frame: Frame): 'flowing' | 'full' {
     if (this.#state !== 'open') return 'flowing'
-    this.#isFeeding = !this.#write(frame)
-    return this.#isFeeding ? 'full' : 'flowing'
+    if (this.#write(frame)) return 'flowing'
+    this.#fedBytes += frameBytes(frame)
+    return 'full'
   }
 
   pause(): void {
@@ -170,7 +184,7 @@ export class Connection implements Port {
   }
 
   #drained(): void {
-    this.#isFeeding = false
+    this.#fedBytes = 0
     this.#session?.drained()
   }
 

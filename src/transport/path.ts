@@ -19,6 +19,12 @@ export function isUnder(path: string, prefix: string): boolean {
   return prefix === '/' || path === prefix || path.startsWith(`${prefix}/`)
 }
 
+/** Whether the URL's path is the prefix itself: it names no room, and Hocuspocus clients name theirs in each frame. */
+export function isRoot(url: string, prefix: string): boolean {
+  const path = pathOf(url)
+  return path === prefix || path === `${prefix}/`
+}
+
 /** A request target without its query. */
 export function pathOf(url: string): string {
   const query = url.indexOf('?')

@@ -6,25 +6,22 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Pacer } from '../pacer.ts'
-import type { Rooms } from '../room/rooms.ts'
-import type { Cancel, Time } from '../time.ts'
+import type { Cancel } from '../time.ts'
 import { Connection } from './connection.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { documentOfPath } from './path.ts'
-import { openYWebsocketSession } from './y-websocket-session.ts'
+import { openSession, type SessionParts } from './sessions.ts'
 
-type Parts = {
-  readonly rooms: Rooms
+type Parts = SessionParts & {
   readonly pacer: Pacer
-  readonly time: Time
-  readonly limits: Limits
   readonly metrics: Metrics
   readonly log: Log
 }
+
+type From = { readonly request: IncomingMessage; readonly pathPrefix: string }
 
 type Upgrade = { readonly head: Buffer; readonly pathPrefix: string }
 
@@ -98,17 +95,18 @@ export class Transport {
     for (const cancel of this.#delays) cancel()
   }
 
-  #accept(socket: WebSocket, stream: Duplex, from: { request: IncomingMessage; pathPrefix: string }): void {
+  #accept(socket: WebSocket, stream: Duplex, from: From): void {
     const { request, pathPrefix } = from
-    const { rooms, time, limits, metrics, log } = this.#parts
-    const path = documentOfPath(request.url ?? '/', pathPrefix)
+    const { time, limits, metrics, log } = this.#parts
     const address = request.socket.remoteAddress ?? 'unknown'
-    const peer = `${address} ${path.document ?? ''}`
+    const target = { url: request.url ?? '/', headers: request.headers, pathPrefix }
+    const { document } = documentOfPath(target.url, pathPrefix)
     const connection = new Connection({
       socket,
       stream,
       id: `${address}/${this.#run}-${++this.#accepted}`,
-      peer,
+      address,
+      peer: `${address} ${document ?? ''}`,
       time,
       limits,
       metrics,
@@ -117,9 +115,7 @@ export class Transport {
     })
     this.#connections.add(connection)
     metrics.connectionOpened()
-    const document = path.document
-    const opening = document === null ? Promise.reject(new Fault('ERR_ROOM_NAME')) : rooms.open(document)
-    connection.start(openYWebsocketSession(connection, opening))
+    connection.start(openSession(connection, this.#parts, target))
   }
 
   #closed(connection: Connection): void {

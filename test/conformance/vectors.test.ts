@@ -4,11 +4,26 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Frame } from '../../src/dialect/frame.ts'
-import type { Message } from '../../src/dialect/message.ts'
+import {
+  createHocuspocusEncoder,
+  decodeHocuspocus,
+  type HocuspocusMessage
+} from '../../src/dialect/hocuspocus.ts'
 import { decodeYWebsocket, yWebsocketEncoder } from '../../src/dialect/y-websocket.ts'
 import { Fault } from '../../src/errors.ts'
 import { openRaw } from '../support/raw.ts'
+import { openHocuspocus } from '../support/raw-hocuspocus.ts'
 import { startServer } from '../support/server.ts'
+
+type HocuspocusVector = {
+  readonly from: 'client' | 'server'
+  readonly frame: string
+  readonly address?: string
+  readonly message?: Readonly<Record<string, string | null>>
+  readonly closes?: number
+  readonly isWhole?: boolean
+  readonly note: string
+}
 
 type Vector = {
   readonly from: 'client' | 'server'
@@ -22,6 +37,7 @@ type Vector = {
 
 const file = join(import.meta.dirname, '../vectors/y-websocket.json')
 const text = readFileSync(file)
+const hocuspocusText = readFileSync(join(import.meta.dirname, '../vectors/hocuspocus.json'))
 const { wireProtocol, vectors } = JSON.parse(text.toString()) as { wireProtocol: number; vectors: Vector[] }
 
 const titled = (chosen: readonly Vector[]) =>
@@ -66,17 +82,61 @@ describe('a running server', () => {
   })
 })
 
+describe('the Hocuspocus codec', () => {
+  const vectors = JSON.parse(hocuspocusText.toString()).vectors as HocuspocusVector[]
+  const fromClient = vectors.filter(({ from }) => from === 'client')
+  const titledFrames = (chosen: readonly HocuspocusVector[]) =>
+    chosen.map(each => [`${each.note} (${each.frame.slice(0, 24)})`, each] as const)
+
+  test.each(titledFrames(fromClient.filter(({ closes }) => closes === undefined)))(
+    '[HP3] reads %s',
+    (_, { frame, address, message }) => {
+      const decoded = decodeHocuspocus(bytes(frame))
+      if (decoded.type !== 'addressed') return expect(decoded).toEqual(message)
+      expect(decoded.address).toBe(address)
+      expect(inHex(decoded.message)).toEqual(message)
+    }
+  )
+
+  const refusedFrames = fromClient.filter(({ closes }) => closes !== undefined)
+  test.each(titledFrames(refusedFrames.filter(({ isWhole }) => isWhole !== true)))(
+    '[HP15] refuses %s',
+    (_, { frame }) => {
+      expect(() => decodeHocuspocus(bytes(frame))).toThrow(Fault)
+    }
+  )
+
+  test.each(titledFrames(vectors.filter(({ from }) => from === 'server')))(
+    'writes %s',
+    (_, { frame, address, message }) => {
+      expect(payloadOf(writeHocuspocus(address as string, message as Record<string, string>))).toBe(frame)
+    }
+  )
+
+  test.each(titledFrames(refusedFrames))('[HP15] a running server closes on %s', async (_, vector) => {
+    const { url } = await startServer()
+    const client = await openHocuspocus(url)
+    await client.join('doc1')
+
+    client.raw.send(bytes(vector.frame))
+
+    expect(await client.raw.closed()).toBe(vector.closes)
+  })
+})
+
 test('the bytes on the wire change only together with the version of the wire protocol', () => {
   // Whoever changes this hash raises `wireProtocol`, unless vectors were only added, and says so in the changelog.
   const pinned = {
     wireProtocol: 1,
-    sha256: '498bd5bac05fd43195fd3396cd4e4d0b1ee93892afbab375d8e392abac699a26'
+    sha256: '498bd5bac05fd43195fd3396cd4e4d0b1ee93892afbab375d8e392abac699a26',
+    hocuspocus: '4eb63a85b4a0354891e760d8659bf99672b765698b75ff10f1ecb1c4f0787c58'
   }
 
   const sha256 = createHash('sha256').update(text).digest('hex')
+  const hocuspocus = createHash('sha256').update(hocuspocusText).digest('hex')
   const changelog = readFileSync(join(import.meta.dirname, '../../CHANGELOG.md'), 'utf8')
 
-  expect({ wireProtocol, sha256 }).toEqual(pinned)
+  expect({ wireProtocol, sha256, hocuspocus }).toEqual(pinned)
   expect(changelog).toMatch(new RegExp(`^Wire protocol: ${pinned.wireProtocol}\\b`, 'm'))
 })
 
@@ -84,10 +144,10 @@ function bytes(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex, 'hex'))
 }
 
-function inHex(message: Message): Record<string, string> {
-  const entries = Object.entries(message).map(([key, value]) => [
+function inHex(message: HocuspocusMessage): Record<string, string> {
+  const entries = Object.entries(message).map(([key, value]: [string, string | null | Uint8Array]) => [
     key,
-    typeof value === 'string' ? value : Buffer.from(value).toString('hex')
+    value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value
   ])
   return Object.fromEntries(entries) as Record<string, string>
 }
@@ -106,6 +166,38 @@ function write({ type, payload = '' }: Record<string, string>): Frame {
       return yWebsocketEncoder.keepAlive()
     case 'denied':
       return yWebsocketEncoder.denied(payload)
+    default:
+      throw new Error(`no such message: ${type}`)
+  }
+}
+
+function writeHocuspocus(address: string, { type, payload = '' }: Record<string, string>): Frame {
+  const encoder = createHocuspocusEncoder(address)
+  switch (type) {
+    case 'sync-step-1':
+      return encoder.syncStep1(bytes(payload))
+    case 'update':
+      return encoder.update(bytes(payload))
+    case 'awareness':
+      return encoder.awareness(bytes(payload))
+    case 'end-marker':
+      return encoder.endMarker()
+    case 'keep-alive':
+      return encoder.keepAlive()
+    case 'denied':
+      return encoder.denied(payload)
+    case 'authenticated':
+      return encoder.authenticated(payload === 'write' ? 'write' : 'read')
+    case 'saved':
+      return encoder.saved() as Frame
+    case 'query-awareness':
+      return encoder.queryAwareness() as Frame
+    case 'not-saved':
+      return encoder.notSaved('read-only') as Frame
+    case 'stateless':
+      return encoder.stateless(payload)
+    case 'closed':
+      return encoder.closed()
     default:
       throw new Error(`no such message: ${type}`)
   }

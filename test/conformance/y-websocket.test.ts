@@ -62,9 +62,18 @@ describe('the room', () => {
     const { url } = await startServer()
 
     const raw = await openRaw({ url, path })
+    raw.send(syncStep1(Uint8Array.of(0)))
 
     expect(await raw.closed()).toBe(4400)
     expect(raw.frames).toEqual([])
+  })
+
+  test('[YW2] a client that says nothing is told after a moment that its path names no room', async () => {
+    const { url } = await startServer({ limits: { firstFrameMs: 20 } })
+
+    const raw = await openRaw({ url, path: '%ff' })
+
+    expect(await raw.closed()).toBe(4400)
   })
 })
 

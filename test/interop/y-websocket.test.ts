@@ -1,7 +1,7 @@
 /** Unmodified y-websocket clients of every supported major version against a real server: one suite in a loop. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
-import { createMemoryStore, type Store } from '../../persistence/index.ts'
+import { createMemoryStore } from '../../persistence/index.ts'
 import { createServer } from '../../src/server.ts'
 import {
   barrier,
@@ -14,6 +14,8 @@ import {
   synced,
   until
 } from '../support/clients.ts'
+import { storeWithGate } from '../support/documents.ts'
+import { editAtRandom } from '../support/edits.ts'
 import { startProxy } from '../support/proxy.ts'
 import { quietLog, startServer } from '../support/server.ts'
 import { randomFrom } from '../support/trace.ts'
@@ -342,56 +344,9 @@ function terminate({ provider }: Client): void {
   ;(provider.ws as unknown as { terminate(): void }).terminate()
 }
 
-function editAtRandom(doc: Y.Doc, random: () => number): void {
-  const text = doc.getText('t')
-  const list = doc.getArray('a')
-  const at = (length: number) => Math.floor(random() * length)
-  switch (at(6)) {
-    case 0:
-      if (text.length > 2) text.delete(at(text.length - 1), 1)
-      return
-    case 1:
-      text.insert(at(text.length + 1), 'é\u{1F642}x', { bold: random() < 0.5 })
-      return
-    case 2:
-      list.insert(at(list.length + 1), [at(1000)])
-      return
-    case 3:
-      if (list.length > 0) list.delete(at(list.length), 1)
-      return
-    case 4:
-      doc.getMap('m').set(`k${at(5)}`, new Y.Map([['v', at(100)]]))
-      return
-    default:
-      doc.getXmlFragment('x').insert(0, [new Y.XmlElement('p')])
-  }
-}
-
 function reconnectOne(all: readonly Client[], random: () => number): void {
   const client = all[Math.floor(random() * all.length)] as Client
   client.provider.disconnect()
   editAtRandom(client.doc, random)
   client.provider.connect()
-}
-
-/** A store that holds a document, and answers no load until the gate is opened. */
-async function storeWithGate(): Promise<{ store: Store; openGate: () => void }> {
-  const store = createMemoryStore()
-  const writer = createServer({ store, log: quietLog, pages: null })
-  const client = connect(await writer.listen(), 'room')
-  client.doc.getText('t').insert(0, 'stored')
-  await synced(client)
-  await barrier(client)
-  client.destroy()
-  await writer.stop()
-  let openGate = () => {}
-  const gate = new Promise<void>(resolve => {
-    openGate = resolve
-  })
-  const load = store.load.bind(store)
-  store.load = async document => {
-    await gate
-    return load(document)
-  }
-  return { store, openGate }
 }

@@ -1,6 +1,6 @@
 /**
- * One open page: a real Y.Doc with a client that does what y-websocket 3.1 does, message by message (its source is the
- * reference for every order of calls here), and checks what it is sent.
+ * One open page: a real Y.Doc with a client that does what y-websocket 3.1 or a Hocuspocus provider does, message by
+ * message (their sources are the reference for every order of calls here), and checks what it is sent.
  */
 import { createDecoder, readVarString, readVarUint, readVarUint8Array } from 'lib0/decoding'
 import { createEncoder, toUint8Array, writeVarUint, writeVarUint8Array } from 'lib0/encoding'
@@ -11,12 +11,16 @@ import type { Chance } from './chance.ts'
 import { checkPromises, editAtRandom } from './edits.ts'
 import type { Ledger } from './ledger.ts'
 import { createAwareness, type VirtualAwareness } from './presence.ts'
+import { authMessage, closeMessage, type Tongue } from './tongue.ts'
 import { type Trace, Violation } from './trace.ts'
 import type { Scope, VirtualClock } from './virtual-time.ts'
 import type { Wire } from './wire.ts'
 
 const messageSync = 0
 const messageAwareness = 1
+const messageAuth = 2
+const messageQueryAwareness = 3
+const messageSyncStatus = 8
 const step1 = 0
 const step2 = 1
 const stepUpdate = 2
@@ -30,6 +34,7 @@ export type PageParts = {
   readonly trace: Trace
   readonly ledger: Ledger
   readonly document: string
+  readonly tongue: Tongue
   readonly clientID: number
   readonly name: string
   readonly pasteChars: number
@@ -62,6 +67,9 @@ export class Page {
   /** What it sent on this connection, and how much of it each SyncStep1 not answered yet covers. */
   #sent: UpdateScan[] = []
   #barriers: number[] = []
+  /** Hocuspocus: updates not acknowledged, as the provider counts them; and what waits for the server's first word. */
+  #unsaved = 0
+  #queued: Uint8Array[] = []
 
   constructor(parts: PageParts) {
     this.#parts = parts
@@ -73,7 +81,8 @@ export class Page {
     this.#presence.awareness.setLocalState({ name: parts.name, cursor: 0 })
     this.doc.on('update', (update: Uint8Array, origin: unknown) => this.#updated(update, origin))
     this.doc.on('afterTransaction', () => this.#look())
-    this.awareness.on('update', ({ added, updated, removed }: Record<string, number[]>) => {
+    this.awareness.on('update', ({ added, updated, removed }: Record<string, number[]>, origin: unknown) => {
+      if (origin === this && !parts.tongue.echoes) return
       this.#sendStates([...(added ?? []), ...(updated ?? []), ...(removed ?? [])])
     })
     this.#tick()
@@ -90,6 +99,11 @@ export class Page {
 
   get isConnected(): boolean {
     return this.#isConnected
+  }
+
+  /** Nothing is counted as not yet on disk. */
+  get isSaved(): boolean {
+    return this.#unsaved === 0
   }
 
   get wire(): Wire | null {
@@ -120,7 +134,8 @@ export class Page {
 
   /** Asks for an acknowledgement, as `resyncInterval` does. */
   resync(): void {
-    if (this.#isConnected) this.#sendStep1()
+    // A provider's counter begins anew then: acknowledgements on their way would be taken for that of the answer.
+    if (this.#isConnected && this.#unsaved === 0) this.#sendStep1()
   }
 
   /** As a BroadcastChannel does: what another page of the same browser has done, past the server. */
@@ -143,13 +158,21 @@ export class Page {
   /** The page is closed. `goodbye`: as provider.destroy(); `vanish`: the machine is gone, and nobody is told. */
   close(how: 'goodbye' | 'vanish'): void {
     if (this.#isClosed) return
-    if (how === 'goodbye') this.disconnect()
+    if (how === 'goodbye') this.#leave()
     else this.#wire?.cut('client')
     this.#isClosed = true
     this.#wire = null
     this.#isConnected = false
     this.#time.end()
     this.doc.destroy()
+  }
+
+  #leave(): void {
+    if (this.#parts.tongue.name === 'hocuspocus') {
+      this.#sendStates([this.doc.clientID], new Map())
+      this.#send(closeMessage)
+    }
+    this.disconnect()
   }
 
   /** Every three seconds, as y-websocket and y-protocols do. */
@@ -178,6 +201,7 @@ export class Page {
     this.#sent = []
     this.#barriers = []
     this.#lastMessageMs = this.#time.nowMs()
+    if (this.#parts.tongue.name === 'hocuspocus') this.#send(authMessage('token'))
     this.#sendStep1()
     if (this.awareness.getLocalState() !== null) this.#sendStates([this.doc.clientID])
   }
@@ -201,8 +225,13 @@ export class Page {
     this.#time.after(Math.min(2 ** this.#failures * 100, backoffMsMax), () => this.#setUp())
   }
 
-  #received(message: Uint8Array): void {
+  #received(bytes: Uint8Array): void {
     this.#lastMessageMs = this.#time.nowMs()
+    const queued = this.#queued
+    this.#queued = []
+    for (const message of queued) this.#send(message)
+    const message = this.#parts.tongue.unwrap(bytes)
+    if (message === null) return
     const decoder = createDecoder(message)
     const type = readVarUint(decoder)
     if (type === messageAwareness) {
@@ -211,12 +240,28 @@ export class Page {
       applyAwarenessUpdate(this.awareness, update, this)
       return
     }
+    if (this.#parts.tongue.name === 'hocuspocus' && type === messageAuth) return
+    if (this.#parts.tongue.name === 'hocuspocus' && type === messageQueryAwareness)
+      return this.#sendStates([...this.awareness.getStates().keys()])
+    if (this.#parts.tongue.name === 'hocuspocus' && type === messageSyncStatus) {
+      if (readVarUint(decoder) === 1) this.#acknowledged()
+      return
+    }
     if (type !== messageSync) throw new Violation(`${this.name} was sent message type ${type}`)
     const step = readVarUint(decoder)
     const body = readVarUint8Array(decoder)
     this.#parts.trace.note('receive', `${this.name} step ${step} of ${body.length} bytes`)
     if (step === step1) this.#answer(body)
     else this.#apply(step, body)
+  }
+
+  /** At zero a provider says that it is synced, and that everything it sent is on disk. */
+  #acknowledged(): void {
+    if (this.#unsaved === 0) throw new Violation(`${this.name} was sent an acknowledgement too many`)
+    this.#unsaved--
+    if (this.#unsaved > 0) return
+    if (!this.#isSynced) throw new Violation(`${this.name} has nothing unsaved before its end marker`)
+    for (const scan of this.#sent) this.#parts.ledger.owes(scan)
   }
 
   #answer(stateVector: Uint8Array): void {
@@ -257,11 +302,13 @@ export class Page {
 
   #updated(update: Uint8Array, origin: unknown): void {
     if (origin === this) return
+    if (this.#isConnected && this.#parts.tongue.name === 'hocuspocus') this.#unsaved++
     this.#sendUpdate(stepUpdate, update)
     this.#parts.onEdit(update)
   }
 
   #sendStep1(): void {
+    if (this.#parts.tongue.name === 'hocuspocus') this.#unsaved = 1
     this.#barriers.push(this.#sent.length)
     this.#send(syncMessage(step1, Y.encodeStateVector(this.doc)))
   }
@@ -273,14 +320,17 @@ export class Page {
   }
 
   #sendStates(clientIDs: number[], states = this.awareness.getStates()): void {
-    if (!this.#isConnected) return
+    const { tongue } = this.#parts
+    if (!this.#isConnected && tongue.name === 'y-websocket') return
     const update = encodeAwarenessUpdate(this.awareness, clientIDs, states)
+    // Earlier providers tell everybody, once they are back, that everybody else is gone.
+    if (!this.#isConnected) return void this.#queued.push(awarenessMessage(update))
     this.#parts.trace.note('presence out', `${this.name} ${clocksOf(update)}`)
     this.#send(awarenessMessage(update))
   }
 
   #send(message: Uint8Array): void {
-    if (this.#isConnected) this.#wire?.clientSend(message)
+    if (this.#isConnected) this.#wire?.clientSend(this.#parts.tongue.wrap(message))
   }
 }
 

@@ -17,6 +17,8 @@ export type Plan = {
    * either. `gaps`: pages pass updates to one another beside the server, and some of them are lost.
    */
   readonly order: 'causal' | 'gaps'
+  /** The share of pages that speak Hocuspocus. */
+  readonly hocuspocusShare: number
   readonly network: NetworkPlan
   readonly disk: DiskPlan
   /** Share of worker jobs that fail, while mishaps happen. */
@@ -48,6 +50,7 @@ export function drawPlan(chance: Chance): Plan {
     editEveryMs: chance.scaled(100, 1_500),
     mishapEveryMs: chance.scaled(200, 4_000),
     order: chance.hits(0.5) ? 'causal' : 'gaps',
+    hocuspocusShare: chance.pick([0, 0.5, 0.5, 1]),
     network: {
       latencyMs: chance.scaled(0.2, 60),
       highWaterMark: Math.floor(chance.scaled(100, 20_000)),

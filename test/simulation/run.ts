@@ -157,6 +157,7 @@ async function allSynced(world: World, sinceMs: number): Promise<void> {
 function expectAllSynced(world: World): void {
   for (const page of world.pages) {
     if (!page.isSynced) throw new Violation(`${page.name} is not synced`)
+    if (!page.isSaved) throw new Violation(`${page.name} has changes that nobody acknowledges`)
   }
 }
 

@@ -6,6 +6,7 @@ import type { WebSocket } from 'ws'
 import type { OrderedBackend } from '../../persistence/ordered.ts'
 import { openOrderedStore } from '../../persistence/ordered-store.ts'
 import type { Store } from '../../persistence/store.ts'
+import { Admission } from '../../src/access/admission.ts'
 import type { CheckpointLayout } from '../../src/document/checkpoint.ts'
 import type { Compactor } from '../../src/document/compactor.ts'
 import { Fault } from '../../src/errors.ts'
@@ -20,7 +21,8 @@ import { Refusals } from '../../src/room/refusals.ts'
 import { Rooms } from '../../src/room/rooms.ts'
 import { Connection } from '../../src/transport/connection.ts'
 import { startHeartbeat } from '../../src/transport/heartbeat.ts'
-import { openYWebsocketSession } from '../../src/transport/y-websocket-session.ts'
+import { openSession, type SessionParts } from '../../src/transport/sessions.ts'
+import { Stateless } from '../../src/transport/stateless.ts'
 import type { Chance } from './chance.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
@@ -47,6 +49,7 @@ type Running = {
   readonly journal: Journal
   readonly compactions: Compactions
   readonly rooms: Rooms
+  readonly sessions: SessionParts
   readonly stopHeartbeat: () => void
 }
 
@@ -131,11 +134,14 @@ export class ServerProcess {
     const shared = { store, journal, compactions, refusals, heads, cache, pacer, time, limits, metrics, log }
     const rooms = new Rooms({ ...shared, seed: null, changes: null })
     const stopHeartbeat = startHeartbeat(this.#connections, { time, limits, metrics })
-    return { store, compactor, journal, compactions, rooms, stopHeartbeat }
+    const admission = new Admission(null, { time, limits, metrics, log })
+    const stateless = new Stateless({ onStateless: null, isRelayed: false, time, limits, metrics, log })
+    const sessions = { rooms, admission, stateless, hocuspocus: 'any-path' as const, time, limits }
+    return { store, compactor, journal, compactions, rooms, sessions, stopHeartbeat }
   }
 
   /** Takes a connection, or refuses it as a port does that nobody listens on. */
-  accept(wire: Wire, document: string, address: string): void {
+  accept(wire: Wire, document: string | null, address: string): void {
     const running = this.#running
     if (running === null || this.#state !== 'up') {
       wire.server.mute()
@@ -148,7 +154,8 @@ export class ServerProcess {
       socket: wire.server as unknown as WebSocket,
       stream: wire.stream as unknown as ConstructorParameters<typeof Connection>[0]['stream'],
       id: `${address}/${this.#serial++}`,
-      peer: `${address} ${document}`,
+      address,
+      peer: `${address} ${document ?? ''}`,
       time: this.#time,
       limits: plan.limits,
       metrics: this.#metrics,
@@ -161,7 +168,13 @@ export class ServerProcess {
     plant.connection?.(connection)
     this.#connections.add(connection)
     wire.open()
-    connection.start(openYWebsocketSession(connection, running.rooms.open(document)))
+    // The document's name in the URL as y-websocket writes it; a Hocuspocus page connects to the root.
+    const target = {
+      url: `/${document === null ? '' : encodeURIComponent(document)}`,
+      headers: {},
+      pathPrefix: '/'
+    }
+    connection.start(openSession(connection, running.sessions, target))
   }
 
   /** As SIGTERM: resolves when the process has ended, having left nothing behind. */

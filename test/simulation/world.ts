@@ -9,6 +9,7 @@ import { Page } from './page.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
 import { ServerProcess } from './server-process.ts'
+import { hocuspocus, type Tongue, yWebsocket } from './tongue.ts'
 import type { Trace } from './trace.ts'
 import type { Scope, VirtualClock } from './virtual-time.ts'
 import { type CutNews, Wire } from './wire.ts'
@@ -70,21 +71,23 @@ export class World {
   openPage(room: string): Page {
     const { clock, trace, plan } = this
     const name = `p${this.#serial++}`
+    const tongue = this.#drawTongue(room)
     const page: Page = new Page({
       clock,
       trace,
       name,
       document: room,
+      tongue,
       chance: this.#chance.fork(),
       ledger: this.ledgers.get(room) ?? new Ledger(),
       clientID: this.#chance.hits(0.1) ? 2 ** 40 + this.#serial : this.#chance.below(2 ** 32),
       pasteChars: plan.pasteChars,
       order: plan.order,
-      connect: () => this.#connect(room, name),
+      connect: () => this.#connect(tongue.document(room), name),
       mayShowParts: () => this.#hasShownParts,
       onEdit: update => this.#whisper(page, update)
     })
-    trace.note('page', `${name} in ${room}`)
+    trace.note('page', `${name} in ${room} speaks ${tongue.name}`)
     this.pages.push(page)
     return page
   }
@@ -161,7 +164,14 @@ export class World {
     if (loaded.damaged.length + setAside.length > 0) throw new Error(`${where}: something was set aside`)
   }
 
-  #connect(room: string, name: string): Wire {
+  #drawTongue(room: string): Tongue {
+    const chance = this.#chance
+    if (!chance.hits(this.plan.hocuspocusShare)) return yWebsocket
+    const address = chance.hits(0.3) ? `${room}\0session${this.#serial}` : room
+    return hocuspocus(address, { echoes: chance.hits(0.5), path: chance.pick([null, 'collaboration']) })
+  }
+
+  #connect(room: string | null, name: string): Wire {
     const wire = new Wire(this.#time, this.#chance.fork(), this.plan.network)
     this.#wires.add(wire)
     wire.onGone = () => {

@@ -98,10 +98,13 @@ export async function untilAsync(
 }
 
 /** Waits until all documents have the same state, and returns it. */
-export async function converged(clients: readonly Client[], timeoutMs = 15_000): Promise<Uint8Array> {
-  const state = ({ doc }: Client) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')
+export async function converged(
+  clients: readonly Pick<Client, 'doc'>[],
+  timeoutMs = 15_000
+): Promise<Uint8Array> {
+  const state = ({ doc }: Pick<Client, 'doc'>) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')
   await until(() => new Set(clients.map(state)).size === 1, 'all documents equal', timeoutMs)
-  return Y.encodeStateAsUpdate((clients[0] as Client).doc)
+  return Y.encodeStateAsUpdate((clients[0] as Pick<Client, 'doc'>).doc)
 }
 
 /**

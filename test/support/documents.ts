@@ -1,6 +1,6 @@
 /** Documents that lie in a store before a test begins: written through a server by a client, and compacted. */
 import type * as Y from 'yjs'
-import type { Store } from '../../persistence/index.ts'
+import { createMemoryStore, type Store } from '../../persistence/index.ts'
 import { createServer } from '../../src/server.ts'
 import { barrier, connect, synced, until } from './clients.ts'
 import { quietLog } from './server.ts'
@@ -31,4 +31,26 @@ export async function compacted(store: Store, room: string): Promise<void> {
   await look()
   await until(() => isDone, 'the compaction', 60_000)
   await server.stop()
+}
+
+/** A store that holds a document, and answers no load until the gate is opened. */
+export async function storeWithGate(): Promise<{ store: Store; openGate: () => void }> {
+  const store = createMemoryStore()
+  const writer = createServer({ store, log: quietLog, pages: null })
+  const client = connect(await writer.listen(), 'room')
+  client.doc.getText('t').insert(0, 'stored')
+  await synced(client)
+  await barrier(client)
+  client.destroy()
+  await writer.stop()
+  let openGate = () => {}
+  const gate = new Promise<void>(resolve => {
+    openGate = resolve
+  })
+  const load = store.load.bind(store)
+  store.load = async document => {
+    await gate
+    return load(document)
+  }
+  return { store, openGate }
 }
