@@ -17,7 +17,14 @@ import type { Limits } from '../limits.ts'
 import type { Cancel, Time } from '../time.ts'
 import { Claims } from './claims.ts'
 import type { Member } from './member.ts'
-import { clockForOwner, createPresence, nextClock, type Presence, type SharedState } from './presence.ts'
+import {
+  clockForOwner,
+  createPresence,
+  nextClock,
+  nothing,
+  type Presence,
+  type SharedState
+} from './presence.ts'
 
 /** `durableTicket`: up to which ticket the room's updates have been sent out. */
 export type AwarenessHost = { durableTicket(): number; takenOver(member: Member): void }
@@ -131,7 +138,7 @@ export class Awareness {
     this.#changed.delete(shared)
     this.#renewed.delete(shared)
     this.#reclocked.delete(shared)
-    for (const presence of this.#presences.values()) presence.awaiting.delete(shared)
+    for (const presence of this.#presences.values()) presence.awaiting?.delete(shared)
   }
 
   /** An entry of the connection's own clientID. */
@@ -180,6 +187,8 @@ export class Awareness {
   #arrive(presence: Presence): void {
     if (presence.arrivedAtMs !== null || this.#arrivals.has(presence)) return
     if (this.#presences.get(presence.member) !== presence) return
+    presence.cancelGrace()
+    presence.cancelGrace = nothing
     this.#arrivals.add(presence)
     this.#flushSoon()
   }
@@ -247,7 +256,7 @@ export class Awareness {
     }
     for (const presence of this.#presences.values()) {
       if (presence.arrivedAtMs === null) continue
-      for (const shared of published) presence.awaiting.delete(shared)
+      for (const shared of published) presence.awaiting?.delete(shared)
       const { encoder, port } = presence.member
       let frame = lagging.has(presence) ? ownersFrame(presence, published, removed) : frames.get(encoder.key)
       if (frame === undefined) {
@@ -270,7 +279,8 @@ export class Awareness {
       for (const shared of this.#claims.states()) {
         if (shared.owner === presence || knowsUntilMs === null || shared.publishedAtMs > knowsUntilMs)
           continue
-        if (nowMs - shared.changedAtMs < this.#limits.awarenessRestMs) presence.awaiting.add(shared)
+        if (nowMs - shared.changedAtMs < this.#limits.awarenessRestMs)
+          (presence.awaiting ??= new Set()).add(shared)
         else if (this.#reclock(shared, nowMs)) touched.add(shared)
       }
     }
@@ -285,7 +295,7 @@ export class Awareness {
     const touched = new Set<SharedState>()
     let nextMs = Number.POSITIVE_INFINITY
     for (const presence of this.#presences.values()) {
-      if (presence.awaiting.size === 0) continue
+      if (presence.awaiting === null || presence.awaiting.size === 0) continue
       const rested: SharedState[] = []
       for (const shared of presence.awaiting) {
         const restsAtMs = shared.changedAtMs + this.#limits.awarenessRestMs

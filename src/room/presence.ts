@@ -17,7 +17,7 @@ export type Presence = {
   /** It was here before, left at this time and still knows clocks published until then. */
   knowsUntilMs: number | null
   /** States it may ignore until they are published with a higher clock, see `restedStates`. */
-  readonly awaiting: Set<SharedState>
+  awaiting: Set<SharedState> | null
   /** Its entry while the present owner of the clientID is being pinged. */
   contest: { readonly clientID: number; latest: { clock: number; state: Uint8Array } } | null
   /** Ends the wait for its first awareness message. */
@@ -42,6 +42,9 @@ export type SharedState = {
   notBefore: number
 }
 
+/** There are many connections, and few of them wait for anything. */
+export function nothing(): void {}
+
 export function createPresence(member: Member): Presence {
   return {
     member,
@@ -49,9 +52,9 @@ export function createPresence(member: Member): Presence {
     hasAnnounced: false,
     arrivedAtMs: null,
     knowsUntilMs: null,
-    awaiting: new Set(),
+    awaiting: null,
     contest: null,
-    cancelGrace: () => {}
+    cancelGrace: nothing
   }
 }
 

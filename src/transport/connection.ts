@@ -24,6 +24,7 @@ export type Session = {
   closed(): void
 }
 
+/** What is this connection's own. */
 export type ConnectionParts = {
   readonly socket: WebSocket
   /** The stream under the WebSocket: frames are written to it whole, so that one encoding serves all sockets. */
@@ -32,6 +33,10 @@ export type ConnectionParts = {
   /** The other end of the socket. */
   readonly address: string
   readonly peer: string
+}
+
+/** What all connections of a server have in common. */
+export type ConnectionHost = {
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
@@ -43,7 +48,7 @@ export class Connection implements Port {
   readonly id: string
   readonly address: string
   readonly peer: string
-  readonly #parts: ConnectionParts
+  readonly #host: ConnectionHost
   readonly #socket: WebSocket
   readonly #stream: Duplex
   #session: Session | null = null
@@ -57,16 +62,17 @@ export class Connection implements Port {
   #hasHeard = true
   #silentMs = 0
   #unheardMs = 0
-  readonly #probes = new Set<(isAlive: boolean) => void>()
-  readonly #timers = new Set<Cancel>()
+  // Made when they are needed: most connections never are probed nor wait for anything.
+  #probes: Set<(isAlive: boolean) => void> | null = null
+  #timers: Set<Cancel> | null = null
 
-  constructor(parts: ConnectionParts) {
-    this.id = parts.id
-    this.address = parts.address
-    this.peer = parts.peer
-    this.#parts = parts
-    this.#socket = parts.socket
-    this.#stream = parts.stream
+  constructor({ id, address, peer, socket, stream }: ConnectionParts, host: ConnectionHost) {
+    this.id = id
+    this.address = address
+    this.peer = peer
+    this.#host = host
+    this.#socket = socket
+    this.#stream = stream
   }
 
   /** Begins to read. Frames that came in the same packet as the handshake are not lost. */
@@ -94,7 +100,7 @@ export class Connection implements Port {
 
   send(frame: Frame): void {
     if (this.#state !== 'open') return
-    if (this.queuedBytes - this.#fedBytes > this.#parts.limits.outboxBytesMax) {
+    if (this.queuedBytes - this.#fedBytes > this.#host.limits.outboxBytesMax) {
       this.end(new Fault('ERR_SLOW_CONSUMER', `${this.queuedBytes} bytes queued`))
     } else {
       this.#write(frame)
@@ -126,7 +132,7 @@ export class Connection implements Port {
     this.#leave()
     this.#socket.resume()
     this.#socket.close(fault.closeCode, reasonOf(fault))
-    this.#after(this.#parts.limits.closeTimeoutMs, () => this.#socket.terminate())
+    this.#after(this.#host.limits.closeTimeoutMs, () => this.#socket.terminate())
   }
 
   /** Ends it without a word. */
@@ -138,8 +144,9 @@ export class Connection implements Port {
     return new Promise(resolve => {
       if (this.#state !== 'open') return resolve(false)
       const settle = (isAlive: boolean) => {
-        if (this.#probes.delete(settle)) resolve(isAlive)
+        if (this.#probes?.delete(settle) === true) resolve(isAlive)
       }
+      this.#probes ??= new Set()
       this.#probes.add(settle)
       this.#after(timeoutMs, () => settle(false))
       this.#socket.ping()
@@ -149,7 +156,7 @@ export class Connection implements Port {
   /** Called by the one heartbeat timer: keeps the client's watchdog quiet, and finds dead sockets. */
   beat(elapsedMs: number): void {
     if (this.#state !== 'open' || this.#session === null) return
-    const { limits } = this.#parts
+    const { limits } = this.#host
     this.#silentMs = this.#hasSent ? 0 : this.#silentMs + elapsedMs
     this.#unheardMs = this.#hasHeard ? 0 : this.#unheardMs + elapsedMs
     this.#hasSent = false
@@ -162,7 +169,7 @@ export class Connection implements Port {
 
   #messageArrived(data: Buffer, isBinary: boolean): void {
     this.#hasHeard = true
-    this.#parts.metrics.received(data.length)
+    this.#host.metrics.received(data.length)
     if (this.#state !== 'open') return
     if (!isBinary) this.end(new Fault('ERR_BAD_MESSAGE', 'a text message'))
     else if (this.#pauses > 0) this.#waiting.push(Uint8Array.from(data))
@@ -180,7 +187,7 @@ export class Connection implements Port {
 
   #pongArrived(): void {
     this.#hasHeard = true
-    for (const settle of [...this.#probes]) settle(true)
+    for (const settle of [...(this.#probes ?? [])]) settle(true)
   }
 
   #drained(): void {
@@ -200,17 +207,17 @@ export class Connection implements Port {
 
   #socketFailed(error: Error & { code?: string }): void {
     // ws has answered invalid frames with their close code (RFC 6455, 7.4.1) before it reports them here.
-    this.#parts.log.debug({ error, connection: this.id }, 'socket error')
-    if (error.code?.startsWith('WS_ERR') === true) this.#parts.metrics.refused('ERR_BAD_MESSAGE')
+    this.#host.log.debug({ error, connection: this.id }, 'socket error')
+    if (error.code?.startsWith('WS_ERR') === true) this.#host.metrics.refused('ERR_BAD_MESSAGE')
   }
 
   #socketClosed(): void {
     this.#state = 'closed'
     this.#leave()
-    for (const settle of [...this.#probes]) settle(false)
-    for (const cancel of this.#timers) cancel()
-    this.#timers.clear()
-    this.#parts.onClosed(this)
+    for (const settle of [...(this.#probes ?? [])]) settle(false)
+    for (const cancel of this.#timers ?? []) cancel()
+    this.#timers = null
+    this.#host.onClosed(this)
   }
 
   #leave(): void {
@@ -221,7 +228,7 @@ export class Connection implements Port {
   }
 
   #logEnd(fault: Fault): void {
-    const { log, metrics } = this.#parts
+    const { log, metrics } = this.#host
     metrics.refused(fault.code)
     const fields = { connection: this.id, code: fault.code, reason: fault.message }
     if (fault.code === 'ERR_INTERNAL')
@@ -230,10 +237,11 @@ export class Connection implements Port {
   }
 
   #after(delayMs: number, run: () => void): void {
-    const cancel = this.#parts.time.after(delayMs, () => {
-      this.#timers.delete(cancel)
+    const cancel = this.#host.time.after(delayMs, () => {
+      this.#timers?.delete(cancel)
       run()
     })
+    this.#timers ??= new Set()
     this.#timers.add(cancel)
   }
 }

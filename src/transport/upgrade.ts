@@ -10,7 +10,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Pacer } from '../pacer.ts'
 import type { Cancel } from '../time.ts'
-import { Connection } from './connection.ts'
+import { Connection, type ConnectionHost } from './connection.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { documentOfPath } from './path.ts'
 import { openSession, type SessionParts } from './sessions.ts'
@@ -27,6 +27,7 @@ type Upgrade = { readonly head: Buffer; readonly pathPrefix: string }
 
 export class Transport {
   readonly #parts: Parts
+  readonly #host: ConnectionHost
   readonly #server: WebSocketServer
   readonly #connections = new Set<Connection>()
   readonly #delays = new Set<Cancel>()
@@ -39,6 +40,7 @@ export class Transport {
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#host = { ...parts, onClosed: connection => this.#closed(connection) }
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -97,24 +99,14 @@ export class Transport {
 
   #accept(socket: WebSocket, stream: Duplex, from: From): void {
     const { request, pathPrefix } = from
-    const { time, limits, metrics, log } = this.#parts
     const address = request.socket.remoteAddress ?? 'unknown'
     const target = { url: request.url ?? '/', headers: request.headers, pathPrefix }
     const { document } = documentOfPath(target.url, pathPrefix)
-    const connection = new Connection({
-      socket,
-      stream,
-      id: `${address}/${this.#run}-${++this.#accepted}`,
-      address,
-      peer: `${address} ${document ?? ''}`,
-      time,
-      limits,
-      metrics,
-      log,
-      onClosed: closed => this.#closed(closed)
-    })
+    const id = `${address}/${this.#run}-${++this.#accepted}`
+    const peer = `${address} ${document ?? ''}`
+    const connection = new Connection({ socket, stream, id, address, peer }, this.#host)
     this.#connections.add(connection)
-    metrics.connectionOpened()
+    this.#parts.metrics.connectionOpened()
     connection.start(openSession(connection, this.#parts, target))
   }
 

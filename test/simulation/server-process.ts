@@ -149,22 +149,25 @@ export class ServerProcess {
     }
     this.#wires.add(wire)
     const { plan, plant } = this.#parts
-    const connection = new Connection({
+    const host = {
+      time: this.#time,
+      limits: plan.limits,
+      metrics: this.#metrics,
+      log: this.#log,
+      onClosed: (closed: Connection) => {
+        this.#connections.delete(closed)
+        this.#wires.delete(wire)
+      }
+    }
+    const own = {
       // The wire has what Connection uses of them, and nothing else.
       socket: wire.server as unknown as WebSocket,
       stream: wire.stream as unknown as ConstructorParameters<typeof Connection>[0]['stream'],
       id: `${address}/${this.#serial++}`,
       address,
-      peer: `${address} ${document ?? ''}`,
-      time: this.#time,
-      limits: plan.limits,
-      metrics: this.#metrics,
-      log: this.#log,
-      onClosed: closed => {
-        this.#connections.delete(closed)
-        this.#wires.delete(wire)
-      }
-    })
+      peer: `${address} ${document ?? ''}`
+    }
+    const connection = new Connection(own, host)
     plant.connection?.(connection)
     this.#connections.add(connection)
     wire.open()
