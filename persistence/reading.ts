@@ -17,7 +17,7 @@ import {
 } from './format.ts'
 import { isInRuns, readNotes } from './garbage.ts'
 import { readHead } from './heads.ts'
-import { collectRange, type OrderedDatabase, type OrderedReader } from './ordered.ts'
+import type { OrderedDatabase, OrderedReader } from './ordered.ts'
 import type { StoredRecord } from './store.ts'
 import { type DamageReport, type LoadedDocument, type StoredCheckpoint, StoreError } from './store.ts'
 
@@ -72,12 +72,16 @@ async function readCheckpoint(
   const { incarnation, generation, segmentCount } = head
   if (generation === 0) return null
   const what = `Checkpoint ${generation} of document ${JSON.stringify(document)}`
-  const entries = await collectRange(reader, segmentRange(incarnation, generation, generation))
-  const bodies = entries.map(([key, value], index) => {
-    if (!key.equals(segmentKey(incarnation, generation, index)))
-      throw incomplete(what, entries.length - 1, head)
-    return plain(unsealOrThrow(key, index === 0 ? kinds.checkpointMeta : kinds.segment, value, what))
-  })
+  const bodies: Uint8Array[] = []
+  // Checked as they come, a page in each turn of the event loop: a large document's checksums take a while.
+  for await (const page of reader.range(segmentRange(incarnation, generation, generation))) {
+    for (const [key, value] of page) {
+      const index = bodies.length
+      if (!key.equals(segmentKey(incarnation, generation, index))) throw incomplete(what, index - 1, head)
+      const kind = index === 0 ? kinds.checkpointMeta : kinds.segment
+      bodies.push(plain(unsealOrThrow(key, kind, value, what)))
+    }
+  }
   const [meta, ...segments] = bodies
   if (meta === undefined || segments.length !== segmentCount) throw incomplete(what, segments.length, head)
   return { generation, meta, segments }

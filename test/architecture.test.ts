@@ -91,7 +91,10 @@ const homes: Homes = {
   'node:worker_threads': ['src/document/compactor.ts', 'src/document/compact-worker.ts'],
   'node:http': ['src/server.ts', 'src/http/', 'src/transport/', 'type src/access/grant.ts'],
   'node:net': ['src/server.ts', 'src/transport/'],
-  'node:fs': ['src/cli.ts', 'src/control.ts', 'src/http/pages.ts', 'persistence/directory.ts']
+  'node:fs': [
+    ...['src/cli.ts', 'src/control.ts', 'src/http/pages.ts', 'persistence/directory.ts'],
+    'src/document/compact-worker.ts'
+  ]
 }
 
 const banned: readonly BannedWord[] = [

@@ -8,6 +8,7 @@ import { defaultLimits } from '../limits.ts'
 import type { CheckpointLayout, CheckpointMeta, SegmentEnds } from './checkpoint.ts'
 import { ClockRuns } from './clocks.ts'
 import { heldBackFrames } from './held-back.ts'
+import { decodeRecord } from './record.ts'
 import { scanUpdate, type UpdateScan } from './scan.ts'
 import { cutSegments } from './segments.ts'
 import { mergeUpdates } from './splice.ts'
@@ -17,6 +18,12 @@ export type CompactionJob = CompactionOptions & {
   readonly segments: readonly Uint8Array[]
   /** The accepted updates since, in log order. */
   readonly entries: readonly Uint8Array[]
+}
+
+/** The same with the records of the log as they are stored; the indexes of the result count their updates. */
+export type RecordsJob = CompactionOptions & {
+  readonly segments: readonly Uint8Array[]
+  readonly records: readonly Uint8Array[]
 }
 
 export type CompactionOptions = {
@@ -46,6 +53,8 @@ export type CompactionResult = {
   readonly refused: readonly RefusedEntry[]
 }
 
+export type RecordsResult = Omit<CompactionResult, 'merged'>
+
 export type RefusedEntry = { readonly index: number; readonly reason: string }
 
 /** Beyond this many entries that cannot be integrated the document wants an operator, not another try. */
@@ -69,6 +78,13 @@ export function compactDocument(job: CompactionJob): CompactionResult {
     if (!skipped.has(index)) (holds(known, scanUpdate(entry)) ? merged : pending).push(index)
   }
   return { meta: { ...built.meta, ...known }, segments: built.segments, merged, pending, refused }
+}
+
+/** As `compactDocument`; also ERR_BAD_MESSAGE for a record that is none. */
+export function compactRecords({ records, ...job }: RecordsJob): RecordsResult {
+  const entries = records.flatMap(record => decodeRecord(record).map(({ update }) => update))
+  const { merged: _, ...result } = compactDocument({ ...job, entries })
+  return result
 }
 
 const defaultSizes: LayoutSizes = {

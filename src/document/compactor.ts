@@ -7,12 +7,12 @@ import { Worker } from 'node:worker_threads'
 import { Fault, type FaultCode, faults } from '../errors.ts'
 import { defaultLimits } from '../limits.ts'
 import { decodeCheckpointMeta } from './checkpoint.ts'
-import type { CompactionJob, CompactionOptions, CompactionResult } from './compact.ts'
+import type { CompactionOptions, RecordsJob, RecordsResult } from './compact.ts'
 import type { CompactedMessage, WorkerAnswer, WorkerJob } from './compact-worker.ts'
 import { packUpdates } from './packed-updates.ts'
 import type { UpdateScan } from './scan.ts'
 
-export type { CompactionJob, CompactionResult, RefusedEntry } from './compact.ts'
+export type { RecordsResult, RefusedEntry } from './compact.ts'
 
 /** `gc` and `sizes` are for compactions that do not say otherwise. */
 export type CompactorOptions = CompactionOptions & {
@@ -30,13 +30,13 @@ export type DiffJob = {
 export type HeldBackJob = { readonly update: Uint8Array; readonly frameBytesMax: number }
 
 /**
- * Every method copies what it is given and resolves to arrays that are the caller's. They reject with ERR_OVERLOADED
+ * Every method copies what it is given, which must not change before it resolves, and resolves to arrays that are the caller's. They reject with ERR_OVERLOADED
  * when the queue is full, ERR_INTERNAL when the worker died or the job failed, ERR_GOING_DOWN after `close`, and
  * ERR_UPDATE_MALFORMED for updates that do not scan.
  */
 export type Compactor = {
-  /** As `compactDocument`, in the worker. */
-  compact(job: CompactionJob): Promise<CompactionResult>
+  /** As `compactRecords`, in the worker. */
+  compact(job: RecordsJob): Promise<RecordsResult>
   /** As `diffUpdate` of the segments joined. */
   diff(job: DiffJob): Promise<Uint8Array>
   /** As `heldBackFrames`. */
@@ -56,28 +56,25 @@ export function createCompactor(options: CompactorOptions = {}): Compactor {
   )
   const { gc = 'collect', sizes = {} } = options
   return {
-    compact: async ({ segments, entries, ...own }) => {
+    compact: async ({ segments, records, ...own }) => {
       const job = {
-        segments: packUpdates(segments),
-        entries: packUpdates(entries),
+        segments: await packUpdates(segments),
+        records: await packUpdates(records),
         options: { gc, ...own, sizes: { ...sizes, ...own.sizes } }
       }
-      const answer = await host.run({ type: 'compact', job }, [
-        job.segments.bytes.buffer,
-        job.entries.bytes.buffer
-      ])
-      return compactionOf(resultOf(answer, 'compact'))
+      const transfer = [job.segments.bytes.buffer, job.records.bytes.buffer]
+      return compactionOf(resultOf(await host.run({ type: 'compact', job }, transfer), 'compact'))
     },
     diff: async ({ segments, vector }) => {
-      const job = { segments: packUpdates(segments), vector }
+      const job = { segments: await packUpdates(segments), vector }
       return resultOf(await host.run({ type: 'diff', job }, [job.segments.bytes.buffer]), 'diff')
     },
     heldBack: async ({ update, frameBytesMax }) => {
-      const job = { update: new Uint8Array(update), frameBytesMax }
+      const job = { update: (await packUpdates([update])).bytes, frameBytesMax }
       return resultOf(await host.run({ type: 'heldBack', job }, [job.update.buffer]), 'heldBack')
     },
     scan: async update => {
-      const job = { update: new Uint8Array(update) }
+      const job = { update: (await packUpdates([update])).bytes }
       return resultOf(await host.run({ type: 'scan', job }, [job.update.buffer]), 'scan')
     },
     rest: () => host.rest(),
@@ -104,7 +101,7 @@ function isFaultCode(code: string): code is FaultCode {
   return Object.hasOwn(faults, code)
 }
 
-function compactionOf(message: CompactedMessage): CompactionResult {
+function compactionOf(message: CompactedMessage): RecordsResult {
   return { ...message, meta: decodeCheckpointMeta(message.meta) }
 }
 

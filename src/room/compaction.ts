@@ -9,8 +9,7 @@ import {
   createCheckpoint,
   encodeCheckpointMeta
 } from '../document/checkpoint.ts'
-import type { CompactionResult } from '../document/compact.ts'
-import type { Compactor } from '../document/compactor.ts'
+import type { Compactor, RecordsResult } from '../document/compactor.ts'
 import { decodeRecord, type LoggedUpdate } from '../document/record.ts'
 import { scanUpdate } from '../document/scan.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
@@ -35,12 +34,14 @@ export async function compactDocument(
   { store, compactor }: { store: Store; compactor: Compactor }
 ): Promise<Compacted | null> {
   const loaded = await store.load(name)
-  const entries = loaded.records.flatMap(entriesOf)
-  if (entries.length === 0) return null
+  if (loaded.records.length === 0) return null
   const result = await compactor.compact({
     segments: loaded.checkpoint?.segments ?? [],
-    entries: entries.map(entry => entry.update)
+    records: loaded.records.map(({ record }) => record)
   })
+  // A log of many thousand updates is taken apart in the worker; here only if some of them are still of interest.
+  const isWhole = result.pending.length === 0 && result.refused.length === 0
+  const entries = isWhole ? [] : loaded.records.flatMap(entriesOf)
   const refused = result.refused.map(({ index }) => entries[index] as LogEntry)
   for (const [i, entry] of refused.entries()) {
     const reason = `could not be integrated: ${result.refused[i]?.reason}`
@@ -57,7 +58,7 @@ function entriesOf({ sequence, record }: { sequence: number; record: Uint8Array 
 type Merged = {
   readonly loaded: LoadedDocument
   readonly entries: readonly LogEntry[]
-  readonly result: CompactionResult
+  readonly result: RecordsResult
   readonly refused: readonly LogEntry[]
 }
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { ByteWriter } from '../../src/document/byte-writer.ts'
 import { type Compactor, type CompactorOptions, createCompactor } from '../../src/document/compactor.ts'
+import { encodeRecord } from '../../src/document/record.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
 import { canonicalState, createHistory, createRandom, docOf, seed } from './random-docs.ts'
 
@@ -19,6 +20,10 @@ afterEach(async () => {
 })
 
 /** An array of many arrays, whose Y.Doc does not fit a small heap. */
+function recordOf(update: Uint8Array): Uint8Array {
+  return encodeRecord([{ update, author: 'a', timeMs: 1 }])
+}
+
 function largeUpdate(): Uint8Array {
   const count = 400_000
   const writer = new ByteWriter(count * 6)
@@ -40,7 +45,9 @@ describe(`the compactor (seed ${seed})`, () => {
     const entries = updates.map(update => Buffer.from(update))
     const compactor = compactorWith({ sizes: { wholeBytesMax: 0, heldBackFrameBytes: 400 } })
 
-    const result = await compactor.compact({ segments: [], entries })
+    const records = entries.map(recordOf)
+
+    const result = await compactor.compact({ segments: [], records })
 
     expect(result.meta.layout).toBe('held-back')
     expect(entries.map(entry => new Uint8Array(entry))).toEqual(updates)
@@ -73,11 +80,11 @@ describe(`the compactor (seed ${seed})`, () => {
 
   it('loses only the job that needs more memory than the worker has', async () => {
     const compactor = compactorWith({ memoryMegabytes: 24 })
-    const large = compactor.compact({ segments: [], entries: [largeUpdate()] })
-    const small = compactor.compact({ segments: [], entries: [new Uint8Array([0, 0])] })
+    const large = compactor.compact({ segments: [], records: [recordOf(largeUpdate())] })
+    const small = compactor.compact({ segments: [], records: [recordOf(new Uint8Array([0, 0]))] })
 
     await expect(large).rejects.toMatchObject({ code: 'ERR_INTERNAL' })
-    expect((await small).merged).toEqual([0])
+    expect((await small).pending).toEqual([])
   })
 
   it('refuses jobs beyond its queue', async () => {

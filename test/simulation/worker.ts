@@ -4,7 +4,7 @@ import {
   decodeCheckpointMeta,
   encodeCheckpointMeta
 } from '../../src/document/checkpoint.ts'
-import { type CompactionOptions, compactDocument } from '../../src/document/compact.ts'
+import { type CompactionOptions, compactRecords } from '../../src/document/compact.ts'
 import type { Compactor } from '../../src/document/compactor.ts'
 import { heldBackFrames } from '../../src/document/held-back.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
@@ -49,9 +49,9 @@ export function createVirtualWorker(options: WorkerOptions): Compactor {
   }
   return {
     compact: job => {
-      const copied = { ...job, sizes, segments: job.segments.map(copy), entries: job.entries.map(copy) }
+      const copied = { ...job, sizes, segments: job.segments.map(copy), records: job.records.map(copy) }
       return run(() => {
-        const { meta, ...rest } = compactDocument(copied)
+        const { meta, ...rest } = compactRecords(copied)
         onLayout(meta.layout)
         return { ...rest, meta: decodeCheckpointMeta(encodeCheckpointMeta(meta)) }
       })
