@@ -34,7 +34,7 @@ async function main(argv) {
 function prepare({ scenarios, servers: names }) {
   const needed = new Set(scenarios.flatMap(scenario => scenario.servers.filter(name => names.includes(name))))
   if ([...needed].some(name => servers[name].isPeer)) ensurePeers(say)
-  if (needed.has('chorus')) ensureBuilt()
+  if (needed.has('chorus') || needed.has('chorus-hocuspocus')) ensureBuilt()
 }
 
 function keep(run, directory) {

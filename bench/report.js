@@ -8,7 +8,7 @@ import { judge } from './campaign.js'
 import { chart } from './chart.js'
 import { scenarios } from './scenarios/table.js'
 import { servers } from './servers/table.js'
-import { barLine, figureTitle, number } from './text.js'
+import { barLine, barTitle, figureTitle, number } from './text.js'
 
 const docs = fileURLToPath(new URL('../docs', import.meta.url))
 
@@ -88,7 +88,7 @@ function barRows({ scenario, result }) {
       bar.max !== undefined
         ? `${sign} ${number(bar.max)}`
         : `${sign} ${bar.factor} × ${number(bar.theirs ?? null)} (${bar.against.map(name => servers[name].title).join(' or ')})`
-    return `| ${scenario.title} | ${figureTitle(bar.figure)} | ${number(bar.ours)} | ${limit} | ${verdict} |`
+    return `| ${scenario.title} | ${barTitle(bar)} | ${number(bar.ours)} | ${limit} | ${verdict} |`
   })
 }
 

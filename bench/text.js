@@ -65,11 +65,16 @@ export function scenarioTable({ scenario: name, medians, bars }) {
   return [`${scenario.title} [${scenario.figure[1]}]`, ...rows.map(line), ...bars.map(barLine)].join('\n')
 }
 
+/** What a bar is about. */
+export function barTitle({ figure, of }) {
+  return of === undefined ? figureTitle(figure) : `${servers[of].title}: ${figureTitle(figure)}`
+}
+
 /** A bar in one sentence with both figures. */
 export function barLine(bar) {
   const verdict = bar.isMet === null ? 'not measured' : bar.isMet ? 'met' : 'NOT met'
   const sign = bar.least === true ? '>=' : '<='
-  const what = figureTitle(bar.figure)
+  const what = barTitle(bar)
   if (bar.max !== undefined) return `${what} ${number(bar.ours)} ${sign} ${number(bar.max)}: ${verdict}`
   const others = bar.against.map(name => servers[name].title).join(' or ')
   const ratio = bar.theirs > 0 ? number(bar.ours / bar.theirs) : '–'

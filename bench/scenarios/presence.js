@@ -7,7 +7,7 @@ import { framesOf, typeTexts } from '../load/typing.js'
 import { problemsOf } from './fan-out.js'
 
 const room = 'presence'
-const everyone = ['chorus', 'relay', 'relay-window', 'y-websocket', 'hocuspocus']
+const everyone = ['chorus', 'chorus-hocuspocus', 'relay', 'relay-window', 'y-websocket', 'hocuspocus']
 /** A relay hands on what comes back, which would come back again. */
 const withState = ['chorus', 'y-websocket', 'hocuspocus']
 const perMove = ['cpuUs', 'µs per move']
@@ -26,10 +26,12 @@ function moving({ people, perPerson, doesEcho, bars, parameters = {}, quick = {}
   }
 }
 
-const bars50 = [{ figure: 'cpuUs', against: ['y-websocket'], factor: 0.5 }]
+const eitherDialect = { of: 'chorus-hocuspocus', figure: 'cpuUs', against: ['chorus'], factor: 1.15 }
+const bars50 = [{ figure: 'cpuUs', against: ['y-websocket'], factor: 0.5 }, eitherDialect]
 const bars100 = [
   { figure: 'cpuUs', against: ['hocuspocus'], factor: 0.25 },
-  { figure: 'p99Ms', max: 60 }
+  { figure: 'p99Ms', max: 60 },
+  eitherDialect
 ]
 
 export const scenarios = [

@@ -17,6 +17,14 @@ const table = {
     isDurable: true,
     program: data => [here('../../dist/src/cli.js'), '--port', '0', '--data', data]
   },
+  'chorus-hocuspocus': {
+    family: 'chorus',
+    title: 'Chorus, Hocuspocus clients',
+    dialect: hocuspocus,
+    hasDocuments: true,
+    isDurable: true,
+    program: data => [here('../../dist/src/cli.js'), '--port', '0', '--data', data]
+  },
   relay: {
     family: 'relay',
     title: 'bare relay',
