@@ -33,7 +33,7 @@ const readme: readonly Case[] = [
       const stranger = connect('my-room', 'a-guess')
       const closed = await new Promise(done => stranger.once('connection-close', done))
       console.log('synced', writer.synced, 'and closed with', closed.code)
-      for (const provider of [writer, stranger]) provider.destroy()
+      for (const provider of [writer, stranger]) { provider.destroy(); provider.doc.destroy() }
       ${stop}`,
     prints: /synced true and closed with 440[13]\n/
   },

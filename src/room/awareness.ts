@@ -18,6 +18,7 @@ import type { Cancel, Time } from '../time.ts'
 import { Claims } from './claims.ts'
 import type { Member } from './member.ts'
 import {
+  awaitState,
   clockForOwner,
   createPresence,
   nextClock,
@@ -279,8 +280,7 @@ export class Awareness {
       for (const shared of this.#claims.states()) {
         if (shared.owner === presence || knowsUntilMs === null || shared.publishedAtMs > knowsUntilMs)
           continue
-        if (nowMs - shared.changedAtMs < this.#limits.awarenessRestMs)
-          (presence.awaiting ??= new Set()).add(shared)
+        if (nowMs - shared.changedAtMs < this.#limits.awarenessRestMs) awaitState(presence, shared)
         else if (this.#reclock(shared, nowMs)) touched.add(shared)
       }
     }

@@ -58,6 +58,12 @@ export function createPresence(member: Member): Presence {
   }
 }
 
+/** It may ignore the state until that is published with a higher clock. */
+export function awaitState(presence: Presence, shared: SharedState): void {
+  presence.awaiting ??= new Set()
+  presence.awaiting.add(shared)
+}
+
 /** AW1, AW2: the clock an accepted entry is published with. */
 export function nextClock(shared: SharedState): number {
   const above = shared.published + 1
