@@ -55,9 +55,23 @@ export function createMetrics() {
   }
 }
 
+/** A number that is counted with every message, and becomes a Prometheus counter when somebody asks. */
+function tally(registry: Registry, name: string, help: string): { inc(by?: number): void } {
+  let total = 0
+  const collect = function (this: Counter) {
+    this.reset()
+    this.inc(total)
+  }
+  new Counter({ name, help, registers: [registry], collect })
+  return {
+    inc: (by = 1) => {
+      total += by
+    }
+  }
+}
+
 function createMeters(registry: Registry) {
-  const counter = (name: string, help: string) =>
-    new Counter({ name: `chorus_${name}`, help, registers: [registry] })
+  const counter = (name: string, help: string) => tally(registry, `chorus_${name}`, help)
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `chorus_${name}`, help, registers: [registry] })
   const connections = gauge('connections', 'Open WebSocket connections')

@@ -17,6 +17,8 @@ type Parts = {
   readonly connection: Connection
   readonly time: Time
   readonly limits: Limits
+  /** Nobody is asked who they are, so nothing waits for the decision. */
+  readonly isOpen: boolean
   /** Begins the y-websocket session, which reports what ends it before it is in its room. */
   readonly yWebsocket: (host: Host) => Session
   readonly hocuspocus: () => Session
@@ -26,7 +28,7 @@ export class UndecidedSession implements Session {
   readonly #parts: Parts
   readonly #session: Session
   readonly #decide: () => void
-  #cancelWait: Cancel
+  #cancelWait: Cancel = () => {}
   #isDecided = false
   #fault: Fault | null = null
 
@@ -37,9 +39,10 @@ export class UndecidedSession implements Session {
       decide = resolve
     })
     this.#decide = decide
-    // A silent connection may stay where everybody may.
-    this.#cancelWait = parts.time.after(parts.limits.authDeadlineMs, () => this.#decided())
     this.#session = parts.yWebsocket({ decided, fail: fault => this.#failed(fault) })
+    // A silent connection may stay where everybody may.
+    if (parts.isOpen) return
+    this.#cancelWait = parts.time.after(parts.limits.authDeadlineMs, () => this.#decided())
   }
 
   receive(message: Uint8Array): void {
@@ -88,6 +91,8 @@ export class UndecidedSession implements Session {
 
 /** A y-websocket message is never taken for anything else, save an Auth frame, which no client of that dialect sends. */
 function isHocuspocus(message: Uint8Array): boolean {
+  // An empty address. Every y-websocket client begins with this, and an exception costs more than its whole message.
+  if (message[0] === 0) return false
   try {
     const frame = decodeHocuspocus(message)
     return frame.type === 'addressed' && (frame.message.type === 'auth' || !isYWebsocket(message))

@@ -48,6 +48,7 @@ export function openSession(connection: Connection, parts: SessionParts, target:
     connection,
     time,
     limits,
+    isOpen: parts.admission.isOpen,
     yWebsocket: host => openYWebsocketSession({ ...shared, ...host }),
     hocuspocus: openHocuspocus
   })
