@@ -4,6 +4,7 @@ import { number } from './text.js'
 
 const colours = {
   chorus: '#2563eb',
+  'chorus-hocuspocus': '#7c9cf5',
   relay: '#9ca3af',
   'relay-window': '#d1d5db',
   'y-websocket': '#f59e0b',
