@@ -10,6 +10,7 @@ import { writeReport } from './report.js'
 import { servers } from './servers/table.js'
 import { barLine, repetitionLine, scenarioTable } from './text.js'
 
+const repository = fileURLToPath(new URL('..', import.meta.url))
 const resultsDirectory = fileURLToPath(new URL('results', import.meta.url))
 const say = text => process.stdout.write(`${text}\n`)
 
@@ -40,7 +41,9 @@ function prepare({ scenarios, servers: names }) {
 function keep(run, directory) {
   mkdirSync(directory, { recursive: true })
   const file = join(resolve(directory), `${run.date.slice(0, 19).replaceAll(':', '-')}.json`)
-  writeFileSync(file, `${JSON.stringify(run, null, 2)}\n`)
+  // Errors name files: where this repository lies is nobody's business.
+  const text = JSON.stringify(run, null, 2).replaceAll(`file://${repository}`, '').replaceAll(repository, '')
+  writeFileSync(file, `${text}\n`)
   say(`\nresults: ${file}`)
 }
 
