@@ -6,10 +6,10 @@ import { missingFrom } from '../load/real-client.js'
 import { framesOf, typeTexts } from '../load/typing.js'
 
 const room = 'fan-out'
-const everyone = ['chorus', 'chorus-hocuspocus', 'relay', 'relay-window', 'y-websocket', 'hocuspocus']
+export const everyone = ['chorus', 'chorus-hocuspocus', 'relay', 'relay-window', 'y-websocket', 'hocuspocus']
 
 /** Clients of one dialect cost hardly more than those of the other. */
-const eitherDialect = { of: 'chorus-hocuspocus', figure: 'cpuUs', against: ['chorus'], factor: 1.15 }
+export const eitherDialect = { of: 'chorus-hocuspocus', figure: 'cpuUs', against: ['chorus'], factor: 1.15 }
 
 export const scenarios = [
   {

@@ -4,10 +4,9 @@ import { Cursors } from '../load/cursors.js'
 import { Deliveries } from '../load/deliveries.js'
 import { delay, pace, until } from '../load/pace.js'
 import { framesOf, typeTexts } from '../load/typing.js'
-import { problemsOf } from './fan-out.js'
+import { eitherDialect, everyone, problemsOf } from './fan-out.js'
 
 const room = 'presence'
-const everyone = ['chorus', 'chorus-hocuspocus', 'relay', 'relay-window', 'y-websocket', 'hocuspocus']
 /** A relay hands on what comes back, which would come back again. */
 const withState = ['chorus', 'y-websocket', 'hocuspocus']
 const perMove = ['cpuUs', 'µs per move']
@@ -26,7 +25,6 @@ function moving({ people, perPerson, doesEcho, bars, parameters = {}, quick = {}
   }
 }
 
-const eitherDialect = { of: 'chorus-hocuspocus', figure: 'cpuUs', against: ['chorus'], factor: 1.15 }
 const bars50 = [{ figure: 'cpuUs', against: ['y-websocket'], factor: 0.5 }, eitherDialect]
 const bars100 = [
   { figure: 'cpuUs', against: ['hocuspocus'], factor: 0.25 },

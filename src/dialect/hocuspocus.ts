@@ -2,24 +2,21 @@
  * The Hocuspocus dialect: `varString address, varUint type, body`, many rooms on one socket, the room in each frame.
  * Rules HP1–HP16 of PROTOCOL.md. Facts: @hocuspocus/provider 2.15, 3.4 and 4.8.
  */
-import { createEncoder, toUint8Array, writeVarString, writeVarUint } from 'lib0/encoding'
+import { createEncoder, toUint8Array, writeVarString } from 'lib0/encoding'
 import { Fault } from '../errors.ts'
 import { Reader } from '../reader.ts'
+import { readBody, messageTypes as sharedTypes, syncSteps, withPayload } from './body.ts'
 import { binaryFrame, type Frame } from './frame.ts'
 import type { Encoder, Message } from './message.ts'
 
 const messageTypes = {
-  sync: 0,
-  awareness: 1,
-  auth: 2,
-  queryAwareness: 3,
+  ...sharedTypes,
   stateless: 5,
   close: 7,
   syncStatus: 8,
   ping: 9,
   pong: 10
 } as const
-const syncSteps = { step1: 0, step2: 1, update: 2 } as const
 const authTypes = { token: 0, denied: 1, authenticated: 2 } as const
 
 /** What a client may say to one room: what every dialect has, and what concerns the connection alone. */
@@ -57,34 +54,14 @@ export function documentOfAddress(address: string): string {
 function readMessage(reader: Reader): HocuspocusMessage {
   const type = reader.varUint()
   switch (type) {
-    case messageTypes.sync:
-      return readSync(reader)
-    case messageTypes.awareness:
-      return { type: 'awareness', states: reader.byteArray() }
     case messageTypes.auth:
       return readAuth(reader)
-    case messageTypes.queryAwareness:
-      return { type: 'query-awareness' }
     case messageTypes.stateless:
       return { type: 'stateless', payload: reader.string() }
     case messageTypes.close:
       return { type: 'close' }
     default:
-      throw new Fault('ERR_BAD_MESSAGE', `message type ${type}`)
-  }
-}
-
-function readSync(reader: Reader): Message {
-  const step = reader.varUint()
-  switch (step) {
-    case syncSteps.step1:
-      return { type: 'sync-step-1', stateVector: reader.byteArray() }
-    case syncSteps.step2:
-      return { type: 'sync-step-2', update: reader.byteArray() }
-    case syncSteps.update:
-      return { type: 'update', update: reader.byteArray() }
-    default:
-      throw new Fault('ERR_BAD_MESSAGE', `sync step ${step}`)
+      return readBody(type, reader)
   }
 }
 
@@ -154,12 +131,4 @@ function short(prefix: Uint8Array, ...numbers: readonly number[]): Frame {
 
 function withText(prefix: Uint8Array, head: readonly number[], text: string): Frame {
   return withPayload(prefix, head, Buffer.from(text))
-}
-
-/** The address, `varUint` each of the head, then the payload with its length before it. */
-function withPayload(prefix: Uint8Array, head: readonly number[], payload: Uint8Array): Frame {
-  const encoder = createEncoder()
-  for (const number of head) writeVarUint(encoder, number)
-  writeVarUint(encoder, payload.length)
-  return binaryFrame(Buffer.concat([prefix, toUint8Array(encoder)]), payload)
 }

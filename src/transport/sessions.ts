@@ -8,7 +8,7 @@ import type { Time } from '../time.ts'
 import type { Connection, Session } from './connection.ts'
 import { UndecidedSession } from './first-frame.ts'
 import { HocuspocusSession } from './hocuspocus-session.ts'
-import { documentOfPath, isRoot } from './path.ts'
+import { isRoot } from './path.ts'
 import type { Stateless } from './stateless.ts'
 import { openYWebsocketSession } from './y-websocket-session.ts'
 
@@ -29,16 +29,17 @@ export type Target = {
   readonly url: string
   readonly headers: IncomingHttpHeaders
   readonly pathPrefix: string
+  /** The room that the path names, or null. */
+  readonly document: string | null
 }
 
 /** The session of a new connection. */
 export function openSession(connection: Connection, parts: SessionParts, target: Target): Session {
-  const { url, headers, pathPrefix } = target
+  const { url, headers, pathPrefix, document } = target
   const { time, limits, hocuspocus } = parts
   const attempt = { address: connection.address, headers, url }
   const openHocuspocus = () => new HocuspocusSession(connection, { ...parts, attempt })
   if (hocuspocus !== 'off' && isRoot(url, pathPrefix)) return openHocuspocus()
-  const { document } = documentOfPath(url, pathPrefix)
   const shared = { ...parts, connection, document, attempt }
   if (hocuspocus !== 'any-path') {
     const fail = (fault: Fault) => connection.end(fault)

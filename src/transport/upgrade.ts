@@ -100,13 +100,14 @@ export class Transport {
   #accept(socket: WebSocket, stream: Duplex, from: From): void {
     const { request, pathPrefix } = from
     const address = request.socket.remoteAddress ?? 'unknown'
-    const target = { url: request.url ?? '/', headers: request.headers, pathPrefix }
-    const { document } = documentOfPath(target.url, pathPrefix)
+    const url = request.url ?? '/'
+    const { document } = documentOfPath(url, pathPrefix)
     const id = `${address}/${this.#run}-${++this.#accepted}`
     const peer = `${address} ${document ?? ''}`
     const connection = new Connection({ socket, stream, id, address, peer }, this.#host)
     this.#connections.add(connection)
     this.#parts.metrics.connectionOpened()
+    const target = { url, headers: request.headers, pathPrefix, document }
     connection.start(openSession(connection, this.#parts, target))
   }
 

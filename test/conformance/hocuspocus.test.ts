@@ -1,9 +1,10 @@
 /** The Hocuspocus wire, rule by rule, by hand over real sockets: HP1–HP16 of PROTOCOL.md. */
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import { createMemoryStore, type Store } from '../../persistence/index.ts'
+import { createMemoryStore } from '../../persistence/index.ts'
 import type { Authorize } from '../../src/access/grant.ts'
 import { until } from '../support/clients.ts'
+import { holdAppends } from '../support/disk.ts'
 import { compacted, storeDocument } from '../support/documents.ts'
 import { startProxy } from '../support/proxy.ts'
 import { openRaw, syncStep1, updateFrame } from '../support/raw.ts'
@@ -180,7 +181,8 @@ describe('receipts', () => {
   })
 
   test('[HP8] what repeats an update of somebody else waits until that one is on disk', async () => {
-    const { store, release } = heldStore()
+    const store = createMemoryStore()
+    const gate = holdAppends(store)
     const { url } = await startServer({ store })
     const [a, b] = [await openHocuspocus(url), await openHocuspocus(url)]
     await a.join('room')
@@ -191,7 +193,7 @@ describe('receipts', () => {
     b.raw.send(updateFrameOf('room', update))
     await new Promise(resolve => setTimeout(resolve, 50))
     const early = [a, b].map(client => client.heard('room').filter(what => what === 'saved').length)
-    release()
+    gate.open()
     await until(
       () => [a, b].every(client => client.heard('room').filter(what => what === 'saved').length === 2),
       'both receipts'
@@ -473,21 +475,6 @@ test('[HP3] two joins on one slow socket both go on, and a live room beside them
   }
   expect(client.raw.closeCode()).toBeNull()
 }, 60_000)
-
-/** Appends wait until they are let go. */
-function heldStore(): { store: Store; release(): void } {
-  const store = createMemoryStore()
-  let release = () => {}
-  const gate = new Promise<void>(resolve => {
-    release = resolve
-  })
-  const append = store.append.bind(store)
-  store.append = async entries => {
-    await gate
-    return append(entries)
-  }
-  return { store, release: () => release() }
-}
 
 function largeDocument(length: number): Y.Doc {
   const random = randomFrom(3)

@@ -1,10 +1,11 @@
 /** What a room promises, through real sockets: RM1–RM6 of PROTOCOL.md. */
 import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
-import { createMemoryStore, type Store, StoreError } from '../../persistence/index.ts'
+import { createMemoryStore, StoreError } from '../../persistence/index.ts'
 import { defaultLimits } from '../../src/limits.ts'
 import { createServer, type Server } from '../../src/server.ts'
 import { type Client, connect, converged, synced, until } from '../support/clients.ts'
+import { holdAppends } from '../support/disk.ts'
 import { storeDocument } from '../support/documents.ts'
 import { openRaw, updateFrame, updatesOf } from '../support/raw.ts'
 import { quietLog, spawnServer, startServer, temporaryDirectory } from '../support/server.ts'
@@ -305,21 +306,6 @@ function join(url: string, room = 'room'): Client {
   const client = connect(url, room)
   onTestFinished(client.destroy)
   return client
-}
-
-function holdAppends(store: Store): { open: () => void; waiting: () => number } {
-  const append = store.append.bind(store)
-  let waiting = 0
-  let open = () => {}
-  const gate = new Promise<void>(resolve => {
-    open = resolve
-  })
-  store.append = async entries => {
-    waiting++
-    await gate
-    return append(entries)
-  }
-  return { open, waiting: () => waiting }
 }
 
 function textUpdate(text: string): Uint8Array {

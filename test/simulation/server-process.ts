@@ -175,7 +175,8 @@ export class ServerProcess {
     const target = {
       url: `/${document === null ? '' : encodeURIComponent(document)}`,
       headers: {},
-      pathPrefix: '/'
+      pathPrefix: '/',
+      document
     }
     connection.start(openSession(connection, running.sessions, target))
   }
