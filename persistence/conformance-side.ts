@@ -30,6 +30,7 @@ export const sideCases: readonly ConformanceCase[] = [
       { ...listed[0], bytes: labelOf(listed[0]?.bytes ?? new Uint8Array(0)) },
       {
         ...entry,
+        number: 1,
         bytes: 'update'
       }
     )
@@ -44,6 +45,30 @@ export const sideCases: readonly ConformanceCase[] = [
     const reasons = (await store.listSetAside('a')).map(entry => entry.reason)
 
     assert.deepEqual(reasons, numbers.slice(30).map(String))
+  }),
+
+  aCase('set-aside entries are found by document, and dropped one by one', async store => {
+    for (const [document, reason] of [
+      ['bb', 'one'],
+      ['a', 'two'],
+      ['a', 'three']
+    ] as const) {
+      await store.setAside(document, aside(reason))
+    }
+
+    const [first] = await store.listSetAside('a')
+    assert.deepEqual(await store.setAsideDocuments(), ['a', 'bb'])
+    assert.equal(await store.dropSetAside('a', first?.number ?? 0), true)
+    assert.equal(await store.dropSetAside('a', first?.number ?? 0), false)
+    assert.equal(await store.dropSetAside('nobody', 1), false)
+
+    const left = await store.listSetAside('a')
+    assert.deepEqual(
+      left.map(entry => entry.reason),
+      ['three']
+    )
+    await store.dropSetAside('bb', 1)
+    assert.deepEqual(await store.setAsideDocuments(), ['a'])
   }),
 
   aCase('metadata is written, replaced and removed, apart from documents', async store => {

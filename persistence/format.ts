@@ -74,6 +74,7 @@ export const countersKey = Buffer.from([letters.counters])
 export const probeKey = Buffer.from([letters.probe])
 export const everything: KeyRange = { from: Buffer.alloc(0), to: Buffer.from([0xff]) }
 export const allGarbage: KeyRange = letterRange(letters.garbage)
+export const allSetAside: KeyRange = letterRange(letters.setAside)
 
 export function headKey(name: Buffer): Buffer {
   return lettered(letters.head, name)
@@ -158,6 +159,10 @@ export function setAsideRange(name: Buffer): KeyRange {
 export function decodeSetAsideKey(key: Buffer): { number: number; size: number } {
   const at = key.length - numberBytes - 4
   return { number: key.readUIntBE(at, numberBytes), size: key.readUInt32BE(at + numberBytes) }
+}
+
+export function nameOfSetAsideKey(key: Buffer): Buffer {
+  return key.subarray(3, 3 + key.readUInt16BE(1))
 }
 
 function setAsidePrefix(name: Buffer): Buffer {

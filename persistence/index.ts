@@ -22,6 +22,7 @@ export type {
   Store,
   StoredCheckpoint,
   StoredRecord,
+  StoredSetAside,
   StoreErrorCode
 } from './store.ts'
 export { StoreError, storeErrorCodes } from './store.ts'

@@ -16,6 +16,7 @@ import {
   type SetAside,
   type Store,
   type StoredCheckpoint,
+  type StoredSetAside,
   StoreError
 } from './store.ts'
 
@@ -36,7 +37,7 @@ export function createMemoryStore(): Store {
 
 class MemoryStore implements Store {
   readonly #documents = new Map<string, Life>()
-  readonly #aside = new Map<string, SetAside[]>()
+  readonly #aside = new Map<string, StoredSetAside[]>()
   readonly #metadata = new Map<string, Uint8Array>()
   #incarnations = 0
   #sequenceFloor = 0
@@ -82,14 +83,29 @@ class MemoryStore implements Store {
     this.#checkOpen(document)
     checkValue(entry.bytes)
     const entries = this.#aside.get(document) ?? []
-    entries.push({ ...entry, bytes: entry.bytes.slice() })
+    const number = (entries.at(-1)?.number ?? 0) + 1
+    entries.push({ ...entry, number, bytes: entry.bytes.slice() })
     makeRoom(entries)
     this.#aside.set(document, entries)
   }
 
-  async listSetAside(document: string): Promise<readonly SetAside[]> {
+  async listSetAside(document: string): Promise<readonly StoredSetAside[]> {
     this.#checkOpen(document)
     return [...(this.#aside.get(document) ?? [])]
+  }
+
+  async setAsideDocuments(): Promise<readonly string[]> {
+    this.#checkOpen()
+    return [...this.#aside.keys()].sort(compareUtf8)
+  }
+
+  async dropSetAside(document: string, number: number): Promise<boolean> {
+    this.#checkOpen(document)
+    const entries = this.#aside.get(document) ?? []
+    const left = entries.filter(entry => entry.number !== number)
+    if (left.length === 0) this.#aside.delete(document)
+    else this.#aside.set(document, left)
+    return left.length < entries.length
   }
 
   async list(options?: ListOptions): Promise<readonly string[]> {
@@ -160,7 +176,7 @@ class MemoryStore implements Store {
 }
 
 /** The oldest go; the newest stays however large it is. */
-function makeRoom(entries: SetAside[]): void {
+function makeRoom(entries: StoredSetAside[]): void {
   let bytes = entries.reduce((sum, entry) => sum + entry.bytes.length, 0)
   while (entries.length > 1 && (entries.length > bounds.setAsideMax || bytes > bounds.setAsideBytesMax)) {
     bytes -= entries.shift()?.bytes.length ?? 0

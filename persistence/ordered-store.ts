@@ -28,7 +28,13 @@ import { collectRange, type Operation, type OrderedBackend, type OrderedDatabase
 import { readDocument, readSegments } from './reading.ts'
 import { guarded, type OnReport } from './reports.ts'
 import { asStoreError, Session, type Writer } from './session.ts'
-import { readSetAside, type SetAsideBounds, setAsideOperations } from './set-aside.ts'
+import {
+  dropSetAsideOperation,
+  readSetAside,
+  readSetAsideDocuments,
+  type SetAsideBounds,
+  setAsideOperations
+} from './set-aside.ts'
 import { type DamageReport, type ListOptions, type LoadedDocument, type Store, StoreError } from './store.ts'
 import { type Schedule, scheduleByTimer, Tidy } from './tidy.ts'
 import { putCounters, putHead, type StoreParts } from './writing.ts'
@@ -133,6 +139,20 @@ class OrderedStore implements Store {
 
   listSetAside(document: string): ReturnType<Store['listSetAside']> {
     return this.#session.operation(() => this.#session.read(database => readSetAside(database, document)))
+  }
+
+  setAsideDocuments(): Promise<readonly string[]> {
+    return this.#session.operation(() => this.#session.read(database => readSetAsideDocuments(database)))
+  }
+
+  dropSetAside(document: string, number: number): Promise<boolean> {
+    return this.#session.operation(() =>
+      this.#session.write(async writer => {
+        const operation = await dropSetAsideOperation(writer, document, number)
+        if (operation !== null) await writer.batch([operation], 'synced')
+        return operation !== null
+      })
+    )
   }
 
   list(options?: ListOptions): Promise<readonly string[]> {

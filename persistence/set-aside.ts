@@ -3,11 +3,13 @@
  * that write return operations, so that a move is one batch with the removal it belongs to.
  */
 import {
+  allSetAside,
   decodeSetAside,
   decodeSetAsideKey,
   encodeName,
   encodeSetAside,
   kinds,
+  nameOfSetAsideKey,
   plain,
   seal,
   setAsideKey,
@@ -15,7 +17,7 @@ import {
   unseal
 } from './format.ts'
 import { collectRange, type Operation, type OrderedReader } from './ordered.ts'
-import type { SetAside } from './store.ts'
+import type { SetAside, StoredSetAside } from './store.ts'
 
 export type SetAsideBounds = { readonly setAsideMax: number; readonly setAsideBytesMax: number }
 
@@ -46,16 +48,43 @@ export async function setAsideOperations(
 }
 
 /** Oldest first. An entry that cannot be read is listed with its raw bytes and says so. */
-export async function readSetAside(reader: OrderedReader, document: string): Promise<SetAside[]> {
+export async function readSetAside(reader: OrderedReader, document: string): Promise<StoredSetAside[]> {
   const entries = await collectRange(reader, setAsideRange(encodeName(document)))
   return entries.map(([key, value]) => {
+    const { number } = decodeSetAsideKey(key)
     const unsealed = unseal(key, kinds.setAside, value)
-    if ('body' in unsealed) return decodeSetAside(unsealed.body)
+    if ('body' in unsealed) return { number, ...decodeSetAside(unsealed.body) }
     return {
+      number,
       author: '',
       timeMs: 0,
       reason: `damaged set-aside entry: ${unsealed.damage}`,
       bytes: plain(value)
     }
   })
+}
+
+/** One look for each document, however many entries it has. */
+export async function readSetAsideDocuments(reader: OrderedReader): Promise<string[]> {
+  const { to } = allSetAside
+  let { from } = allSetAside
+  const names: Buffer[] = []
+  for (;;) {
+    const [first] = await collectRange(reader, { from, to, values: 'omit', limit: 1 })
+    if (first === undefined) return names.sort(Buffer.compare).map(name => name.toString('utf8'))
+    const name = nameOfSetAsideKey(first[0])
+    names.push(name)
+    from = setAsideRange(name).to
+  }
+}
+
+/** The operation that removes the entry of that number, or null when there is none. */
+export async function dropSetAsideOperation(
+  reader: OrderedReader,
+  document: string,
+  number: number
+): Promise<Operation | null> {
+  const entries = await collectRange(reader, { ...setAsideRange(encodeName(document)), values: 'omit' })
+  const found = entries.find(([key]) => decodeSetAsideKey(key).number === number)
+  return found === undefined ? null : { type: 'del', key: found[0] }
 }

@@ -75,6 +75,9 @@ export type SetAside = {
   readonly bytes: Uint8Array
 }
 
+/** `number` tells the entries of one document apart: a later one has a higher number. */
+export type StoredSetAside = SetAside & { readonly number: number }
+
 export type ListOptions = {
   readonly prefix?: string
   /** Exclusive: the last name of the page before. */
@@ -105,7 +108,11 @@ export type Store = {
    */
   setAside(document: string, entry: SetAside): Promise<void>
   /** What was set aside for a document, oldest first, damaged records included. */
-  listSetAside(document: string): Promise<readonly SetAside[]>
+  listSetAside(document: string): Promise<readonly StoredSetAside[]>
+  /** The documents of which something was set aside, in the order of their UTF-8 bytes. */
+  setAsideDocuments(): Promise<readonly string[]>
+  /** Removes one entry for good. Resolves to false when there was none of that number. */
+  dropSetAside(document: string, number: number): Promise<boolean>
   /** Names in the order of their UTF-8 bytes. */
   list(options?: ListOptions): Promise<readonly string[]>
   /** Removes checkpoint and log; what was set aside stays. Resolves to false when there was nothing. */

@@ -44,7 +44,7 @@ function faultsTable(faults) {
 function settingsTable(settings, { flagOf, variableOf }) {
   const rows = Object.entries(settings).map(([name, { value, env, fallback, help }]) => {
     const variables = [variableOf(name), ...(env === null ? [] : [env])].map(each => `\`${each}\``).join(', ')
-    const shown = Array.isArray(fallback) ? 'none' : `\`${fallback}\``
+    const shown = Array.isArray(fallback) || fallback === '' ? 'none' : `\`${fallback}\``
     return [`\`${flagOf(name)} <${value}>\``, variables, shown, help]
   })
   return table(['Flag', 'Variables', 'Default', 'What it does'], rows)

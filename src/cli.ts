@@ -15,7 +15,10 @@ import {
 } from './config.ts'
 import { readControl } from './control.ts'
 import { createLog } from './log.ts'
-import { createServer, type Server } from './server.ts'
+import type { Server } from './options.ts'
+import { createServer } from './server.ts'
+import { dropSetAside, listSetAside, showSetAside } from './set-aside-command.ts'
+import { accessOptions } from './sign-in.ts'
 
 const exitCodes = { failed: 1, usage: 2 } as const
 
@@ -44,6 +47,8 @@ async function main(args: readonly string[]): Promise<void> {
     case 'backup':
       if (operands.length !== 1) throw usage('backup takes one directory: y-chorus backup <directory>')
       return backup(config, resolve(operands[0] as string))
+    case 'set-aside':
+      return setAside(resolve(config.data), operands)
     default:
       throw usage(`there is no command "${command}"`)
   }
@@ -76,7 +81,9 @@ function flagsOf(values: Readonly<Record<string, unknown>>): Parameters<typeof r
 
 async function serve(config: Config): Promise<void> {
   const log = createLog(config.logLevel, process.stderr)
-  const server = createServer({ ...config, limits: config.limit, log })
+  const { host, port, data, durability, path, hocuspocus, limit: limits } = config
+  const own = { host, port, data, durability, path, hocuspocus, limits, log }
+  const server = createServer({ ...own, ...accessOptions(config, log) })
   const url = await server.listen().catch((error: unknown) => {
     throw new CommandError(explain(error, config), exitCodes.failed)
   })
@@ -101,6 +108,21 @@ function stopOnSignal(server: Server): void {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+async function setAside(data: string, [action, document, number, ...rest]: readonly string[]): Promise<void> {
+  if (action === 'list' && number === undefined) return print(await listSetAside(data, document))
+  if (rest.length > 0 || document === undefined || number === undefined || !/^\d+$/.test(number)) {
+    throw usage('set-aside takes list [document], show <document> <number> or drop <document> <number>')
+  }
+  switch (action) {
+    case 'show':
+      return void process.stdout.write(await showSetAside(data, { document, number: Number(number) }))
+    case 'drop':
+      return print(await dropSetAside(data, { document, number: Number(number) }))
+    default:
+      throw usage(`set-aside cannot "${action}"`)
+  }
 }
 
 /** Copies a stopped server's documents itself; a running one is asked to, as it holds the lock. */
@@ -143,7 +165,7 @@ async function copy(source: string, directory: string) {
 function helpText(): string {
   const lines = (Object.keys(settings) as SettingName[]).map(name => {
     const { value, help, fallback, env } = settings[name]
-    const shown = Array.isArray(fallback) ? '' : ` (default ${String(fallback)})`
+    const shown = Array.isArray(fallback) || fallback === '' ? '' : ` (default ${String(fallback)})`
     const variables = [variableOf(name), ...(env === null ? [] : [env])].join(', ')
     return `  ${`${flagOf(name)} <${value}>`.padEnd(28)} ${help}${shown}\n${' '.repeat(31)}${variables}`
   })
@@ -152,6 +174,12 @@ function helpText(): string {
 Usage:
   y-chorus [serve] [options]    start the server
   y-chorus backup <directory>   write a consistent copy of the data there, also while the server runs
+  y-chorus set-aside list [document]
+                                what was refused and kept
+  y-chorus set-aside show <document> <number>
+                                the bytes of one entry (a Yjs update), to standard output
+  y-chorus set-aside drop <document> <number>
+                                remove it
 
 Options, each also as an environment variable:
 ${lines.join('\n')}

@@ -24,6 +24,20 @@ const limitPair = z
   })
   .transform(([name, value]): Partial<Limits> => ({ [name]: Number(value) }))
 
+/** Empty: not set. */
+const text = z.string()
+
+const url = z
+  .string()
+  .refine(value => value === '' || /^https?:\/\/\S+$/.test(value), 'must be an http or https URL')
+
+/** Repeated, or comma-separated. */
+const list = z
+  .array(z.string())
+  .transform(values =>
+    values.flatMap(value => value.split(',').map(each => each.trim())).filter(each => each !== '')
+  )
+
 /** `env` beside CHORUS_*: what @y/websocket-server reads, so that this drops in where that ran. */
 export const settings = {
   host: {
@@ -67,6 +81,119 @@ export const settings = {
     env: null,
     value: 'any-path|root-path|off',
     help: 'where Hocuspocus clients are served beside y-websocket ones'
+  },
+  auth: {
+    schema: z.enum(['loopback', 'none', 'jwt', 'webhook'], 'must be loopback, none, jwt or webhook'),
+    fallback: 'loopback',
+    env: null,
+    value: 'loopback|none|jwt|webhook',
+    help: 'who may come: from this machine everybody, from anywhere everybody, or whom a token or your application lets in'
+  },
+  jwtSecretFile: {
+    schema: text,
+    fallback: '',
+    env: null,
+    value: 'file',
+    help: 'jwt: a file with the secret (HS256), at least 32 bytes'
+  },
+  jwtPublicKeyFile: {
+    schema: text,
+    fallback: '',
+    env: null,
+    value: 'file',
+    help: 'jwt: a file with the public key as PEM (RS256, PS256, ES256, EdDSA)'
+  },
+  jwtJwksUrl: {
+    schema: url,
+    fallback: '',
+    env: null,
+    value: 'url',
+    help: 'jwt: where the public keys are, as a JSON Web Key Set'
+  },
+  jwtIssuer: {
+    schema: text,
+    fallback: '',
+    env: null,
+    value: 'iss',
+    help: 'jwt: the issuer a token must have'
+  },
+  jwtAudience: {
+    schema: text,
+    fallback: '',
+    env: null,
+    value: 'aud',
+    help: 'jwt: the audience a token must have'
+  },
+  jwtClaim: {
+    schema: z.string().min(1, 'must not be empty'),
+    fallback: 'rooms',
+    env: null,
+    value: 'name',
+    help: 'jwt: the claim that maps room patterns to read, write or none'
+  },
+  jwtClockTolerance: {
+    schema: wholeNumber(600),
+    fallback: '5',
+    env: null,
+    value: 'seconds',
+    help: 'jwt: how far clocks may differ'
+  },
+  webhookUrl: {
+    schema: url,
+    fallback: '',
+    env: null,
+    value: 'url',
+    help: 'webhook: what is asked who may do what'
+  },
+  webhookTokenFile: {
+    schema: text,
+    fallback: '',
+    env: null,
+    value: 'file',
+    help: 'webhook: a file with a token that is sent along, as Authorization: Bearer'
+  },
+  tokenCookie: { schema: text, fallback: '', env: null, value: 'name', help: 'cookie that carries a token' },
+  origins: {
+    schema: list,
+    fallback: [],
+    env: null,
+    value: 'origin',
+    help: 'origins whose pages may connect, comma-separated; without it any, except where auth is loopback'
+  },
+  trustProxy: {
+    schema: list,
+    fallback: [],
+    env: null,
+    value: 'addresses',
+    help: 'proxies whose X-Forwarded-For counts: addresses, ranges (10.0.0.0/8) or loopback, comma-separated'
+  },
+  rooms: {
+    schema: list,
+    fallback: [],
+    env: null,
+    value: 'patterns',
+    help: 'patterns of the names that documents may have, comma-separated; without it any'
+  },
+  identity: {
+    schema: z.enum(['as-sent', 'stamped'], 'must be as-sent or stamped'),
+    fallback: 'as-sent',
+    env: null,
+    value: 'as-sent|stamped',
+    help: "stamped: user.id and user.name in everybody's presence are those they signed in with"
+  },
+  readers: {
+    schema: z.enum(['shown', 'hidden'], 'must be shown or hidden'),
+    fallback: 'shown',
+    env: null,
+    value: 'shown|hidden',
+    help: 'whether those who may only read have presence'
+  },
+  adminTokenFile: {
+    schema: text,
+    fallback: '',
+    env: null,
+    value: 'file',
+    help: 'a file with the token for /api, at least 32 characters'
   },
   logLevel: {
     schema: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),

@@ -7,11 +7,18 @@
 export const faults = {
   ERR_BAD_MESSAGE: { closeCode: 4400, httpStatus: 400, publicReason: 'not a message of this protocol' },
   ERR_NOT_AUTHENTICATED: { closeCode: 4401, httpStatus: 401, publicReason: 'not authenticated' },
+  ERR_EXPIRED: { closeCode: 4401, httpStatus: 401, publicReason: 'the access has expired' },
   ERR_AUTHENTICATION_TIMEOUT: {
     closeCode: 4502,
     httpStatus: 408,
     publicReason: 'not authenticated in time; try again'
   },
+  ERR_AUTHENTICATION_UNAVAILABLE: {
+    closeCode: 1013,
+    httpStatus: 503,
+    publicReason: 'who you are cannot be checked now; try again'
+  },
+  ERR_ORIGIN: { closeCode: 4403, httpStatus: 403, publicReason: 'no access from this page' },
   ERR_FORBIDDEN: { closeCode: 4403, httpStatus: 403, publicReason: 'no access to this document' },
   ERR_DELETED: { closeCode: 4404, httpStatus: 404, publicReason: 'the document was deleted' },
   ERR_ROOM_NAME: { closeCode: 4400, httpStatus: 400, publicReason: 'not a valid document name' },
@@ -103,4 +110,19 @@ export class Fault extends Error {
 export function toFault(error: unknown): Fault {
   if (error instanceof Fault) return error
   return new Fault('ERR_INTERNAL', error instanceof Error ? error.message : String(error), { cause: error })
+}
+
+/** Whether the fault is about who somebody is or what they may do. */
+export function isAboutAccess({ code }: Fault): boolean {
+  switch (code) {
+    case 'ERR_NOT_AUTHENTICATED':
+    case 'ERR_EXPIRED':
+    case 'ERR_AUTHENTICATION_TIMEOUT':
+    case 'ERR_AUTHENTICATION_UNAVAILABLE':
+    case 'ERR_ORIGIN':
+    case 'ERR_FORBIDDEN':
+      return true
+    default:
+      return false
+  }
 }

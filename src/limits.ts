@@ -15,13 +15,41 @@ export const defaultLimits = {
   updateRangesMax: 2_000_000,
   /** Open connections of one server. Above: the upgrade is answered with HTTP 503, which clients retry. */
   connectionsMax: 20_000,
-  /** Open rooms of one server. Above: 1013. */
+  /** Open connections of one address (of an IPv6 /64), this machine's own left out. Above: HTTP 503. */
+  connectionsPerAddressMax: 1_000,
+  /** Open connections of one user. Above: 1013. */
+  connectionsPerUserMax: 200,
+  /** Documents that connections of one address (of an IPv6 /64) have open at once, this machine's own left out. Above: 1013, or PermissionDenied beside other rooms. */
+  membersPerAddressMax: 5_000,
+  /** Connections that have one document open. Above: 1013, or PermissionDenied beside other rooms. */
+  membersPerRoomMax: 10_000,
+  /** HTTP connections that have not finished a request, upgrades included. Above: the oldest is closed. */
+  handshakesMax: 5_000,
+  /** How long an HTTP request may take to arrive, its headers within half of that. After that: HTTP 408. */
+  requestTimeoutMs: 20_000,
+  /** Messages of one connection a second, WebSocket pings and pongs included. Above: its socket is not read for a moment. */
+  messagesPerSecondMax: 1_000,
+  /** How many more may come at once, after a rest. */
+  messagesBurstMax: 5_000,
+  /** Bytes of one connection's messages a second. Above: its socket is not read for a moment. */
+  receivedBytesPerSecondMax: 8 * MiB,
+  /** How many more may come at once, after a rest. */
+  receivedBytesBurstMax: 64 * MiB,
+  /** Updates and sync messages of all connections to one document a second. Above: whoever sends more waits a moment. */
+  roomMessagesPerSecondMax: 5_000,
+  /** How many more may come at once, after a rest. */
+  roomMessagesBurstMax: 20_000,
+  /** Their bytes a second. Above: whoever sends more waits a moment. */
+  roomBytesPerSecondMax: 32 * MiB,
+  /** How many more may come at once, after a rest. */
+  roomBytesBurstMax: 128 * MiB,
+  /** Open rooms of one server. Above: one that nobody is in closes before its time; if there is none, 1013. */
   roomsMax: 10_000,
   /** UTF-16 units of a document's name. Above: 4400. */
   roomNameLengthMax: 1_000,
   /** Rooms on one Hocuspocus socket. Above: further ones are refused with PermissionDenied, the others go on. */
   roomsPerConnectionMax: 500,
-  /** Bytes that wait on one Hocuspocus socket for an authentication or a room. Above: 1013 while no Auth has come, else the socket is not read. */
+  /** Bytes that wait on one Hocuspocus socket for an authentication or a room. Above: 1013 while no Auth has come, else the socket is not read. And what is read of any connection before somebody was let in. */
   pendingBytesMax: 4 * MiB,
   /** Messages that wait on one Hocuspocus socket for an authentication or a room. Above: as with bytes. */
   pendingFramesMax: 2_000,
@@ -29,6 +57,38 @@ export const defaultLimits = {
   authDeadlineMs: 30_000,
   /** How long `authorize` has to answer. After that the attempt is refused: y-websocket 4502, Hocuspocus PermissionDenied. */
   authorizeTimeoutMs: 10_000,
+  /** How long before a grant expires a Hocuspocus client is asked for another token; half of a shorter grant's time. */
+  renewBeforeMs: 30_000,
+  /** UTF-16 units of a user's id. Above: the grant is none. */
+  userIdLengthMax: 1_000,
+  /** Rights taken away and remembered. Above: taking away another is refused with ERR_OVERLOADED. */
+  revocationsMax: 100_000,
+  /** Questions to `authorize` that a recheck has under way at once; more wait for their turn. */
+  rechecksMax: 64,
+  /** Characters of a JSON Web Token. Above: it is none. */
+  jwtBytesMax: 16 * KiB,
+  /** Room patterns in a token. Above: they give nothing. */
+  jwtRoomsMax: 1_000,
+  /** How long the server of keys has to answer. After that: known keys go on, others are refused with 1013. */
+  jwksTimeoutMs: 5_000,
+  /** No request for keys sooner than this after the one before. Meanwhile a key that is not known is refused. */
+  jwksCooldownMs: 30_000,
+  /** Keys older than this are asked for anew, beside their use. */
+  jwksFreshMs: 600_000,
+  /** Keys older than this, because their server was not to be had, are used no more. */
+  jwksStaleMsMax: 86_400_000,
+  /** Bytes of an answer with keys. Above: it is none. */
+  jwksBytesMax: 256 * KiB,
+  /** How long the access webhook has to answer. After that: 1013. */
+  webhookTimeoutMs: 5_000,
+  /** How long an answer of the access webhook counts for the same question. */
+  webhookCacheMs: 10_000,
+  /** Answers kept. Above: the oldest are forgotten. */
+  webhookCacheMax: 10_000,
+  /** Calls of the access webhook under way. Above: 1013. */
+  webhookCallsMax: 200,
+  /** Bytes of an answer of the access webhook. Above: it is none. */
+  webhookAnswerBytesMax: 64 * KiB,
   /** How long a refusal waits for the first message of a connection whose dialect it decides (HP2). */
   firstFrameMs: 1_000,
   /** UTF-8 bytes of a stateless message. Above: 4400. */
@@ -63,6 +123,14 @@ export const defaultLimits = {
   awarenessDepartedMs: 60_000,
   /** A clock that leaps above cannot be kept ahead of: the entry is a bad message, 4400. */
   awarenessClockMax: 2 ** 47,
+  /** States that one connection publishes a second. Above: the last of them is published when its turn comes. */
+  awarenessPerSecondMax: 40,
+  /** How many more may come at once, after a rest. */
+  awarenessBurstMax: 80,
+  /** Their bytes a second. Above: the last of them is published when its turn comes. */
+  awarenessBytesPerSecondMax: 256 * KiB,
+  /** How many more may come at once, after a rest. */
+  awarenessBytesBurstMax: 1 * MiB,
   /** Gathering time of awareness changes of one room. */
   awarenessTickMs: 20,
   /** A renewal that changes nothing waits this long to ride along with another frame. */
@@ -113,6 +181,8 @@ export const defaultLimits = {
   workerQueueMax: 1_000,
   /** The compaction worker's thread ends, and gives its memory back, when it had no compaction for so long. */
   workerIdleMs: 20_000,
+  /** Entries that a list of what is set aside holds. Above: it says that there is more. */
+  setAsideListMax: 10_000,
   /** A second refused update of one client within this time closes with a 44xx code. */
   refusalMemoryMs: 600_000,
   /** Clients whose refusals are remembered. Above: the oldest are forgotten. */

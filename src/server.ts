@@ -2,31 +2,30 @@
  * createServer: builds the parts in order, wires them, and takes them down in reverse. No side effects at import;
  * several servers live in one process.
  */
-import {
-  createServer as createHttpServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerResponse
-} from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { createMemoryStore, openLevelStore, type Store } from '../persistence/index.ts'
 import { Admission } from './access/admission.ts'
-import type { Authorize } from './access/grant.ts'
+import { Gate, isLoopback } from './access/gate.ts'
+import { Passes } from './access/passes.ts'
+import { matchesRoom } from './access/patterns.ts'
 import { createControlToken, removeControl, writeControl } from './control.ts'
 import { createCompactor } from './document/compactor.ts'
 import { Fault } from './errors.ts'
-import type { DocumentCalls, HookOptions } from './hooks/api.ts'
 import { Changes } from './hooks/changes.ts'
 import { Documents } from './hooks/documents.ts'
 import { Seeds } from './hooks/seeds.ts'
+import { checkAdminToken, rights } from './http/admin.ts'
+import { closed, createListener, listening, urlOf } from './http/listener.ts'
 import { operations } from './http/operations.ts'
 import { pages } from './http/pages.ts'
 import { answer, type Handler } from './http/router.ts'
+import { setAside } from './http/set-aside.ts'
 import { type Limits, withLimits } from './limits.ts'
 import { createLog, type Log } from './log.ts'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import type { Server, ServerOptions } from './options.ts'
 import { Pacer } from './pacer.ts'
 import { CheckpointCache } from './room/checkpoint-cache.ts'
 import { Compactions } from './room/compactions.ts'
@@ -35,74 +34,12 @@ import { Journal } from './room/journal.ts'
 import { Refusals } from './room/refusals.ts'
 import { Rooms } from './room/rooms.ts'
 import { systemTime, type Time } from './time.ts'
+import { Addresses, proxyList } from './transport/addresses.ts'
 import { isUnder, pathOf } from './transport/path.ts'
-import type { HocuspocusPaths } from './transport/sessions.ts'
-import { type OnStateless, Stateless } from './transport/stateless.ts'
+import { Stateless } from './transport/stateless.ts'
 import { Transport } from './transport/upgrade.ts'
 
-export type ServerOptions = HookOptions & {
-  /** Address to listen on. Default 127.0.0.1. */
-  readonly host?: string
-  /** Port to listen on; 0 (the default) picks a free one. */
-  readonly port?: number
-  /** Directory of the documents, or `:memory:` (the default for embedders) to keep nothing. */
-  readonly data?: string
-  /** A store of your own, in place of `data`. The server does not close it. */
-  readonly store?: Store
-  /** `sync` (the default): nothing is seen before it would survive a power cut. */
-  readonly durability?: 'sync' | 'relaxed'
-  /** Path below which documents and pages are served. Default `/`. */
-  readonly path?: string
-  /**
-   * Who may do what. Without it everybody may write everything. It is asked once per connection and document, and
-   * again when a Hocuspocus client renews its token; one that throws or does not answer in time refuses.
-   */
-  readonly authorize?: Authorize
-  /**
-   * Where Hocuspocus clients are served: `any-path` (the default), where a first message that is a Hocuspocus frame
-   * makes it a Hocuspocus connection; `root-path`, at `path` itself only; `off`.
-   */
-  readonly hocuspocus?: HocuspocusPaths
-  /** Gets each stateless message of Hocuspocus clients. Nobody waits for what it returns. */
-  readonly onStateless?: OnStateless
-  /** Whether a client's stateless message goes to the other Hocuspocus clients of its document. Default false. */
-  readonly statelessRelay?: boolean
-  readonly limits?: Partial<Limits>
-  /** Default: warnings and errors, as JSON on standard error. */
-  readonly log?: Log
-  /** Directory of the pages served at `/`; null serves none. Default: the demo. */
-  readonly pages?: string | null
-  readonly time?: Time
-}
-
-export type Server = DocumentCalls & {
-  /** Opens the store and, unless attached, the port. Resolves to the server's URL. Rejects with StoreError or EADDRINUSE. */
-  listen(): Promise<string>
-  /**
-   * Serves the WebSocket upgrades under `path` of an HTTP server of yours (Express, Fastify, Next, …) and leaves all
-   * other upgrades and every request alone. Opens the store; call it once, instead of `listen`. Your server listens
-   * and closes by itself.
-   */
-  attach(httpServer: HttpServer): Promise<void>
-  /** Answers a request for health, metrics or pages, for servers that `attach`: mount it where you want those. */
-  handle(request: IncomingMessage, response: ServerResponse): void
-  /**
-   * Refuses new connections, closes the present ones spread over a moment (1012: clients come back elsewhere),
-   * waits until everything accepted is durable and `onChange` has been told of it, and leaves no timer, socket, thread or file open.
-   */
-  stop(): Promise<void>
-  /** Writes a consistent copy of all documents to an empty or missing directory, while serving. */
-  backup(directory: string): Promise<{ readonly keys: number; readonly bytes: number }>
-  /**
-   * Sends a stateless message to every Hocuspocus client of the document that is connected to this server. Throws
-   * RangeError when it is larger than `statelessBytesMax`.
-   */
-  broadcastStateless(document: string, payload: string): void
-  /** After `listen`. */
-  readonly url: string
-  /** Prometheus text, as `/metrics` serves it. */
-  metrics(): Promise<string>
-}
+export type { Server, ServerOptions } from './options.ts'
 
 /** The demo as it lies in the package, whether this runs from `src` or from `dist/src`. */
 const demoDirectory = fileURLToPath(
@@ -125,13 +62,24 @@ type Running = {
   readonly compactor: ReturnType<typeof createCompactor>
   readonly transport: Transport
   readonly stateless: Stateless
+  readonly passes: Passes
   readonly handlers: readonly Handler[]
   readonly controlToken: string
+}
+
+type TransportNeeds = {
+  readonly rooms: Rooms
+  readonly pacer: Pacer
+  readonly time: Time
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly log: Log
 }
 
 class ChorusServer implements Server {
   readonly #options: ServerOptions
   readonly #path: string
+  readonly #trustedProxies: ReturnType<typeof proxyList>
   readonly #log: Log
   readonly #metrics = createMetrics()
   #running: Running | null = null
@@ -141,7 +89,12 @@ class ChorusServer implements Server {
   #stopping: Promise<void> | null = null
 
   constructor(options: ServerOptions) {
+    checkAdminToken(options.adminToken)
+    if (options.identity === 'stamped' && typeof options.authorize !== 'function') {
+      throw new TypeError('identity can be stamped only where people sign in: it needs authorize (--auth)')
+    }
     this.#options = options
+    this.#trustedProxies = proxyList(options.trustProxy ?? [])
     this.#path = options.path ?? '/'
     this.#log = options.log ?? createLog('warn', process.stderr)
   }
@@ -152,11 +105,14 @@ class ChorusServer implements Server {
   }
 
   async listen(): Promise<string> {
+    const { host = '127.0.0.1', authorize } = this.#options
+    if (authorize === undefined && !isLoopback(host)) throw new TypeError(openToAll(host))
     const running = await this.#start()
-    const httpServer = createHttpServer((request, response) => this.handle(request, response))
+    const limits = withLimits(this.#options.limits)
+    const httpServer = createListener(limits, (request, response) => this.handle(request, response))
     this.#takeUpgrades(httpServer, running.transport)
     try {
-      await listening(httpServer, this.#options)
+      await listening(httpServer, host, this.#options.port ?? 0)
     } catch (error) {
       await this.stop()
       throw error
@@ -216,6 +172,14 @@ class ChorusServer implements Server {
     return this.#documents().delete(...call)
   }
 
+  async recheck(whom: Parameters<Server['recheck']>[0]): ReturnType<Server['recheck']> {
+    return this.#passes().recheck(whom)
+  }
+
+  async revoke(revocation: Parameters<Server['revoke']>[0]): ReturnType<Server['revoke']> {
+    return this.#passes().revoke(revocation)
+  }
+
   broadcastStateless(document: string, payload: string): void {
     this.#running?.stateless.broadcast(document, payload)
   }
@@ -235,6 +199,12 @@ class ChorusServer implements Server {
       throw new Fault('ERR_GOING_DOWN', 'the server does not run')
     }
     return this.#running.documents
+  }
+
+  #passes(): Passes {
+    const { passes } = this.#running ?? {}
+    if (passes === undefined || this.#stopping !== null) throw new Fault('ERR_GOING_DOWN')
+    return passes
   }
 
   async #start(): Promise<Running> {
@@ -261,70 +231,66 @@ class ChorusServer implements Server {
     const limits = withLimits(this.#options.limits)
     const metrics = this.#metrics
     const log = this.#log
-    const compactor = createCompactor({
-      memoryMegabytes: limits.workerMegabytesMax,
-      queueMax: limits.workerQueueMax,
-      sizes: {
-        wholeBytesMax: limits.wholeFrameBytesMax,
-        heldBackBytesMax: limits.heldBackBytesMax,
-        heldBackFrameBytes: limits.heldBackFrameBytes,
-        segmentBytes: limits.segmentBytes
-      }
-    })
-    const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
-    const compactions = new Compactions({ store, compactor, time, limits, metrics, log })
-    const refusals = new Refusals(time, limits)
-    const heads = new JoinHeads(store, compactor, limits)
-    const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
-    const pacer = new Pacer(time, limits.turnBudgetMs)
-    const { load, onChange } = this.#options
     const shared = { time, limits, metrics, log }
+    const compactor = createCompactor(compactorOptions(limits))
+    const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
+    const compactions = new Compactions({ ...shared, store, compactor })
+    const { load, onChange, rooms: patterns, identity = 'as-sent', readers = 'shown' } = this.#options
     const seeds = load === undefined ? null : new Seeds(load, shared)
     const read = (document: string): ReturnType<Server['read']> => documents.read(document)
     const changes = onChange === undefined ? null : new Changes(onChange, { read, ...shared })
+    const pacer = new Pacer(time, limits.turnBudgetMs)
     const rooms = new Rooms({
+      ...shared,
       store,
       journal,
       seed: seeds === null ? null : document => seeds.of(document),
       changes,
+      isAllowed: name => patterns === undefined || patterns.some(pattern => matchesRoom(pattern, name)),
       compactions,
-      refusals,
-      heads,
-      cache,
+      refusals: new Refusals(time, limits),
+      heads: new JoinHeads(store, compactor, limits),
+      cache: new CheckpointCache(limits.checkpointCacheBytesMax),
       pacer,
-      time,
-      limits,
-      metrics,
-      log
+      presence: { identity, readers }
     })
     const documents = new Documents({ rooms, store, compactor, time, limits })
-    const {
-      authorize = null,
-      onStateless = null,
-      statelessRelay = false,
-      hocuspocus = 'any-path'
-    } = this.#options
-    const admission = new Admission(authorize, shared)
-    const stateless = new Stateless({ ...shared, onStateless, isRelayed: statelessRelay })
-    const transport = new Transport({ ...shared, rooms, pacer, admission, stateless, hocuspocus })
+    const { passes, transport, stateless } = this.#buildTransport({ ...shared, rooms, pacer })
     const controlToken = createControlToken()
     const isDraining = () => this.#stopping !== null
-    const handlers: Handler[] = [operations({ store, journal, metrics, isDraining, controlToken })]
+    const { adminToken } = this.#options
+    const tokens = adminToken === undefined ? [controlToken] : [controlToken, adminToken]
+    const handlers: Handler[] = [
+      operations({ store, journal, metrics, isDraining, controlToken }),
+      rights({ passes, tokens }),
+      setAside({ store, limits, tokens })
+    ]
     if (this.#options.pages !== null) handlers.push(await pages(this.#options.pages ?? demoDirectory))
-    return {
-      store,
-      rooms,
-      documents,
-      seeds,
-      changes,
-      journal,
-      compactions,
-      compactor,
-      transport,
+    const inside = { store, rooms, documents, seeds, changes, journal, compactions, compactor }
+    return { ...inside, transport, stateless, passes, handlers, controlToken }
+  }
+
+  #buildTransport(parts: TransportNeeds) {
+    const { authorize, origins = null, tokenCookie = null } = this.#options
+    const { onStateless = null, statelessRelay = false, hocuspocus = 'any-path' } = this.#options
+    const authentication = authorize === undefined ? 'loopback' : authorize === 'none' ? 'none' : 'asked'
+    const gate = new Gate({ authentication, origins })
+    const asked = authorize === undefined || authorize === 'none' ? null : authorize
+    const admission = new Admission({ authorize: asked, gate, tokenCookie }, parts)
+    const passes = new Passes({ ...parts, admission })
+    const stateless = new Stateless({ ...parts, onStateless, isRelayed: statelessRelay })
+    const addresses = new Addresses(parts.time, parts.limits)
+    const trustedProxies = this.#trustedProxies
+    const transport = new Transport({
+      ...parts,
+      passes,
       stateless,
-      handlers,
-      controlToken
-    }
+      addresses,
+      gate,
+      trustedProxies,
+      hocuspocus
+    })
+    return { passes, transport, stateless }
   }
 
   #takeUpgrades(httpServer: HttpServer, transport: Transport): void {
@@ -364,26 +330,22 @@ class ChorusServer implements Server {
   }
 }
 
-function listening(httpServer: HttpServer, { host, port }: ServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    httpServer.once('error', reject)
-    httpServer.listen({ host: host ?? '127.0.0.1', port: port ?? 0 }, () => {
-      httpServer.off('error', reject)
-      resolve()
-    })
-  })
+function compactorOptions(limits: Limits): Parameters<typeof createCompactor>[0] {
+  return {
+    memoryMegabytes: limits.workerMegabytesMax,
+    queueMax: limits.workerQueueMax,
+    sizes: {
+      wholeBytesMax: limits.wholeFrameBytesMax,
+      heldBackBytesMax: limits.heldBackBytesMax,
+      heldBackFrameBytes: limits.heldBackFrameBytes,
+      segmentBytes: limits.segmentBytes
+    }
+  }
 }
 
-function closed(httpServer: HttpServer): Promise<void> {
-  return new Promise(resolve => {
-    httpServer.close(() => resolve())
-    httpServer.closeAllConnections()
-  })
-}
-
-function urlOf(httpServer: HttpServer, path: string): string {
-  // `listen` was given a host and a port, so the address is none of the other kinds (a pipe, or null).
-  const { address, family, port } = httpServer.address() as AddressInfo
-  const host = family === 'IPv6' ? `[${address}]` : address
-  return `http://${host}:${port}${path === '/' ? '' : path}`
+function openToAll(host: string): string {
+  return (
+    `${host} can be reached from elsewhere, and nobody would be asked who they are: choose how people sign in ` +
+    '(authorize, or --auth jwt or webhook), or name "none" for a server that is open to everybody'
+  )
 }

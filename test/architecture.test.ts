@@ -29,12 +29,22 @@ const store = 'persistence/store.ts'
 
 /** cli → server → {transport, http, hooks} → room → {document, dialect/message, store, bus} → {errors, limits}. */
 const layers: Layers = {
-  'src/cli.ts': ['src/server.ts', 'src/config.ts', 'src/control.ts', log, 'persistence/index.ts'],
+  'src/cli.ts': [
+    ...['src/server.ts', 'src/sign-in.ts', 'src/set-aside-command.ts', 'src/config.ts', 'src/control.ts'],
+    ...['type src/options.ts', log, 'persistence/index.ts']
+  ],
+  'src/set-aside-command.ts': ['src/control.ts', 'persistence/index.ts'],
+  'src/sign-in.ts': ['src/access/', 'src/config.ts', 'type src/options.ts', limits, `type ${log}`],
   'src/index.ts': [
-    ...['src/server.ts', 'type src/hooks/', 'type src/access/grant.ts', 'type src/transport/stateless.ts'],
-    ...[errors, limits, log, time]
+    ...['src/server.ts', 'type src/options.ts', 'type src/hooks/', 'src/access/'],
+    ...['type src/transport/stateless.ts', errors, limits, log, time]
+  ],
+  'src/options.ts': [
+    ...['type persistence/index.ts', 'type src/access/', 'type src/hooks/', 'type src/room/'],
+    ...['type src/transport/', `type ${limits}`, `type ${log}`, time]
   ],
   'src/server.ts': [
+    'type src/options.ts',
     ...[
       'src/transport/',
       'src/access/',
@@ -50,6 +60,7 @@ const layers: Layers = {
     'src/room/',
     'src/dialect/',
     'src/access/',
+    'src/budget.ts',
     errors,
     limits,
     `type ${log}`,
@@ -57,11 +68,21 @@ const layers: Layers = {
     pacer,
     time
   ],
-  'src/access/': [errors, `type ${limits}`, `type ${log}`, metrics, time],
-  'src/http/': ['src/room/', store, errors, limits, `type ${log}`, metrics],
+  'src/access/': [errors, limits, `type ${log}`, metrics, time],
+  'src/http/': ['src/room/', 'type src/access/', store, errors, limits, `type ${log}`, metrics],
   'src/hooks/': ['src/room/', 'src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, time],
   'src/room/': [
-    ...['src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, pacer, time],
+    ...[
+      'src/document/',
+      'src/budget.ts',
+      store,
+      errors,
+      `type ${limits}`,
+      `type ${log}`,
+      metrics,
+      pacer,
+      time
+    ],
     // The room speaks in messages and frames; which dialect they become is its members' business.
     ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts']
   ],
@@ -72,6 +93,7 @@ const layers: Layers = {
   'src/reader.ts': [errors],
   'src/control.ts': [],
   'src/pacer.ts': [time],
+  'src/budget.ts': [],
   'src/time.ts': [],
   'src/log.ts': [],
   'src/errors.ts': [],
@@ -85,14 +107,19 @@ const homes: Homes = {
   pino: ['src/log.ts'],
   'prom-client': ['src/metrics.ts'],
   zod: ['src/config.ts'],
+  jose: ['src/access/jwt.ts', 'src/access/jwks.ts'],
   level: ['persistence/level-backend.ts'],
   yjs: ['src/document/compact.ts', 'src/hooks/edit.ts'],
   lib0: ['src/dialect/'],
   'node:worker_threads': ['src/document/compactor.ts', 'src/document/compact-worker.ts'],
-  'node:http': ['src/server.ts', 'src/http/', 'src/transport/', 'type src/access/grant.ts'],
-  'node:net': ['src/server.ts', 'src/transport/'],
+  'node:http': [
+    ...['src/http/', 'src/transport/', 'src/access/request.ts', 'type src/access/', 'type src/server.ts'],
+    'type src/options.ts'
+  ],
+  'node:https': ['src/access/request.ts'],
+  'node:net': ['src/http/listener.ts', 'src/transport/'],
   'node:fs': [
-    ...['src/cli.ts', 'src/control.ts', 'src/http/pages.ts', 'persistence/directory.ts'],
+    ...['src/cli.ts', 'src/sign-in.ts', 'src/control.ts', 'src/http/pages.ts', 'persistence/directory.ts'],
     'src/document/compact-worker.ts'
   ]
 }

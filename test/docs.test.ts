@@ -10,7 +10,8 @@ import {
   invariantFindings,
   linkFindings,
   ruleFindings,
-  tableFindings
+  tableFindings,
+  threatFindings
 } from './house/docs.ts'
 import { readText, repositoryFiles, sourcesIn, type TextFile } from './house/source.ts'
 
@@ -51,6 +52,10 @@ it('CHANGELOG.md has an entry for the version in package.json', () => {
   const { version } = JSON.parse(readText('package.json')) as { version: string }
 
   expect(changelogFindings(page('CHANGELOG.md'), version)).toEqual([])
+})
+
+it('every threat of SECURITY.md names a test that is there', () => {
+  expect(threatFindings(page('SECURITY.md'), files)).toEqual([])
 })
 
 it('every relative link leads somewhere', () => {

@@ -1,48 +1,113 @@
 /**
- * Puts attempts to the application's `authorize` and makes of whatever comes back, or does not, a grant or a fault:
- * it fails closed, and what was tried as a token never reaches the log.
+ * Puts attempts to whoever decides and makes of whatever comes back, or does not, a grant or a fault: it fails closed,
+ * and what was tried as a token never reaches the log.
  */
 import { Fault, toFault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Time } from '../time.ts'
-import type { Attempt, Authorize, Grant, User } from './grant.ts'
+import { carriedToken, withoutSecrets } from './carriers.ts'
+import type { Gate } from './gate.ts'
+import {
+  type Admitted,
+  type Attempt,
+  type Authorize,
+  everybody,
+  type Grant,
+  lesserAccess,
+  type User,
+  type Visitor
+} from './grant.ts'
+import { matchesRoom } from './patterns.ts'
+import { Revocations } from './revocations.ts'
 
-/** A grant that lets somebody in. */
-export type Admitted = { readonly user: User | null; readonly access: 'read' | 'write' }
+export type AdmissionOptions = {
+  /** Null: nobody is asked, and everybody may write. */
+  readonly authorize: Authorize | null
+  readonly gate: Gate
+  /** The cookie that carries a token, if one does. */
+  readonly tokenCookie: string | null
+}
 
-type Parts = {
+export type AdmissionParts = {
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
   readonly log: Log
 }
 
+/** How often an attempt is asked about again because rights were changed while it was being looked at. */
+const roundsMax = 3
+
 export class Admission {
-  readonly #authorize: Authorize | null
-  readonly #parts: Parts
+  readonly revocations: Revocations
+  readonly #options: AdmissionOptions
+  readonly #parts: AdmissionParts
+  /** Counts the times that rights may have changed: an answer to a question asked before is worth nothing. */
+  #epoch = 0
+  #hasWarned = false
 
-  /** Without `authorize` everybody may write. */
-  constructor(authorize: Authorize | null, parts: Parts) {
-    this.#authorize = authorize
+  constructor(options: AdmissionOptions, parts: AdmissionParts) {
+    this.#options = options
     this.#parts = parts
+    this.revocations = new Revocations(parts.time, parts.limits)
   }
 
-  /** Nobody is asked: `everybody` is what each attempt would come to. */
-  get isOpen(): boolean {
-    return this.#authorize === null
+  /** Whether anybody decides. */
+  get asks(): boolean {
+    return this.#options.authorize !== null
   }
 
-  /** Rejects with a Fault: ERR_NOT_AUTHENTICATED (no token), ERR_FORBIDDEN, ERR_AUTHENTICATION_TIMEOUT. */
+  /** Nobody is asked: `everybody` is what each attempt of this visitor would come to. */
+  isOpenTo({ barred }: Visitor): boolean {
+    return this.#options.authorize === null && barred === null
+  }
+
+  /** The question about a visitor; `token` is what the dialect's own frame said. Throws when there is none to put. */
+  question(visitor: Visitor, asked: Pick<Attempt, 'document' | 'token' | 'dialect'>): Attempt {
+    const { address, headers, url, barred } = visitor
+    if (barred !== null) throw this.#barred(barred)
+    const { gate, tokenCookie } = this.#options
+    const cookie = tokenCookie !== null && gate.trustsCookies(headers) ? tokenCookie : null
+    const token = asked.token === null || asked.token === '' ? carriedToken(visitor, cookie) : asked.token
+    return { ...asked, token: token ?? asked.token, address, headers, url, purpose: 'enter' }
+  }
+
+  /** From now on what was answered before is asked again. */
+  rightsChanged(): void {
+    this.#epoch++
+  }
+
+  /**
+   * Rejects with a Fault: ERR_NOT_AUTHENTICATED (no token, or none that could be read), ERR_EXPIRED, ERR_FORBIDDEN,
+   * ERR_AUTHENTICATION_TIMEOUT, ERR_AUTHENTICATION_UNAVAILABLE.
+   */
   async admit(attempt: Attempt): Promise<Admitted> {
-    if (this.#authorize === null) return everybody
-    const grant = await this.#ask(this.#authorize, attempt)
-    const { access, user = null, expiresAt = Number.POSITIVE_INFINITY } = grant ?? {}
-    // Plain JavaScript may return anything: only what is plainly a grant is one.
-    const isGranted = (access === 'read' || access === 'write') && expiresAt > this.#parts.time.wallMs()
-    if (!isGranted) throw refusal(attempt)
-    return { user, access }
+    const { authorize } = this.#options
+    if (authorize === null) return everybody
+    let asked = attempt
+    for (let round = 1; ; round++) {
+      const epoch = this.#epoch
+      const admitted = this.#admitted(await this.#ask(authorize, asked), asked)
+      if (epoch === this.#epoch || round === roundsMax) return admitted
+      asked = { ...attempt, purpose: 'recheck' }
+    }
+  }
+
+  /** Plain JavaScript may return anything: only what is plainly a grant is one. */
+  #admitted(grant: Grant | null, attempt: Attempt): Admitted {
+    const { access, user = null, rooms, expiresAt = Number.POSITIVE_INFINITY } = grant ?? {}
+    if (access !== 'read' && access !== 'write') throw refusal(attempt)
+    if (!isUser(user, this.#parts.limits)) throw this.#failed(new TypeError('a grant for no user'), attempt)
+    if (rooms != null && !isFor(rooms, attempt.document)) throw refusal(attempt)
+    // Written so that what is no number has expired.
+    if (typeof expiresAt !== 'number' || !(expiresAt > this.#parts.time.wallMs()))
+      throw new Fault('ERR_EXPIRED')
+    const ceiling = this.revocations.ceiling(user?.id ?? null, attempt.document)
+    const left = lesserAccess(access, ceiling)
+    if (left === 'none') throw new Fault('ERR_FORBIDDEN', 'revoked')
+    return { user, access: left, expiresAtMs: expiresAt }
   }
 
   async #ask(authorize: Authorize, attempt: Attempt): Promise<Grant | null> {
@@ -65,22 +130,50 @@ export class Admission {
   /** A Fault is the application's own answer; anything else is reported, without what the client sent. */
   #failed(error: unknown, attempt: Attempt): Fault {
     const { log, metrics } = this.#parts
-    if (error instanceof Fault && error.code !== 'ERR_AUTHENTICATION_TIMEOUT') return error
-    const isTimeout = error instanceof Fault
-    metrics.hookCalled('authorize', isTimeout ? 'timed-out' : 'failed')
-    const reason = withoutToken(toFault(error).message, attempt.token)
-    log.warn({ document: attempt.document, reason }, 'authorize failed; the attempt is refused')
-    return isTimeout ? error : refusal(attempt)
+    const reason = withoutSecrets(toFault(error).message, attempt, attempt.token)
+    const outcome = outcomeOf(error)
+    if (outcome !== null) {
+      metrics.hookCalled('authorize', outcome)
+      log.warn({ document: attempt.document, reason }, 'authorize failed; the attempt is refused')
+    }
+    return error instanceof Fault ? new Fault(error.code, reason) : refusal(attempt)
+  }
+
+  /** Said once: whoever runs the server has to do something, and whoever floods it must not fill the log. */
+  #barred(why: NonNullable<Visitor['barred']>): Fault {
+    const { log } = this.#parts
+    if (!this.#hasWarned) {
+      this.#hasWarned = true
+      const advice =
+        'say how people sign in (authorize, --auth), or "none" for a server that is open to everybody'
+      if (why === 'not-loopback') {
+        log.warn({}, `nobody is asked who they are, so only this machine may connect: ${advice}`)
+      } else {
+        log.warn({}, `a page of another origin was refused: list it in origins (--origins), or ${advice}`)
+      }
+    }
+    return new Fault(why === 'origin' ? 'ERR_ORIGIN' : 'ERR_FORBIDDEN', `barred: ${why}`)
   }
 }
-
-/** What everybody is granted when nobody is asked. */
-export const everybody: Admitted = { user: null, access: 'write' }
 
 function refusal({ token }: Attempt): Fault {
   return new Fault(token === null || token === '' ? 'ERR_NOT_AUTHENTICATED' : 'ERR_FORBIDDEN')
 }
 
-function withoutToken(text: string, token: string | null): string {
-  return token === null || token === '' ? text : text.replaceAll(token, '[token]')
+/** What is to be counted and logged of it; null for an answer. */
+function outcomeOf(error: unknown): 'timed-out' | 'failed' | null {
+  if (!(error instanceof Fault)) return 'failed'
+  if (error.code === 'ERR_AUTHENTICATION_TIMEOUT') return 'timed-out'
+  return error.code === 'ERR_AUTHENTICATION_UNAVAILABLE' ? 'failed' : null
+}
+
+function isFor(rooms: unknown, document: string): boolean {
+  return Array.isArray(rooms) && rooms.some(each => typeof each === 'string' && matchesRoom(each, document))
+}
+
+function isUser(user: unknown, { userIdLengthMax }: Limits): user is User | null {
+  if (user === null) return true
+  if (typeof user !== 'object' || !('id' in (user as object))) return false
+  const { id } = user as { id: unknown }
+  return typeof id === 'string' && id.length > 0 && id.length <= userIdLengthMax
 }

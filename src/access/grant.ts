@@ -1,30 +1,70 @@
-/** What a connection may do with one document, and the question that is put to the application about it. */
+/** What a connection may do with one document, and the question about it that is put to whoever decides. */
 import type { IncomingHttpHeaders } from 'node:http'
 
 /** `none` is a refusal, as is a thrown error. */
 export type Access = 'none' | 'read' | 'write'
 
-export type User = { readonly id: string; readonly name?: string }
+/** `id` tells people apart; it is what limits, refusals, `recheck` and `revoke` go by. Further fields are the application's. */
+export type User = { readonly id: string; readonly name?: string; readonly [field: string]: unknown }
 
-/** `expiresAt`: milliseconds since 1970; looked at when the grant is given, and one that has expired is none. */
+/**
+ * What somebody may do. `rooms`: patterns as in `matchesRoom`; if they are there and the document matches none, it is a
+ * refusal. `expiresAt`: milliseconds since 1970, by when the grant must have been renewed.
+ */
 export type Grant = {
   readonly user: User | null
   readonly access: Access
+  readonly rooms?: readonly string[]
   readonly expiresAt?: number
 }
 
 /** Somebody wants into a document. Everything here was said by a stranger. */
 export type Attempt = {
   readonly document: string
-  /** y-websocket: `?token=` of the URL. Hocuspocus: that of the Auth frame; null when the client sends none. */
+  /**
+   * That of the Auth frame (Hocuspocus), else of the URL (`?token=`), the subprotocol, the Authorization header or the
+   * cookie; see `carriers.ts`. Null when there is none.
+   */
   readonly token: string | null
   readonly dialect: 'y-websocket' | 'hocuspocus'
-  /** The other end of the socket. */
+  /** Who asks, as far as the network tells: the other end of the socket, or what a trusted proxy says of it. */
   readonly address: string
   readonly headers: IncomingHttpHeaders
   /** The request target of the upgrade, path and query. */
   readonly url: string
+  /**
+   * `enter`: it wants in. `renew`: it is in, and has sent a token again. `recheck`: it is in, and the application says
+   * that something has changed: an answer must not come from a cache.
+   */
+  readonly purpose: 'enter' | 'renew' | 'recheck'
 }
 
 /** Decides about an attempt, within `authorizeTimeoutMs`. Throwing refuses. */
 export type Authorize = (attempt: Attempt) => Grant | Promise<Grant>
+
+/** A grant that lets somebody in. `expiresAtMs` is milliseconds since 1970, Infinity for never. */
+export type Admitted = {
+  readonly user: User | null
+  readonly access: 'read' | 'write'
+  readonly expiresAtMs: number
+}
+
+/** What everybody is granted when nobody is asked. */
+export const everybody: Admitted = { user: null, access: 'write', expiresAtMs: Number.POSITIVE_INFINITY }
+
+/** What an upgrade request says of whoever asks, before it is known for which document. */
+export type Visitor = Pick<Attempt, 'address' | 'headers' | 'url'> & {
+  /** The page that connects may not, or nobody may here: see `Gate`. Null when that is fine. */
+  readonly barred: 'origin' | 'not-loopback' | null
+}
+
+/** The lesser of the two. */
+export function lesserAccess(a: Access, b: Access): Access {
+  const order: readonly Access[] = ['none', 'read', 'write']
+  return order.indexOf(a) < order.indexOf(b) ? a : b
+}
+
+/** Who it is across reconnects: the user where one is known, else where it comes from. Refusals are counted by it. */
+export function peerOf(user: User | null, address: string, document: string): string {
+  return JSON.stringify([user === null ? { address } : { user: user.id }, document])
+}

@@ -75,6 +75,8 @@ function readAuth(reader: Reader): HocuspocusMessage {
 /** What a session says beside what every dialect has. */
 export type HocuspocusEncoder = Encoder & {
   readonly authenticated: (access: 'read' | 'write') => Frame
+  /** Asks for a token. 2.x ignores it, later ones send theirs anew. */
+  readonly tokenRequest: () => Frame
   readonly stateless: (payload: string) => Frame
   /** Answers a client that has detached itself. */
   readonly closed: () => Frame
@@ -120,6 +122,7 @@ export function createHocuspocusEncoder(address: string): HocuspocusEncoder {
         [messageTypes.auth, authTypes.authenticated],
         access === 'write' ? 'read-write' : 'readonly'
       ),
+    tokenRequest: () => short(prefix, messageTypes.auth, authTypes.token),
     stateless: payload => withText(prefix, [messageTypes.stateless], payload),
     closed: () => withText(prefix, [messageTypes.close], 'provider_initiated')
   }

@@ -1,10 +1,11 @@
 /** What keeps the server looked after: liveness, readiness, metrics, and the backup that `y-chorus backup` asks for. */
-import { timingSafeEqual } from 'node:crypto'
 import type { Store } from '../../persistence/store.ts'
 import { StoreError } from '../../persistence/store.ts'
 import { Fault } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Journal } from '../room/journal.ts'
+import { checkBearer } from './bearer.ts'
+import { readObject, textOf } from './body.ts'
 import { type Handler, json, type Reply, type Request } from './router.ts'
 
 type Parts = {
@@ -15,8 +16,6 @@ type Parts = {
   /** Who knows it may ask for a backup: it lies in the data directory, readable by the server's own user only. */
   readonly controlToken: string
 }
-
-const backupBodyBytesMax = 16 * 1024
 
 export function operations(parts: Parts): Handler {
   return request => {
@@ -52,8 +51,9 @@ async function exposition({ metrics }: Parts): Promise<Reply> {
 }
 
 async function backup({ store, controlToken }: Parts, request: Request): Promise<Reply> {
-  if (!isAuthorized(request, controlToken)) throw new Fault('ERR_NOT_AUTHENTICATED')
-  const directory = directoryOf(await request.text(backupBodyBytesMax))
+  checkBearer(request, [controlToken])
+  const directory = textOf(await readObject(request), 'directory')
+  if (directory === undefined) throw new Fault('ERR_BAD_MESSAGE', 'the body names no directory')
   try {
     const { keys, bytes } = await store.copyTo(directory)
     return json(200, { directory, keys, bytes })
@@ -61,22 +61,4 @@ async function backup({ store, controlToken }: Parts, request: Request): Promise
     if (!(error instanceof StoreError)) throw error
     return json(409, { error: error.code, message: error.message })
   }
-}
-
-function directoryOf(body: string): string {
-  try {
-    const value: unknown = JSON.parse(body)
-    if (typeof value === 'object' && value !== null && 'directory' in value) {
-      if (typeof value.directory === 'string' && value.directory !== '') return value.directory
-    }
-  } catch (cause) {
-    throw new Fault('ERR_BAD_MESSAGE', 'the body is not JSON', { cause })
-  }
-  throw new Fault('ERR_BAD_MESSAGE', 'the body names no directory')
-}
-
-function isAuthorized(request: Request, token: string): boolean {
-  const given = Buffer.from(request.header('authorization') ?? '')
-  const wanted = Buffer.from(`Bearer ${token}`)
-  return given.length === wanted.length && timingSafeEqual(given, wanted)
 }

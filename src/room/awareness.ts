@@ -2,6 +2,7 @@
  * Presence of one room: with which clock an entry is published (AW1–AW4, AW7), to whom and when. Whose entry counts is
  * decided in claims.ts. It sends frames to members and never touches the document or the store (I8).
  */
+import { Budget } from '../budget.ts'
 import {
   type AwarenessEntry,
   areBytesEqual,
@@ -15,10 +16,21 @@ import type { Frame } from '../dialect/frame.ts'
 import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Cancel, Time } from '../time.ts'
+import {
+  asForOwner,
+  askWhereItIs,
+  asPublished,
+  isPresent,
+  ownersFrame,
+  sendEntries,
+  tellOwner
+} from './awareness-frames.ts'
 import { Claims } from './claims.ts'
+import { stamped } from './identity.ts'
 import type { Member } from './member.ts'
 import {
   awaitState,
+  awarenessRates,
   clockForOwner,
   createPresence,
   nextClock,
@@ -29,6 +41,14 @@ import {
 
 /** `durableTicket`: up to which ticket the room's updates have been sent out. */
 export type AwarenessHost = { durableTicket(): number; takenOver(member: Member): void }
+
+/** Whose `user` a state has: the client's, or the grant's. And whether those who may only read are seen. */
+export type PresencePolicy = {
+  readonly identity: 'as-sent' | 'stamped'
+  readonly readers: 'shown' | 'hidden'
+}
+
+type Parts = { readonly time: Time; readonly limits: Limits; readonly presence: PresencePolicy }
 
 /** A connection that has not announced itself this long after its end marker is taken for one without a state. */
 const announceGraceMs = 300
@@ -41,6 +61,7 @@ export class Awareness {
   readonly #claims: Claims
   readonly #time: Time
   readonly #limits: Limits
+  readonly #policy: PresencePolicy
   readonly #presences = new Map<Member, Presence>()
   /** Entries to publish: changed ones at the next tick, renewed ones when a frame leaves anyway or they are due. */
   readonly #changed = new Set<SharedState>()
@@ -53,10 +74,11 @@ export class Awareness {
   #flushedAtMs = Number.NEGATIVE_INFINITY
   #timer: { dueMs: number; cancel: Cancel } | null = null
 
-  constructor(host: AwarenessHost, time: Time, limits: Limits) {
+  constructor(host: AwarenessHost, { time, limits, presence }: Parts) {
     this.#host = host
     this.#time = time
     this.#limits = limits
+    this.#policy = presence
     this.#claims = new Claims(time, limits, {
       isHere: presence => this.#presences.get(presence.member) === presence,
       owned: (shared, before) => this.#owned(shared, before),
@@ -68,11 +90,12 @@ export class Awareness {
   /** Takes an awareness message. Throws ERR_BAD_MESSAGE; entries of other people's clientIDs are ignored (AW6). */
   receive(member: Member, bytes: Uint8Array): void {
     const presence = this.#presenceOf(member)
+    const isHidden = this.#isHidden(member)
     const entries = readAwarenessUpdate(bytes, this.#limits)
-    if (presence.own === null) this.#claims.claim(presence, entries)
+    if (presence.own === null && !isHidden) this.#claims.claim(presence, entries)
     presence.hasAnnounced = true
     if (member.phase.type === 'live') this.#arrive(presence)
-    if (presence.own === null) return
+    if (presence.own === null || isHidden) return
     for (const entry of entries) {
       if (entry.clientID === presence.own.clientID) this.#accept(presence, presence.own, entry)
     }
@@ -97,12 +120,33 @@ export class Awareness {
     this.#presences.delete(member)
     this.#arrivals.delete(presence)
     presence.cancelGrace()
+    this.#release(presence)
+  }
+
+  /** It may be somebody else now, or may be seen no more. */
+  personChanged(member: Member): void {
+    const presence = this.#presences.get(member)
+    if (presence === undefined || presence.own === null) return
+    if (this.#isHidden(member)) {
+      this.#release(presence)
+      presence.own = null
+    } else if (this.#policy.identity === 'stamped') {
+      const state = stamped(presence.own.state, member.person.user)
+      if (!areBytesEqual(state, presence.own.state)) this.#change(presence.own, state)
+    }
+  }
+
+  #release(presence: Presence): void {
     const shared = this.#claims.release(presence)
     if (shared === null) return
     this.#forget(shared)
     if (shared.publishedState === null || isNullState(shared.publishedState)) return
     this.#removed.set(shared.clientID, shared.published)
     this.#flushSoon()
+  }
+
+  #isHidden({ access }: Member): boolean {
+    return this.#policy.readers === 'hidden' && access === 'read'
   }
 
   /** Updates have left the room: entries that waited for them may follow. */
@@ -144,10 +188,13 @@ export class Awareness {
 
   /** An entry of the connection's own clientID. */
   #accept(presence: Presence, shared: SharedState, entry: AwarenessEntry): void {
-    const isSame = areBytesEqual(entry.state, shared.state)
-    const isRemoval = entry.clock === shared.received && isNullState(entry.state) && !isSame
+    const isRemoval =
+      entry.clock === shared.received && isNullState(entry.state) && !isNullState(shared.state)
     if (entry.clock <= shared.received && !isRemoval) return
     this.#check(shared, entry)
+    const isStamped = this.#policy.identity === 'stamped'
+    const state = isStamped ? stamped(entry.state, presence.member.person.user) : entry.state
+    const isSame = areBytesEqual(state, shared.state)
     const confirms = isSame && !shared.isFirst && entry.clock === clockForOwner(shared)
     shared.received = entry.clock
     // The owner is led back into step: when a room is lost, its clock is all there is to publish above.
@@ -156,7 +203,7 @@ export class Awareness {
     if (confirms) return
     shared.notBefore = presence.member.lastTicket
     if (isSame && !shared.isFirst) this.#renew(shared)
-    else this.#change(shared, entry)
+    else this.#change(shared, state)
   }
 
   /** A clock that leaps could not be kept ahead of; one that follows what we published ourselves is no leap. */
@@ -167,8 +214,8 @@ export class Awareness {
     }
   }
 
-  #change(shared: SharedState, entry: AwarenessEntry): void {
-    shared.state = Uint8Array.from(entry.state)
+  #change(shared: SharedState, state: Uint8Array): void {
+    shared.state = Uint8Array.from(state)
     shared.changedAtMs = this.#time.nowMs()
     this.#renewed.delete(shared)
     this.#changed.add(shared)
@@ -227,9 +274,16 @@ export class Awareness {
       each => !this.#changed.has(each) && !this.#renewed.has(each)
     )
     this.#reclocked.clear()
+    let owedMs = 0
     for (const list of [this.#changed, this.#renewed]) {
       for (const shared of list) {
         if (shared.notBefore > ticket) continue
+        const waitMs = list === this.#changed ? this.#pay(shared, nowMs) : 0
+        if (waitMs > 0) {
+          // Whatever its owner sends meanwhile takes its place: the last state is the one that is published.
+          owedMs = owedMs === 0 ? waitMs : Math.min(owedMs, waitMs)
+          continue
+        }
         list.delete(shared)
         shared.published = nextClock(shared)
         shared.publishedState = shared.state
@@ -239,7 +293,16 @@ export class Awareness {
       }
     }
     // What could not leave yet (its updates are still on their way to the disk) is started again by updatesSent.
+    if (owedMs > 0) this.#flushAt(nowMs + owedMs)
     return published
+  }
+
+  /** Of its owner's budget, if nothing is owed; else returns how long it has to wait. */
+  #pay({ owner, state }: SharedState, nowMs: number): number {
+    owner.budget ??= new Budget(awarenessRates(this.#limits), nowMs)
+    const owedMs = owner.budget.owedMs(nowMs)
+    if (owedMs === 0) owner.budget.take(state.length, nowMs)
+    return owedMs
   }
 
   /** One frame for everyone, encoded once per dialect; an owner that lags behind gets its own (AW3). */
@@ -330,46 +393,4 @@ export class Awareness {
   #tellOwners(touched: ReadonlySet<SharedState>): void {
     for (const shared of touched) tellOwner(shared)
   }
-}
-
-function sendEntries({ member }: Presence, entries: readonly AwarenessEntry[]): void {
-  if (entries.length > 0) member.port.send(member.encoder.awareness(writeAwarenessUpdate(entries)))
-}
-
-/** Leads the owner a step further. Where it stands then shows in its echo, or in its answer if it sends none. */
-function tellOwner(shared: SharedState): void {
-  sendEntries(shared.owner, [asForOwner(shared)])
-  if (clockForOwner(shared) < shared.published) askWhereItIs(shared.owner.member)
-}
-
-function askWhereItIs({ encoder, port }: Member): void {
-  const frame = encoder.queryAwareness()
-  if (frame !== null) port.send(frame)
-}
-
-function ownersFrame(
-  presence: Presence,
-  published: readonly SharedState[],
-  removed: readonly AwarenessEntry[]
-): Frame {
-  const entries = published.map(shared =>
-    shared.owner === presence ? asForOwner(shared) : asPublished(shared)
-  )
-  return presence.member.encoder.awareness(writeAwarenessUpdate([...entries, ...removed]))
-}
-
-function isPresent(shared: SharedState): boolean {
-  return shared.publishedState !== null && !isNullState(shared.publishedState)
-}
-
-function asPublished(shared: SharedState): AwarenessEntry {
-  return {
-    clientID: shared.clientID,
-    clock: shared.published,
-    state: shared.publishedState ?? nullState
-  }
-}
-
-function asForOwner(shared: SharedState): AwarenessEntry {
-  return { ...asPublished(shared), clock: clockForOwner(shared) }
 }

@@ -81,7 +81,7 @@ export class Intake {
     const notSaved = member.encoder.notSaved('malformed')
     if (notSaved !== null) member.port.send(notSaved)
     const { store, refusals, time, log } = this.#parts
-    const count = refusals.add(member.port.peer)
+    const count = refusals.add(member.person.peer)
     const context = { document: this.#document, connection: member.port.id }
     log.warn({ ...context, error: fault }, 'update refused and set aside')
     const entry = { author: member.port.id, timeMs: time.wallMs(), reason: fault.message, bytes: update }

@@ -6,14 +6,13 @@ import type { Frame } from '../dialect/frame.ts'
 import type { Encoder } from '../dialect/message.ts'
 import type { ClockRuns } from '../document/clocks.ts'
 import type { Fault } from '../errors.ts'
+import type { Identity } from './identity.ts'
 import { Receipts } from './receipts.ts'
 
 /** What a room asks of the transport. All calls are cheap and return at once. */
 export type Port = {
   /** Names the connection in logs and as the author of updates. */
   readonly id: string
-  /** Who it is across reconnects, as far as can be told: refusals are counted by it. */
-  readonly peer: string
   /** Queues the frame in one write. A connection for which too much is queued is ended (RM3). */
   send(frame: Frame): void
   /**
@@ -55,11 +54,20 @@ export type Phase =
 /** What a member may do with the document. Whoever may do neither is no member. */
 export type MemberAccess = 'read' | 'write'
 
+/** What is known of whoever a member is. */
+export type MemberPerson = {
+  readonly access: MemberAccess
+  /** Null when nobody was asked, or nobody knows. */
+  readonly user: Identity | null
+  /** Who it is across reconnects, as far as can be told: refusals are counted by it. */
+  readonly peer: string
+}
+
 export class Member {
   readonly port: Port
   readonly encoder: Encoder
   /** Changed by `Room.grant` only. */
-  access: MemberAccess
+  person: MemberPerson
   /** Null where the dialect has none. */
   readonly receipts: Receipts | null
   phase: Phase = { type: 'greeted' }
@@ -74,10 +82,14 @@ export class Member {
   /** An update of this connection was refused: all it sends later hangs on that one. */
   isRefused = false
 
-  constructor(port: Port, encoder: Encoder, access: MemberAccess = 'write') {
+  constructor(port: Port, encoder: Encoder, person: MemberPerson) {
     this.port = port
     this.encoder = encoder
-    this.access = access
+    this.person = person
     this.receipts = encoder.saved() === null ? null : new Receipts()
+  }
+
+  get access(): MemberAccess {
+    return this.person.access
   }
 }

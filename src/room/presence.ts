@@ -3,6 +3,8 @@
  * The rules AW1–AW7 are in PROTOCOL.md; receivers ignore equal clocks and keep them across reconnects, so a clock
  * that is relayed as it came makes people invisible after a reconnect.
  */
+import type { Budget, Rates } from '../budget.ts'
+import type { Limits } from '../limits.ts'
 import type { Member } from './member.ts'
 
 /** Where one connection stands in awareness. */
@@ -22,6 +24,8 @@ export type Presence = {
   contest: { readonly clientID: number; latest: { clock: number; state: Uint8Array } } | null
   /** Ends the wait for its first awareness message. */
   cancelGrace: () => void
+  /** What it may publish; made when it publishes for the first time. */
+  budget: Budget | null
 }
 
 /** The state of one clientID. `state` is UTF-8 JSON, a copy of our own. */
@@ -42,6 +46,16 @@ export type SharedState = {
   notBefore: number
 }
 
+/** What one connection may publish. */
+export function awarenessRates(limits: Limits): Rates {
+  return {
+    messagesPerSecond: limits.awarenessPerSecondMax,
+    messagesMax: limits.awarenessBurstMax,
+    bytesPerSecond: limits.awarenessBytesPerSecondMax,
+    bytesMax: limits.awarenessBytesBurstMax
+  }
+}
+
 /** There are many connections, and few of them wait for anything. */
 export function nothing(): void {}
 
@@ -54,7 +68,8 @@ export function createPresence(member: Member): Presence {
     knowsUntilMs: null,
     awaiting: null,
     contest: null,
-    cancelGrace: nothing
+    cancelGrace: nothing,
+    budget: null
   }
 }
 

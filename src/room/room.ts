@@ -15,17 +15,19 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Pacer } from '../pacer.ts'
 import type { Cancel, Time } from '../time.ts'
-import { Awareness } from './awareness.ts'
+import { Awareness, type PresencePolicy } from './awareness.ts'
 import { broadcast, sendReceipts } from './broadcast.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
 import type { Compacted } from './compaction.ts'
 import { Congestion } from './congestion.ts'
+import { Farewell } from './farewell.ts'
 import { Intake } from './intake.ts'
 import type { JoinHeads } from './join-heads.ts'
 import { Joins } from './joins.ts'
 import type { BatchWriter, Journal } from './journal.ts'
-import type { Member, MemberAccess } from './member.ts'
+import type { Member, MemberPerson } from './member.ts'
 import type { Refusals } from './refusals.ts'
+import { Throttle } from './throttle.ts'
 import { Waiting } from './waiting.ts'
 
 export type RoomParts = {
@@ -35,6 +37,7 @@ export type RoomParts = {
   readonly cache: CheckpointCache
   readonly refusals: Refusals
   readonly pacer: Pacer
+  readonly presence: PresencePolicy
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
@@ -84,7 +87,8 @@ export class Room implements BatchWriter {
   #takenAtMs = Number.NEGATIVE_INFINITY
   #cancelOffer: Cancel | null = null
   #ended: Fault | null = null
-  readonly #cancelStagger = new Map<Member, Cancel>()
+  readonly #throttle: Throttle
+  readonly #farewell: Farewell
 
   constructor(document: Document, parts: RoomParts, events: RoomEvents) {
     this.document = document
@@ -94,7 +98,9 @@ export class Room implements BatchWriter {
       durableTicket: () => this.#durableTicket,
       takenOver: (member: Member) => member.port.end(new Fault('ERR_TAKEN_OVER'))
     }
-    this.#awareness = new Awareness(host, parts.time, parts.limits)
+    this.#awareness = new Awareness(host, parts)
+    this.#throttle = new Throttle(parts.time, parts.limits)
+    this.#farewell = new Farewell(parts.time, parts.limits)
     this.#intake = new Intake(document.name, parts)
     this.#joins = new Joins(document, parts, {
       isHere: member => this.#ended === null && this.#members.has(member),
@@ -117,17 +123,19 @@ export class Room implements BatchWriter {
     return this.#members.size === 0 && this.#durableTicket === this.#scannedTicket
   }
 
-  /** Lets a member in and, unless its dialect waits to be asked, asks for what it has. Throws what ended the room. */
+  /** Lets a member in and, unless its dialect waits to be asked, asks it. Throws what ended the room, ERR_OVERLOADED. */
   enter(member: Member): void {
     if (this.#ended !== null) throw this.#ended
+    if (this.#members.size >= this.#parts.limits.membersPerRoomMax) throw new Fault('ERR_OVERLOADED', 'full')
     this.#members.add(member)
     if (!member.encoder.asksBack) this.#ask(member)
   }
 
-  /** Changes what a member may do. Who may write from now on is asked for what was refused until now. */
-  grant(member: Member, access: MemberAccess): void {
-    const isNew = member.access === 'read' && access === 'write'
-    member.access = access
+  /** Changes who a member is and what it may do. Who may write from now on is asked for what was refused until now. */
+  grant(member: Member, person: MemberPerson): void {
+    const isNew = member.access === 'read' && person.access === 'write'
+    member.person = person
+    this.#awareness.personChanged(member)
     if (!isNew || !this.#members.has(member)) return
     member.receipts?.asked()
     this.#ask(member)
@@ -135,7 +143,8 @@ export class Room implements BatchWriter {
 
   leave(member: Member): void {
     if (!this.#members.delete(member)) return
-    this.#cancelStagger.get(member)?.()
+    this.#farewell.forget(member)
+    this.#throttle.forget(member)
     if (member.phase.type === 'joining') member.phase.feed.cancel()
     this.#congestion.forget(member)
     this.#awareness.leave(member)
@@ -155,6 +164,7 @@ export class Room implements BatchWriter {
   /** Takes one message. Throws a Fault when the connection must be closed for it. */
   receive(member: Member, message: Message): void {
     if (this.#ended !== null || member.isRefused || !this.#members.has(member)) return
+    this.#throttle.take(member, message)
     switch (message.type) {
       case 'sync-step-1':
         return this.#receiveStep1(member, message.stateVector)
@@ -350,17 +360,10 @@ export class Room implements BatchWriter {
     this.#awareness.close()
     this.#intake.close()
     this.#waiting.failed(fault)
-    const { time, limits, cache } = this.#parts
-    cache.released(this.document)
-    let index = 0
-    for (const member of this.#members) {
-      if (member.phase.type === 'joining') member.phase.feed.cancel()
-      const delayMs = (limits.staggerMs * index++) / this.#members.size
-      this.#cancelStagger.set(
-        member,
-        time.after(delayMs, () => member.port.end(fault))
-      )
-    }
+    this.#throttle.close()
+    this.#parts.cache.released(this.document)
+    for (const member of this.#members) if (member.phase.type === 'joining') member.phase.feed.cancel()
+    this.#farewell.begin(this.#members, fault)
     this.#events.onEnded(this)
   }
 
@@ -378,7 +381,7 @@ export class Room implements BatchWriter {
   #quarantined(authors: ReadonlySet<string>): void {
     for (const member of this.#members) {
       if (!authors.has(member.port.id)) continue
-      this.#parts.refusals.add(member.port.peer)
+      this.#parts.refusals.add(member.person.peer)
       member.port.end(new Fault('ERR_QUARANTINED'))
     }
     this.end(new Fault('ERR_ROOM_RESTARTS'))
@@ -387,7 +390,7 @@ export class Room implements BatchWriter {
   /** Ends whoever is still here at once, and leaves no timer. */
   dispose(fault: Fault): void {
     this.end(fault)
-    for (const cancel of this.#cancelStagger.values()) cancel()
+    this.#farewell.close()
     for (const member of this.#members) member.port.end(fault)
   }
 

@@ -27,6 +27,8 @@ export type RoomsParts = RoomParts & {
   /** What a document begins with of which the store holds nothing. Rejects with a Fault. */
   readonly seed: ((document: string) => Promise<ScannedUpdate | null>) | null
   readonly changes: ChangeWatch | null
+  /** Whether documents may have this name, beside what is asked of every name. */
+  readonly isAllowed: (document: string) => boolean
 }
 
 /** The author of what a document begins with. */
@@ -103,6 +105,8 @@ export class Rooms {
     const { limits } = this.#parts
     if (this.#isClosed) throw new Fault('ERR_GOING_DOWN')
     checkDocumentName(name, limits)
+    if (!this.#parts.isAllowed(name)) throw new Fault('ERR_ROOM_NAME', 'no document may have this name')
+    if (this.#slots.size >= limits.roomsMax) this.#makeRoom()
     if (this.#slots.size >= limits.roomsMax)
       throw new Fault('ERR_OVERLOADED', `${limits.roomsMax} rooms are open`)
     const slot: Slot = { opening: this.#load(name), room: null, cancelIdle: null }
@@ -200,6 +204,14 @@ export class Rooms {
   #armIdle(slot: Slot): void {
     slot.cancelIdle?.()
     slot.cancelIdle = this.#parts.time.after(this.#parts.limits.roomIdleMs, () => this.#closeIfIdle(slot))
+  }
+
+  /** The room that was opened first of those nobody is in closes before its time: who opens many keeps nobody out. */
+  #makeRoom(): void {
+    for (const { room } of this.#slots.values()) {
+      if (room === null || !room.isIdle || this.#parts.changes?.isPending(room.name) === true) continue
+      return room.dispose(new Fault('ERR_ROOM_RESTARTS'))
+    }
   }
 
   async #delete(name: string): Promise<boolean> {

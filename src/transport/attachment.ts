@@ -2,8 +2,8 @@
  * One address of a Hocuspocus socket on its way into a room and in it: authentication, the messages that wait for it,
  * the member, and the way out. A client may attach and detach an address as often as it likes.
  */
-import { type Admission, type Admitted, everybody } from '../access/admission.ts'
-import type { Attempt, User } from '../access/grant.ts'
+import type { Admitted, User, Visitor } from '../access/grant.ts'
+import type { Holder } from '../access/pass.ts'
 import type { Frame } from '../dialect/frame.ts'
 import {
   createHocuspocusEncoder,
@@ -13,21 +13,19 @@ import {
   type HocuspocusMessage
 } from '../dialect/hocuspocus.ts'
 import { Fault, toFault } from '../errors.ts'
-import { Member } from '../room/member.ts'
+import type { Member } from '../room/member.ts'
 import type { Room } from '../room/room.ts'
-import type { Rooms } from '../room/rooms.ts'
 import type { Cancel, Time } from '../time.ts'
+import { Seat, type SeatParts } from './seat.ts'
 import type { PortOwner, SharedPort, SharedSocket } from './shared-socket.ts'
 import type { Listener, Stateless } from './stateless.ts'
 
-export type AttachmentParts = {
+export type AttachmentParts = SeatParts & {
   readonly socket: SharedSocket
-  readonly rooms: Rooms
-  readonly admission: Admission
   readonly stateless: Stateless
   readonly time: Time
   /** What the upgrade request says of whoever asks. */
-  readonly attempt: Pick<Attempt, 'address' | 'headers' | 'url'>
+  readonly visitor: Visitor
 }
 
 /** What an attachment tells its session. */
@@ -39,6 +37,8 @@ export type AttachmentHost = {
   granted(): void
   /** Nothing of it is left. */
   detached(attachment: Attachment): void
+  /** Whether no other address of the connection is in its room, or on the way there. */
+  isAlone(attachment: Attachment): boolean
 }
 
 /**
@@ -55,7 +55,7 @@ type State =
 
 type Waiting = { readonly message: HocuspocusMessage; readonly bytes: number }
 
-export class Attachment implements Listener, PortOwner {
+export class Attachment implements Listener, PortOwner, Holder {
   readonly address: string
   readonly document: string
   readonly encoder: HocuspocusEncoder
@@ -65,12 +65,9 @@ export class Attachment implements Listener, PortOwner {
   #queue: Waiting[] = []
   /** The room holds back what this address says: it is scanning something large, or has much to write. */
   #holds = 0
-  #user: User | null = null
+  #seat: Seat | null = null
   /** The provider states its version, as 4.x does: it knows every message. */
   #isVersioned = false
-  /** A token that came while another one was being looked at; only the last counts. */
-  #nextToken: string | null = null
-  #isRenewing = false
 
   constructor(address: string, parts: AttachmentParts, host: AttachmentHost) {
     this.address = address
@@ -88,7 +85,7 @@ export class Attachment implements Listener, PortOwner {
   }
 
   get user(): User | null {
-    return this.#user
+    return this.#seat?.user ?? null
   }
 
   get access(): 'read' | 'write' {
@@ -97,6 +94,10 @@ export class Attachment implements Listener, PortOwner {
 
   get isOpen(): boolean {
     return this.#state.type === 'open'
+  }
+
+  get isUnderWay(): boolean {
+    return ['authorizing', 'opening', 'open'].includes(this.#state.type)
   }
 
   get isRefused(): boolean {
@@ -137,7 +138,7 @@ export class Attachment implements Listener, PortOwner {
     this.#state = { type: 'detached' }
     this.#dropQueue()
     if (state.type === 'waiting') state.cancelDeadline()
-    if (state.type === 'open') this.#leaveRoom(state)
+    this.#leaveSeat(state)
   }
 
   drained(): void {
@@ -155,6 +156,32 @@ export class Attachment implements Listener, PortOwner {
   ended(fault: Fault): void {
     if (endsRoomOnly(fault)) this.#refuse(fault)
     else this.#parts.socket.connection.end(fault)
+  }
+
+  granted({ access }: Admitted, purpose: 'renew' | 'recheck'): void {
+    const before = this.access
+    this.#seat?.regrant()
+    if (this.#state.type !== 'open' || (purpose === 'recheck' && access === before)) return
+    this.#state.port.send(this.encoder.authenticated(access))
+  }
+
+  expires(): void {
+    if (this.#state.type === 'open') this.#state.port.send(this.encoder.tokenRequest())
+  }
+
+  /** A client that comes back may have a new token; one that has not is refused then, and stays. */
+  refused(fault: Fault): void {
+    if (fault.code === 'ERR_EXPIRED' && this.#host.isAlone(this)) this.#endConnection(fault)
+    else this.#notNow(fault)
+  }
+
+  /**
+   * Providers do nothing about a room that is refused to them. What may be over when they come back is a reason to end
+   * the connection, unless it serves others.
+   */
+  #notNow(fault: Fault): void {
+    if (isWorthComingBack(fault) && this.#host.isAlone(this)) this.#endConnection(fault)
+    else this.#refuse(fault)
   }
 
   held(): void {
@@ -178,26 +205,27 @@ export class Attachment implements Listener, PortOwner {
   #authorize({ token, version }: { token: string | null; version: string | null }): void {
     if (this.#state.type === 'waiting') this.#state.cancelDeadline()
     this.#isVersioned = version !== null
-    const { admission } = this.#parts
-    if (admission.isOpen) return this.#open(everybody)
+    const seat = new Seat(this.#parts, this.#parts.visitor, this.document)
+    this.#seat = seat
+    if (seat.isOpen) return this.#open(seat)
     const state: State = { type: 'authorizing' }
     this.#state = state
     const isCurrent = () => this.#state === state
-    void admission.admit(this.#attempt(token)).then(
-      admitted => isCurrent() && this.#open(admitted),
-      (error: unknown) => isCurrent() && this.#refuse(toFault(error))
+    void seat.admit({ token, dialect: 'hocuspocus' }, this.connection, this).then(
+      () => isCurrent() && this.#open(seat),
+      (error: unknown) => isCurrent() && this.#notNow(toFault(error))
     )
   }
 
-  #open(admitted: Admitted): void {
+  #open(seat: Seat): void {
     const state: State = { type: 'opening' }
     this.#state = state
     this.#host.granted()
     const isCurrent = () => this.#state === state
-    void this.#parts.rooms
-      .open(this.document)
+    void seat
+      .open()
       .then(room => {
-        if (isCurrent()) this.#enter(room, admitted)
+        if (isCurrent()) this.#enter(seat, room)
       })
       .catch((error: unknown) => isCurrent() && this.#openingFailed(toFault(error)))
   }
@@ -206,25 +234,24 @@ export class Attachment implements Listener, PortOwner {
   #openingFailed(fault: Fault): void {
     const isLasting = fault.closeCode >= 4400 && fault.closeCode < 4500
     if (isLasting || fault.code === 'ERR_DOCUMENT_DAMAGED') this.#refuse(fault)
-    else this.#parts.socket.connection.end(fault)
+    else if (fault.code === 'ERR_OVERLOADED') this.#notNow(fault)
+    else this.#endConnection(fault)
   }
 
-  #enter(room: Room, { user, access }: Admitted): void {
-    const { socket, stateless, attempt } = this.#parts
-    const port = socket.port(`${attempt.address} ${this.document}`, this)
-    const member = new Member(port, this.encoder, access)
-    room.enter(member)
-    this.#user = user
+  #enter(seat: Seat, room: Room): void {
+    const { socket, stateless } = this.#parts
+    const port = socket.port(this)
+    const member = seat.enter(room, port, this.encoder)
     this.#state = { type: 'open', room, member, port }
     stateless.enter(this.document, this)
-    port.send(this.encoder.authenticated(access))
+    port.send(this.encoder.authenticated(seat.access))
     this.#replay()
   }
 
   #take(state: State & { readonly type: 'open' }, message: HocuspocusMessage): void {
     switch (message.type) {
       case 'auth':
-        return this.#renew(message.token)
+        return this.#seat?.renew({ token: message.token, dialect: 'hocuspocus' })
       case 'stateless':
         return this.#parts.stateless.received(this.document, this, message.payload)
       case 'close':
@@ -234,43 +261,12 @@ export class Attachment implements Listener, PortOwner {
     }
   }
 
-  /** An Auth on an open room: what it grants applies at once, and until then what was granted before. */
-  #renew(token: string): void {
-    this.#nextToken = token
-    if (this.#isRenewing) return
-    this.#isRenewing = true
-    const state = this.#state
-    const isCurrent = () => this.#state === state
-    void this.#renewUntilSettled(isCurrent)
-      .catch((error: unknown) => isCurrent() && this.#refuse(toFault(error)))
-      .finally(() => {
-        this.#isRenewing = false
-      })
-  }
-
-  async #renewUntilSettled(isCurrent: () => boolean): Promise<void> {
-    while (this.#nextToken !== null && isCurrent()) {
-      const token = this.#nextToken
-      this.#nextToken = null
-      const { user, access } = await this.#parts.admission.admit(this.#attempt(token))
-      const state = this.#state
-      if (!isCurrent() || state.type !== 'open') return
-      this.#user = user
-      state.room.grant(state.member, access)
-      state.port.send(this.encoder.authenticated(access))
-    }
-  }
-
-  #attempt(token: string | null): Attempt {
-    return { ...this.#parts.attempt, document: this.document, token, dialect: 'hocuspocus' }
-  }
-
   #refuse(fault: Fault): void {
     const state = this.#state
     if (state.type === 'detached') return
     this.#state = { type: 'refused' }
     this.#dropQueue()
-    if (state.type === 'open') this.#leaveRoom(state)
+    this.#leaveSeat(state)
     this.#parts.socket.connection.send(this.encoder.denied(fault.publicReason))
   }
 
@@ -281,11 +277,20 @@ export class Attachment implements Listener, PortOwner {
     this.#host.detached(this)
   }
 
-  #leaveRoom({ room, member, port }: State & { readonly type: 'open' }): void {
-    port.close()
-    room.leave(member)
-    this.#parts.stateless.leave(this.document, this)
-    this.#holds = 0
+  /** Without a PermissionDenied, which would make 2.x give up: it comes back, and its token function is asked anew. */
+  #endConnection(fault: Fault): void {
+    this.#parts.socket.connection.end(fault)
+  }
+
+  #leaveSeat(state: State): void {
+    const seat = this.#seat
+    this.#seat = null
+    if (state.type === 'open') {
+      state.port.close()
+      this.#parts.stateless.leave(this.document, this)
+      this.#holds = 0
+    }
+    seat?.leave()
   }
 
   #wait(frame: Uint8Array, whose: 'granted' | 'stranger'): void {
@@ -314,6 +319,10 @@ export class Attachment implements Listener, PortOwner {
     this.#queue = []
     for (const { bytes } of queue) this.#host.waitsNoMore(bytes)
   }
+}
+
+function isWorthComingBack({ code }: Fault): boolean {
+  return code === 'ERR_AUTHENTICATION_UNAVAILABLE' || code === 'ERR_OVERLOADED'
 }
 
 function endsRoomOnly({ code }: Fault): boolean {

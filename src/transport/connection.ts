@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import { Budget, type Rates } from '../budget.ts'
 import { type Frame, frameBytes } from '../dialect/frame.ts'
 import { Fault, toFault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
@@ -11,6 +12,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Port } from '../room/member.ts'
 import type { Cancel, Time } from '../time.ts'
+import { WaitingFrames } from './waiting-frames.ts'
 
 /** What a dialect makes of a connection. */
 export type Session = {
@@ -30,9 +32,8 @@ export type ConnectionParts = {
   /** The stream under the WebSocket: frames are written to it whole, so that one encoding serves all sockets. */
   readonly stream: Duplex
   readonly id: string
-  /** The other end of the socket. */
+  /** Who is at the other end: of the socket, or of the proxies that are trusted to say so. */
   readonly address: string
-  readonly peer: string
 }
 
 /** What all connections of a server have in common. */
@@ -41,35 +42,40 @@ export type ConnectionHost = {
   readonly limits: Limits
   readonly metrics: Metrics
   readonly log: Log
+  /** What each of them may send. */
+  readonly rates: Rates
   readonly onClosed: (connection: Connection) => void
 }
 
 export class Connection implements Port {
   readonly id: string
   readonly address: string
-  readonly peer: string
   readonly #host: ConnectionHost
   readonly #socket: WebSocket
   readonly #stream: Duplex
   #session: Session | null = null
   #state: 'open' | 'closing' | 'closed' = 'open'
   #pauses = 0
-  /** Messages that came out of the WebSocket's buffer after its socket was paused; bounded by that buffer. */
-  #waiting: Uint8Array[] = []
+  /** What came out of the WebSocket's buffer after its socket was paused; bounded by that buffer. */
+  #waiting: WaitingFrames | null = null
+  /** Made with the first message. */
+  #budget: Budget | null = null
+  #isInDebt = false
   /** Bytes of joins that were queued since the socket last drained: they do not count against the bound. */
   #fedBytes = 0
   #hasSent = false
   #hasHeard = true
   #silentMs = 0
   #unheardMs = 0
+  /** Ends the bound on what is read before anybody was let in. */
+  #unbound: (() => void) | null = null
   // Made when they are needed: most connections never are probed nor wait for anything.
   #probes: Set<(isAlive: boolean) => void> | null = null
   #timers: Set<Cancel> | null = null
 
-  constructor({ id, address, peer, socket, stream }: ConnectionParts, host: ConnectionHost) {
+  constructor({ id, address, socket, stream }: ConnectionParts, host: ConnectionHost) {
     this.id = id
     this.address = address
-    this.peer = peer
     this.#host = host
     this.#socket = socket
     this.#stream = stream
@@ -79,6 +85,7 @@ export class Connection implements Port {
   start(session: Session): void {
     this.#session = session
     this.#socket.on('message', (data: Buffer, isBinary: boolean) => this.#messageArrived(data, isBinary))
+    this.#socket.on('ping', data => this.#pingArrived(data))
     this.#socket.on('pong', () => this.#pongArrived())
     this.#socket.on('close', () => this.#socketClosed())
     this.#socket.on('error', error => this.#socketFailed(error))
@@ -88,6 +95,30 @@ export class Connection implements Port {
   /** From now on another session takes what comes. The one before has been closed by whoever calls. */
   handOver(session: Session): void {
     if (this.#session !== null) this.#session = session
+  }
+
+  /** Until `admitted` is called, no more than about so many bytes are read: a stranger cannot fill the memory. */
+  boundReading(bytesMax: number): void {
+    let bytes = 0
+    let isHeld = false
+    const count = (chunk: Buffer) => {
+      bytes += chunk.length
+      if (isHeld || bytes <= bytesMax) return
+      isHeld = true
+      this.pause()
+    }
+    this.#stream.on('data', count)
+    this.#unbound = () => {
+      this.#stream.off('data', count)
+      if (isHeld) this.resume()
+    }
+  }
+
+  /** Somebody was let in. */
+  admitted(): void {
+    const unbound = this.#unbound
+    this.#unbound = null
+    unbound?.()
   }
 
   get isOpen(): boolean {
@@ -121,7 +152,11 @@ export class Connection implements Port {
 
   resume(): void {
     this.#pauses--
-    while (this.#pauses === 0 && this.#waiting.length > 0) this.#deliver(this.#waiting.shift() as Uint8Array)
+    while (this.#pauses === 0) {
+      const message = this.#waiting?.shift()
+      if (message === undefined) break
+      this.#deliver(message)
+    }
     if (this.#pauses === 0) this.#socket.resume()
   }
 
@@ -172,8 +207,13 @@ export class Connection implements Port {
     this.#host.metrics.received(data.length)
     if (this.#state !== 'open') return
     if (!isBinary) this.end(new Fault('ERR_BAD_MESSAGE', 'a text message'))
-    else if (this.#pauses > 0) this.#waiting.push(Uint8Array.from(data))
+    else if (this.#pauses > 0) this.#keep(data)
     else this.#deliver(data)
+  }
+
+  #keep(message: Uint8Array): void {
+    this.#waiting ??= new WaitingFrames()
+    this.#waiting.push(message)
   }
 
   #deliver(message: Uint8Array): void {
@@ -183,10 +223,38 @@ export class Connection implements Port {
     } catch (error) {
       this.end(toFault(error))
     }
+    this.#charge(message.length)
+  }
+
+  /** Whoever sends more than it may is not read for a moment. What it has sent is not lost, nor out of order. */
+  #charge(bytes: number): void {
+    if (this.#state !== 'open') return
+    const { time, rates } = this.#host
+    const nowMs = time.nowMs()
+    this.#budget ??= new Budget(rates, nowMs)
+    const owedMs = this.#budget.take(bytes, nowMs)
+    if (owedMs === 0 || this.#isInDebt) return
+    this.#isInDebt = true
+    this.pause()
+    this.#after(owedMs, () => this.#settle())
+  }
+
+  #settle(): void {
+    const owedMs = this.#budget?.owedMs(this.#host.time.nowMs()) ?? 0
+    if (owedMs > 0) return this.#after(owedMs, () => this.#settle())
+    this.#isInDebt = false
+    this.resume()
+  }
+
+  /** Answered by ws, which bounds how many answers may wait. */
+  #pingArrived(data: Buffer): void {
+    this.#hasHeard = true
+    this.#charge(data.length)
   }
 
   #pongArrived(): void {
     this.#hasHeard = true
+    this.#charge(0)
     for (const settle of [...(this.#probes ?? [])]) settle(true)
   }
 
@@ -223,7 +291,7 @@ export class Connection implements Port {
   #leave(): void {
     const session = this.#session
     this.#session = null
-    this.#waiting = []
+    this.#waiting = null
     session?.closed()
   }
 
@@ -249,4 +317,14 @@ export class Connection implements Port {
 /** A close frame holds at most 123 bytes of reason (RFC 6455, 5.5). */
 function reasonOf({ publicReason }: Fault): string {
   return Buffer.from(publicReason).subarray(0, 123).toString()
+}
+
+/** What one connection may send. */
+export function connectionRates(limits: Limits): Rates {
+  return {
+    messagesPerSecond: limits.messagesPerSecondMax,
+    messagesMax: limits.messagesBurstMax,
+    bytesPerSecond: limits.receivedBytesPerSecondMax,
+    bytesMax: limits.receivedBytesBurstMax
+  }
 }

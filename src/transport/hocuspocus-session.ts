@@ -95,10 +95,16 @@ export class HocuspocusSession implements Session, AttachmentHost {
 
   granted(): void {
     this.#cancelDeadline()
+    this.#connection.admitted()
   }
 
   detached(attachment: Attachment): void {
     this.#attachments.delete(attachment.address)
+  }
+
+  isAlone(attachment: Attachment): boolean {
+    for (const other of this.#attachments.values()) if (other !== attachment && other.isUnderWay) return false
+    return true
   }
 
   #isOverBound(): boolean {

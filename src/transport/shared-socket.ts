@@ -33,8 +33,8 @@ export class SharedSocket {
     this.limits = limits
   }
 
-  port(peer: string, owner: PortOwner): SharedPort {
-    return new SharedPort(this, peer, owner)
+  port(owner: PortOwner): SharedPort {
+    return new SharedPort(this, owner)
   }
 
   /** The socket takes more: each waiting port sends its next piece until it is full again. */
@@ -66,7 +66,6 @@ export class SharedSocket {
 }
 
 export class SharedPort implements Port {
-  readonly peer: string
   readonly #socket: SharedSocket
   readonly #owner: PortOwner
   /** What waits for this port's turn; everything it sends meanwhile goes behind it. */
@@ -74,9 +73,8 @@ export class SharedPort implements Port {
   #queuedBytes = 0
   #isClosed = false
 
-  constructor(socket: SharedSocket, peer: string, owner: PortOwner) {
+  constructor(socket: SharedSocket, owner: PortOwner) {
     this.#socket = socket
-    this.peer = peer
     this.#owner = owner
   }
 

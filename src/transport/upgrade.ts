@@ -3,25 +3,32 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { BlockList } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { Fault } from '../errors.ts'
+import { chosenProtocol } from '../access/carriers.ts'
+import type { Gate } from '../access/gate.ts'
+import type { Visitor } from '../access/grant.ts'
+import { Fault, toFault } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Pacer } from '../pacer.ts'
 import type { Cancel } from '../time.ts'
-import { Connection, type ConnectionHost } from './connection.ts'
+import { clientAddress } from './addresses.ts'
+import { Connection, type ConnectionHost, connectionRates } from './connection.ts'
 import { startHeartbeat } from './heartbeat.ts'
-import { documentOfPath } from './path.ts'
 import { openSession, type SessionParts } from './sessions.ts'
 
 type Parts = SessionParts & {
+  readonly gate: Gate
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustedProxies: BlockList
   readonly pacer: Pacer
   readonly metrics: Metrics
   readonly log: Log
 }
 
-type From = { readonly request: IncomingMessage; readonly pathPrefix: string }
+type From = { readonly visitor: Visitor; readonly pathPrefix: string }
 
 type Upgrade = { readonly head: Buffer; readonly pathPrefix: string }
 
@@ -40,11 +47,16 @@ export class Transport {
 
   constructor(parts: Parts) {
     this.#parts = parts
-    this.#host = { ...parts, onClosed: connection => this.#closed(connection) }
+    this.#host = {
+      ...parts,
+      rates: connectionRates(parts.limits),
+      onClosed: connection => this.#closed(connection)
+    }
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
+      handleProtocols: chosenProtocol,
       // Twice the limit, so that what is merely too large is read, set aside and answered by us.
       maxPayload: 2 * parts.limits.frameBytesMax
     })
@@ -62,18 +74,44 @@ export class Transport {
   }
 
   #upgrade(request: IncomingMessage, stream: Duplex, { head, pathPrefix }: Upgrade): void {
-    if (this.#isDraining || this.#connections.size >= this.#parts.limits.connectionsMax) {
-      this.#parts.metrics.refused(this.#isDraining ? 'ERR_GOING_DOWN' : 'ERR_OVERLOADED')
+    const visitor = this.#visitorOf(request)
+    const fault = this.#full(visitor.address)
+    if (fault !== null) {
+      this.#parts.metrics.refused(fault.code)
       stream.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n\r\n')
       return
     }
+    // Counted until the stream is gone, whatever becomes of the handshake.
+    stream.once('close', () => this.#parts.addresses.disconnected(visitor.address))
     // What the room says at once, if it is open or quickly opened, leaves in one write with the handshake's answer.
     stream.cork()
     this.#parts.time.soon(() => stream.uncork())
     this.#server.handleUpgrade(request, stream, head, socket => {
       stream.off('error', ignoreError)
-      this.#accept(socket, stream, { request, pathPrefix })
+      this.#accept(socket, stream, { visitor, pathPrefix })
     })
+  }
+
+  /** Why no connection can be had now, or null: then one of the address is counted. */
+  #full(address: string): Fault | null {
+    const { limits, addresses } = this.#parts
+    if (this.#isDraining) return new Fault('ERR_GOING_DOWN')
+    if (this.#connections.size >= limits.connectionsMax) return new Fault('ERR_OVERLOADED')
+    try {
+      addresses.connected(address)
+      return null
+    } catch (error) {
+      return toFault(error)
+    }
+  }
+
+  #visitorOf({ socket, headers, url = '/' }: IncomingMessage): Visitor {
+    const { gate, trustedProxies: trusted } = this.#parts
+    const remote = socket.remoteAddress ?? 'unknown'
+    const address = clientAddress({ remote, header: headers['x-forwarded-for'], trusted })
+    // A Unix socket has no address, and is on this machine.
+    const barred = gate.bars({ headers, localAddress: socket.localAddress ?? '::1' })
+    return { address, headers, url, barred }
   }
 
   /** Closes all connections, spread over `drainMs`: clients come back without jitter. Resolves when all are gone. */
@@ -98,17 +136,14 @@ export class Transport {
   }
 
   #accept(socket: WebSocket, stream: Duplex, from: From): void {
-    const { request, pathPrefix } = from
-    const address = request.socket.remoteAddress ?? 'unknown'
-    const url = request.url ?? '/'
-    const { document } = documentOfPath(url, pathPrefix)
+    const { address } = from.visitor
     const id = `${address}/${this.#run}-${++this.#accepted}`
-    const peer = `${address} ${document ?? ''}`
-    const connection = new Connection({ socket, stream, id, address, peer }, this.#host)
+    const connection = new Connection({ socket, stream, id, address }, this.#host)
     this.#connections.add(connection)
     this.#parts.metrics.connectionOpened()
-    const target = { url, headers: request.headers, pathPrefix, document }
-    connection.start(openSession(connection, this.#parts, target))
+    connection.start(openSession(connection, this.#parts, from))
+    // After ws, which listens for what was read since the handshake.
+    if (this.#parts.passes.admission.asks) connection.boundReading(this.#parts.limits.pendingBytesMax)
   }
 
   #closed(connection: Connection): void {

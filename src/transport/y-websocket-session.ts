@@ -1,21 +1,17 @@
 /** A y-websocket connection: one socket, one room, named by the URL. */
-import { type Admission, type Admitted, everybody } from '../access/admission.ts'
-import type { Attempt } from '../access/grant.ts'
+import type { Visitor } from '../access/grant.ts'
+import type { Holder } from '../access/pass.ts'
 import type { Frame } from '../dialect/frame.ts'
 import { decodeYWebsocket, yWebsocketEncoder } from '../dialect/y-websocket.ts'
-import { Fault, toFault } from '../errors.ts'
-import { Member } from '../room/member.ts'
-import type { Room } from '../room/room.ts'
-import type { Rooms } from '../room/rooms.ts'
+import { Fault, isAboutAccess, toFault } from '../errors.ts'
 import type { Connection, Session } from './connection.ts'
+import { Seat, type SeatParts } from './seat.ts'
 
-export type YWebsocketParts = {
+export type YWebsocketParts = SeatParts & {
   readonly connection: Connection
-  readonly rooms: Rooms
-  readonly admission: Admission
   /** Null when the path names no room. */
   readonly document: string | null
-  readonly attempt: Pick<Attempt, 'address' | 'headers' | 'url'>
+  readonly visitor: Visitor
   /** Resolves when the connection has said something, so that whoever is asked about it is asked in its name. */
   readonly decided: Promise<void>
   /** What ends the connection before it is in its room. */
@@ -29,10 +25,10 @@ export function openYWebsocketSession(parts: YWebsocketParts): Session {
   return session
 }
 
-class YWebsocketSession implements Session {
+class YWebsocketSession implements Session, Holder {
   readonly #connection: Connection
   #fail: (fault: Fault) => void
-  #inside: { readonly room: Room; readonly member: Member } | null = null
+  #seat: Seat | null = null
   /** The first message, if it came before the room was open. What follows waits in the socket. */
   #first: Uint8Array | null = null
   #isClosed = false
@@ -43,16 +39,21 @@ class YWebsocketSession implements Session {
   }
 
   /** Never rejects. */
-  async open({ rooms, admission, document, attempt, decided }: YWebsocketParts): Promise<void> {
+  async open(parts: YWebsocketParts): Promise<void> {
+    const { document, visitor, decided } = parts
     try {
       if (document === null) throw new Fault('ERR_ROOM_NAME')
-      if (admission.isOpen) return this.#enter(await rooms.open(document), everybody)
-      await decided
-      const token = tokenOf(attempt.url)
-      const admitted = await admission.admit({ ...attempt, document, token, dialect: 'y-websocket' })
-      this.#enter(await rooms.open(document), admitted)
+      const seat = new Seat(parts, visitor, document)
+      this.#seat = seat
+      if (!seat.isOpen) {
+        await decided
+        if (this.#isClosed) return
+        await seat.admit({ token: null, dialect: 'y-websocket' }, this.#connection.id, this)
+        this.#connection.admitted()
+      }
+      this.#enter(seat, await seat.open())
     } catch (error) {
-      if (!this.#isClosed) this.#refuse(toFault(error))
+      if (!this.#isClosed) this.refused(toFault(error))
     } finally {
       if (this.#first !== null) this.#connection.resume()
       this.#first = null
@@ -60,8 +61,9 @@ class YWebsocketSession implements Session {
   }
 
   receive(message: Uint8Array): void {
-    if (this.#inside !== null) {
-      this.#inside.room.receive(this.#inside.member, decodeYWebsocket(message))
+    const { room, member } = this.#seat ?? { room: null, member: null }
+    if (room !== null && member !== null) {
+      room.receive(member, decodeYWebsocket(message))
       return
     }
     this.#first = Uint8Array.from(message)
@@ -69,7 +71,8 @@ class YWebsocketSession implements Session {
   }
 
   drained(): void {
-    this.#inside?.room.drained(this.#inside.member)
+    const { room, member } = this.#seat ?? { room: null, member: null }
+    if (member !== null) room?.drained(member)
   }
 
   keepAlive(): Frame {
@@ -78,34 +81,31 @@ class YWebsocketSession implements Session {
 
   closed(): void {
     this.#isClosed = true
-    this.#inside?.room.leave(this.#inside.member)
+    this.#seat?.leave()
   }
 
-  #enter(room: Room, { access }: Admitted): void {
+  granted(): void {
+    this.#seat?.regrant()
+  }
+
+  /** The dialect has no way to ask for another token: the client comes back with one when it was closed. */
+  expires(): void {}
+
+  /** Browsers cannot see why an upgrade was refused, and older clients cannot read a close code. */
+  refused(fault: Fault): void {
     if (this.#isClosed) return
-    const member = new Member(this.#connection, yWebsocketEncoder, access)
-    room.enter(member)
-    this.#inside = { room, member }
+    if (isAboutAccess(fault)) this.#connection.send(yWebsocketEncoder.denied(fault.publicReason))
+    if (this.#seat?.member == null) this.#fail(fault)
+    else this.#connection.end(fault)
+  }
+
+  #enter(seat: Seat, room: NonNullable<Seat['room']>): void {
+    if (this.#isClosed) return
+    const member = seat.enter(room, this.#connection, yWebsocketEncoder)
     // What was needed on the way in would stay in memory for as long as the connection.
     this.#fail = ignore
     if (this.#first !== null) room.receive(member, decodeYWebsocket(this.#first))
   }
-
-  /** Browsers cannot see why an upgrade was refused, and older clients cannot read a close code. */
-  #refuse(fault: Fault): void {
-    if (isAboutAccess(fault)) this.#connection.send(yWebsocketEncoder.denied(fault.publicReason))
-    this.#fail(fault)
-  }
 }
 
 function ignore(): void {}
-
-function isAboutAccess({ code }: Fault): boolean {
-  return code === 'ERR_NOT_AUTHENTICATED' || code === 'ERR_FORBIDDEN' || code === 'ERR_AUTHENTICATION_TIMEOUT'
-}
-
-/** `?token=`, as y-websocket's `params` writes it. */
-function tokenOf(url: string): string | null {
-  const query = url.indexOf('?')
-  return query === -1 ? null : new URLSearchParams(url.slice(query)).get('token')
-}

@@ -7,7 +7,8 @@ import {
   invariantFindings,
   linkFindings,
   ruleFindings,
-  tableFindings
+  tableFindings,
+  threatFindings
 } from './docs.ts'
 import { parse } from './source.ts'
 
@@ -118,6 +119,21 @@ it('renders each fault, setting and limit as a row of its own', () => {
     '| `drainMs` | 1500 | 1.5 s | Goes with the one above. |',
     '| `clockMax` | 140737488355328 | 2^47 | The highest clock. |'
   ])
+})
+
+it('finds a threat without a test', () => {
+  const rows = [
+    '| a | b | `test/a.test.ts`: it holds |',
+    '| c | d | `test/a.test.ts`: it breaks |',
+    '| e | f | `test/b.test.ts`: x |'
+  ]
+  const files = [page('test/a.test.ts', "test('it holds, always')")]
+
+  expect(threatFindings(page('SECURITY.md', ...rows), files)).toEqual([
+    'SECURITY.md: test/a.test.ts has no test "it breaks"',
+    'SECURITY.md: there is no test/b.test.ts'
+  ])
+  expect(threatFindings(page('SECURITY.md', 'nothing'), files)).toHaveLength(1)
 })
 
 it('finds links to missing files and headings, outside of code', () => {

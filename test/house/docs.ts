@@ -150,3 +150,14 @@ function withoutCode(text: string): string {
   const blanked = text.replaceAll(/^(```|~~~)[\s\S]*?^\1/gm, block => block.replaceAll(/[^\n]/g, ''))
   return blanked.replaceAll(/`[^`\n]*`/g, '')
 }
+
+/** The last cell of each row of the table of threats: a test file and the beginning of a title in it. */
+export function threatFindings(security: TextFile, files: readonly TextFile[]): Finding[] {
+  const rows = [...security.text.matchAll(/^\|.*\| `(test\/\S+)`: (.*?) *\|$/gm)]
+  if (rows.length === 0) return [`${security.path}: no row names a test`]
+  return rows.flatMap(([, path = '', title = '']) => {
+    const file = files.find(each => each.path === path)
+    if (file === undefined) return [`${security.path}: there is no ${path}`]
+    return file.text.includes(title) ? [] : [`${security.path}: ${path} has no test "${title}"`]
+  })
+}

@@ -88,6 +88,8 @@ function boundTo(store: Store): Store {
     checkpoint: request => store.checkpoint(request),
     setAside: (document, entry) => store.setAside(document, entry),
     listSetAside: document => store.listSetAside(document),
+    setAsideDocuments: () => store.setAsideDocuments(),
+    dropSetAside: (document, number) => store.dropSetAside(document, number),
     list: options => store.list(options),
     delete: document => store.delete(document),
     readMetadata: key => store.readMetadata(key),

@@ -7,6 +7,8 @@ import type { OrderedBackend } from '../../persistence/ordered.ts'
 import { openOrderedStore } from '../../persistence/ordered-store.ts'
 import type { Store } from '../../persistence/store.ts'
 import { Admission } from '../../src/access/admission.ts'
+import { Gate } from '../../src/access/gate.ts'
+import { Passes } from '../../src/access/passes.ts'
 import type { CheckpointLayout } from '../../src/document/checkpoint.ts'
 import type { Compactor } from '../../src/document/compactor.ts'
 import { Fault } from '../../src/errors.ts'
@@ -19,7 +21,8 @@ import { JoinHeads } from '../../src/room/join-heads.ts'
 import { Journal } from '../../src/room/journal.ts'
 import { Refusals } from '../../src/room/refusals.ts'
 import { Rooms } from '../../src/room/rooms.ts'
-import { Connection } from '../../src/transport/connection.ts'
+import { Addresses } from '../../src/transport/addresses.ts'
+import { Connection, connectionRates } from '../../src/transport/connection.ts'
 import { startHeartbeat } from '../../src/transport/heartbeat.ts'
 import { openSession, type SessionParts } from '../../src/transport/sessions.ts'
 import { Stateless } from '../../src/transport/stateless.ts'
@@ -132,11 +135,19 @@ export class ServerProcess {
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
     const pacer = new Pacer(time, limits.turnBudgetMs)
     const shared = { store, journal, compactions, refusals, heads, cache, pacer, time, limits, metrics, log }
-    const rooms = new Rooms({ ...shared, seed: null, changes: null })
+    const presence = { identity: 'as-sent', readers: 'shown' } as const
+    const rooms = new Rooms({ ...shared, presence, seed: null, changes: null, isAllowed: () => true })
     const stopHeartbeat = startHeartbeat(this.#connections, { time, limits, metrics })
-    const admission = new Admission(null, { time, limits, metrics, log })
+    const gate = new Gate({ authentication: 'none', origins: null })
+    const admission = new Admission(
+      { authorize: null, gate, tokenCookie: null },
+      { time, limits, metrics, log }
+    )
+    const passes = new Passes({ admission, time, limits })
+    const addresses = new Addresses(time, limits)
     const stateless = new Stateless({ onStateless: null, isRelayed: false, time, limits, metrics, log })
-    const sessions = { rooms, admission, stateless, hocuspocus: 'any-path' as const, time, limits }
+    const hocuspocus = 'any-path' as const
+    const sessions = { rooms, passes, addresses, stateless, hocuspocus, time, limits }
     return { store, compactor, journal, compactions, rooms, sessions, stopHeartbeat }
   }
 
@@ -154,6 +165,7 @@ export class ServerProcess {
       limits: plan.limits,
       metrics: this.#metrics,
       log: this.#log,
+      rates: connectionRates(plan.limits),
       onClosed: (closed: Connection) => {
         this.#connections.delete(closed)
         this.#wires.delete(wire)
@@ -164,20 +176,15 @@ export class ServerProcess {
       socket: wire.server as unknown as WebSocket,
       stream: wire.stream as unknown as ConstructorParameters<typeof Connection>[0]['stream'],
       id: `${address}/${this.#serial++}`,
-      address,
-      peer: `${address} ${document ?? ''}`
+      address
     }
     const connection = new Connection(own, host)
     plant.connection?.(connection)
     this.#connections.add(connection)
     wire.open()
     // The document's name in the URL as y-websocket writes it; a Hocuspocus page connects to the root.
-    const target = {
-      url: `/${document === null ? '' : encodeURIComponent(document)}`,
-      headers: {},
-      pathPrefix: '/',
-      document
-    }
+    const url = `/${document === null ? '' : encodeURIComponent(document)}`
+    const target = { visitor: { url, headers: {}, address, barred: null }, pathPrefix: '/' }
     connection.start(openSession(connection, running.sessions, target))
   }
 

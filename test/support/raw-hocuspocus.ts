@@ -17,8 +17,12 @@ export type RawHocuspocus = {
 }
 
 /** An open connection to the root of the server, or to another path. */
-export async function openHocuspocus(url: string, path = ''): Promise<RawHocuspocus> {
-  const raw = await openRaw({ url, path })
+export async function openHocuspocus(
+  url: string,
+  path = '',
+  headers: Readonly<Record<string, string>> = {}
+): Promise<RawHocuspocus> {
+  const raw = await openRaw({ url, path, headers })
   const said = () => raw.frames.map(takeApart)
   const heard = (address: string) => said().flatMap(each => (each.address === address ? [each.what] : []))
   return {
@@ -101,6 +105,7 @@ function takeApart(bytes: Uint8Array): Said {
       return { address, what: 'awareness', payload: readVarUint8Array(decoder) }
     case 2: {
       const name = ['token?', 'denied', 'authenticated'][readVarUint(decoder)]
+      if (name === 'token?') return { address, what: name, payload: nothing }
       return { address, what: `${name}: ${readVarString(decoder)}`, payload: nothing }
     }
     case 5:

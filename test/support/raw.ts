@@ -32,11 +32,16 @@ export type Raw = {
   entriesOf(clientID: number): readonly Entry[]
 }
 
-export type RawOptions = { readonly url: string; readonly path: string }
+export type RawOptions = {
+  readonly url: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly protocols?: readonly string[]
+}
 
 /** An open connection to `path` (as it stands in the URL, already escaped) of the server. Destroyed after the test. */
-export async function openRaw({ url, path }: RawOptions): Promise<Raw> {
-  const raw = createRaw({ url, path })
+export async function openRaw(options: RawOptions): Promise<Raw> {
+  const raw = createRaw(options)
   await new Promise<void>((resolve, reject) => {
     raw.socket.once('open', resolve)
     raw.socket.once('error', reject)
@@ -45,8 +50,8 @@ export async function openRaw({ url, path }: RawOptions): Promise<Raw> {
 }
 
 /** The same, before it is open. */
-export function createRaw({ url, path }: RawOptions): Raw {
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/${path}`)
+export function createRaw({ url, path, headers = {}, protocols = [] }: RawOptions): Raw {
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/${path}`, [...protocols], { headers })
   onTestFinished(() => socket.terminate())
   const frames: Buffer[] = []
   let code: number | null = null

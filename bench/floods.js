@@ -1,0 +1,236 @@
+/**
+ * What a room that behaves feels of floods beside it, in the same server process. Two people write to each other 20 times
+ * a second; meanwhile another process floods the server. Prints one line for each flood: percentiles of the delivery
+ * times, and the server's memory before, at most, and some seconds after.
+ *
+ *   node bench/floods.js [--seconds 10] [flood ...]
+ */
+import { fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect as connectTcp } from 'node:net'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { WebSocket } from 'ws'
+import * as Y from 'yjs'
+
+const file = fileURLToPath(import.meta.url)
+const command = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url))
+const step1 = Uint8Array.of(0, 0, 1, 0)
+const ignore = () => {}
+
+const floods = {
+  none: () => {},
+  'half-open': ({ url }) => {
+    for (let i = 0; i < 10_000; i++) tcp(url, '')
+  },
+  'slow-loris': ({ url }) => {
+    const sockets = Array.from({ length: 2_000 }, () => tcp(url, 'GET /x HTTP/1.1\r\nHost: x\r\n'))
+    setInterval(() => {
+      for (const socket of sockets) socket.write('X')
+    }, 500)
+  },
+  'tiny-frames': ({ url }) => each(50, () => endless(url, '/', () => Uint8Array.of(10))),
+  pings: ({ url }) => each(50, () => endless(url, '/pings', null)),
+  updates: ({ url }) => each(20, i => endless(url, '/flooded', updates(i))),
+  'updates-everywhere': ({ url }) => each(100, i => endless(url, `/flooded-${i}`, updates(i))),
+  cursors: ({ url }) => each(100, i => endless(url, '/cursors', cursors(i))),
+  rooms: ({ url }) => each(20, i => endless(url, '/', rooms(i))),
+  'big-states': ({ url }) => each(10, i => again(url, '/states', bigState(i)))
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    options: { seconds: { type: 'string', default: '10' } },
+    allowPositionals: true
+  })
+  for (const name of positionals.length > 0 ? positionals : Object.keys(floods)) {
+    print(await measure(name, Number(values.seconds)))
+  }
+}
+
+async function measure(name, seconds) {
+  const server = spawn(process.execPath, [command, '--port', '0', '--data', ':memory:'], {
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  const url = await listening(server)
+  const calm = fork(file, ['calm', url])
+  await once(calm, 'message')
+  const before = await memory(url)
+  const flood = fork(file, ['flood', url, name])
+  let most = before
+  const endMs = Date.now() + seconds * 1000
+  while (Date.now() < endMs) {
+    await pause(500)
+    most = Math.max(most, await memory(url))
+  }
+  flood.kill('SIGKILL')
+  calm.send('report')
+  const [times] = await once(calm, 'message')
+  await pause(3_000)
+  const after = await memory(url)
+  calm.kill('SIGKILL')
+  server.kill('SIGKILL')
+  return { name, times, before, most, after }
+}
+
+async function listening(server) {
+  for await (const line of createInterface({ input: server.stdout })) {
+    const url = /^listening on (http\S+)$/.exec(line)?.[1]
+    if (url !== undefined) return url
+  }
+  throw new Error('the server did not start')
+}
+
+/** MiB. The last known when the server is too busy to say. */
+async function memory(url) {
+  const answer = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(2_000) }).catch(() => null)
+  const text = (await answer?.text()) ?? ''
+  return Number(/^process_resident_memory_bytes (\S+)$/m.exec(text)?.[1] ?? 0) / 2 ** 20
+}
+
+function print({ name, times, before, most, after }) {
+  const sorted = times.toSorted((a, b) => a - b)
+  const at = share => (sorted[Math.ceil(sorted.length * share) - 1] ?? 0).toFixed(1)
+  const mib = [before, most, after].map(value => value.toFixed(0)).join(' / ')
+  process.stdout.write(
+    `${name.padEnd(20)} n ${sorted.length}  p50 ${at(0.5)} ms  p99 ${at(0.99)} ms  max ${at(1)} ms  MiB ${mib}\n`
+  )
+}
+
+/** Two clients of one room: times from a keystroke to the other's document. */
+async function calm(url) {
+  const [writer, reader] = [await open(url, '/calm'), await open(url, '/calm')]
+  const doc = new Y.Doc()
+  const sentAtMs = []
+  const times = []
+  doc.on('update', update => {
+    sentAtMs.push(performance.now())
+    writer.send(Buffer.concat([Uint8Array.of(0, 2), varBytes(update)]))
+  })
+  reader.send(step1)
+  writer.send(step1)
+  reader.on('message', data => {
+    // One update comes at a time: there are 50 ms between two.
+    if (data[0] === 0 && data[1] === 2 && sentAtMs.length > 0)
+      times.push(performance.now() - sentAtMs.shift())
+  })
+  setInterval(() => doc.getText('t').insert(0, 'x'), 50)
+  await pause(1_000)
+  times.length = 0
+  process.send('ready')
+  process.on('message', () => {
+    // Those that have not arrived count as well.
+    process.send([...times, ...sentAtMs.map(ms => performance.now() - ms)])
+  })
+}
+
+function tcp(url, first) {
+  const { hostname, port } = new URL(url)
+  const socket = connectTcp(Number(port), hostname)
+  socket.on('error', ignore)
+  socket.on('connect', () => void (first !== '' && socket.write(first)))
+  return socket
+}
+
+function each(count, run) {
+  for (let i = 0; i < count; i++) void run(i)
+}
+
+/** Sends as fast as the socket takes it; `next` gives frames, null stands for pings. */
+async function endless(url, path, next) {
+  const socket = await open(url, path)
+  if (path !== '/') socket.send(step1)
+  const more = () => {
+    if (socket.readyState !== WebSocket.OPEN) return
+    for (let i = 0; i < 500 && socket.bufferedAmount < 256 * 1024; i++) {
+      if (next === null) socket.ping()
+      else socket.send(next())
+    }
+    setImmediate(more)
+  }
+  more()
+}
+
+/** Connects, sends, and does it again when it was closed. */
+async function again(url, path, frame) {
+  for (;;) {
+    const socket = await open(url, path)
+    socket.send(frame)
+    await new Promise(resolve => socket.once('close', resolve))
+  }
+}
+
+async function open(url, path) {
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}${path}`)
+  socket.on('error', ignore)
+  await new Promise(resolve => {
+    socket.once('open', resolve)
+    socket.once('close', resolve)
+  })
+  return socket
+}
+
+function updates() {
+  let doc = new Y.Doc()
+  let last = null
+  const begin = () => {
+    doc = new Y.Doc()
+    doc.on('update', update => {
+      last = Buffer.concat([Uint8Array.of(0, 2), varBytes(update)])
+    })
+  }
+  begin()
+  let count = 0
+  return () => {
+    if (++count % 2_000 === 0) begin()
+    doc.getText('t').insert(0, 'x')
+    return last
+  }
+}
+
+function cursors(i) {
+  let clock = 0
+  return () => {
+    clock++
+    return awareness(1_000_000 + i, clock, JSON.stringify({ user: { name: `n${i}` }, at: clock }))
+  }
+}
+
+function bigState(i) {
+  return awareness(2_000_000 + i, 1, JSON.stringify('x'.repeat(5_000_000)))
+}
+
+function rooms(i) {
+  let count = 0
+  return () => {
+    count++
+    const address = varBytes(Buffer.from(`${i}/${Math.floor(count / 2)}`))
+    return count % 2 === 0 ? Buffer.concat([address, step1]) : Buffer.concat([address, Uint8Array.of(7)])
+  }
+}
+
+function awareness(clientID, clock, state) {
+  const entry = [Uint8Array.of(1), varUint(clientID), varUint(clock), varBytes(Buffer.from(state))]
+  return Buffer.concat([Uint8Array.of(1), varBytes(Buffer.concat(entry))])
+}
+
+function varBytes(bytes) {
+  return Buffer.concat([varUint(bytes.length), bytes])
+}
+
+function varUint(value) {
+  const bytes = []
+  let rest = value
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128)
+  return Uint8Array.from([...bytes, rest])
+}
+
+function pause(ms) {
+  return new Promise(resolve => setTimeout(resolve, ms))
+}
+
+const [role, url, name] = process.argv.slice(2)
+if (role === 'calm' && process.send !== undefined) await calm(url)
+else if (role === 'flood' && process.send !== undefined) floods[name]({ url })
+else await main()

@@ -1,0 +1,122 @@
+/** Everybody who was let in: how many connections a user has, and whose rights are to be looked at again. */
+import { Fault } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { Time } from '../time.ts'
+import type { Admission } from './admission.ts'
+import type { Admitted, Attempt } from './grant.ts'
+import { type Holder, Pass } from './pass.ts'
+import type { Revocation, Whom } from './revocations.ts'
+
+/** How many connections to a document were looked at again, and of these, how many may now do more or less, or nothing. */
+export type Rechecked = { readonly checked: number; readonly changed: number; readonly ended: number }
+
+type Parts = { readonly admission: Admission; readonly time: Time; readonly limits: Limits }
+
+export class Passes {
+  readonly admission: Admission
+  readonly #parts: Parts
+  readonly #passes = new Set<Pass>()
+  /** Per user, the connections and how many documents each has open. */
+  readonly #users = new Map<string, Map<string, number>>()
+  readonly #userOf = new Map<Pass, string>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.admission = parts.admission
+  }
+
+  /**
+   * Asks whether the attempt is granted, and keeps what it was granted for as long as its holder is there. Rejects as
+   * `Admission.admit`, and with ERR_OVERLOADED when the user has as many connections as one may have.
+   */
+  async issue(
+    attempt: Attempt,
+    { connection, holder }: { connection: string; holder: Holder }
+  ): Promise<Pass> {
+    const admitted = await this.admission.admit(attempt)
+    this.#checkRoomFor(admitted, connection)
+    const onOver = (pass: Pass) => this.#over(pass)
+    const pass: Pass = new Pass(
+      { ...this.#parts, onOver },
+      { attempt, admitted, connection },
+      {
+        granted: (renewed, purpose) => {
+          this.#count(pass)
+          holder.granted(renewed, purpose)
+        },
+        expires: () => holder.expires(),
+        refused: fault => holder.refused(fault)
+      }
+    )
+    this.#passes.add(pass)
+    this.#count(pass)
+    return pass
+  }
+
+  /** Asks again about everybody whom it concerns; who cannot be asked about is out. Rejects with TypeError, see `asks`. */
+  async recheck(whom: Whom): Promise<Rechecked> {
+    if (!this.admission.asks) throw new TypeError('nobody is asked who they are, so no rights can change')
+    this.admission.rightsChanged()
+    const waiting = [...this.#passes].filter(pass => concerns(whom, pass))
+    const result = { checked: waiting.length, changed: 0, ended: 0 }
+    const next = async () => {
+      for (let pass = waiting.pop(); pass !== undefined; pass = waiting.pop()) {
+        const outcome = await pass.recheck()
+        if (outcome === 'changed') result.changed++
+        if (outcome === 'ended') result.ended++
+      }
+    }
+    await Promise.all(Array.from({ length: this.#parts.limits.rechecksMax }, next))
+    return result
+  }
+
+  /** Takes rights away, whatever tokens say, and applies it. Rejects with ERR_OVERLOADED, and as `recheck`. */
+  async revoke(revocation: Revocation): Promise<Rechecked> {
+    if (revocation.user === undefined && revocation.document === undefined) {
+      throw new TypeError('whose rights? name a user, a document or both')
+    }
+    this.admission.revocations.add(revocation)
+    return this.recheck(revocation)
+  }
+
+  #checkRoomFor({ user }: Admitted, connection: string): void {
+    const connections = user === null ? undefined : this.#users.get(user.id)
+    const { connectionsPerUserMax } = this.#parts.limits
+    if (connections === undefined || connections.has(connection)) return
+    if (connections.size < connectionsPerUserMax) return
+    throw new Fault('ERR_OVERLOADED', `the user has ${connectionsPerUserMax} connections`)
+  }
+
+  /** Under the user that it is for now. */
+  #count(pass: Pass): void {
+    const user = pass.admitted.user?.id
+    if (this.#userOf.get(pass) === user) return
+    this.#forget(pass)
+    if (user === undefined) return
+    const connections = this.#users.get(user) ?? new Map<string, number>()
+    connections.set(pass.connection, (connections.get(pass.connection) ?? 0) + 1)
+    this.#users.set(user, connections)
+    this.#userOf.set(pass, user)
+  }
+
+  #forget(pass: Pass): void {
+    const user = this.#userOf.get(pass)
+    if (user === undefined) return
+    this.#userOf.delete(pass)
+    const connections = this.#users.get(user)
+    const left = (connections?.get(pass.connection) ?? 1) - 1
+    if (left > 0) connections?.set(pass.connection, left)
+    else connections?.delete(pass.connection)
+    if (connections?.size === 0) this.#users.delete(user)
+  }
+
+  #over(pass: Pass): void {
+    this.#passes.delete(pass)
+    this.#forget(pass)
+  }
+}
+
+function concerns({ user, document }: Whom, pass: Pass): boolean {
+  if (user !== undefined && pass.admitted.user?.id !== user) return false
+  return document === undefined || pass.document === document
+}

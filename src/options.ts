@@ -1,0 +1,111 @@
+/** What a server can be told when it is made, and what can be asked of it: the public face of `createServer`. */
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import type { Store } from '../persistence/index.ts'
+import type { Authorize } from './access/grant.ts'
+import type { Rechecked } from './access/passes.ts'
+import type { Revocation, Whom } from './access/revocations.ts'
+import type { DocumentCalls, HookOptions } from './hooks/api.ts'
+import type { Limits } from './limits.ts'
+import type { Log } from './log.ts'
+import type { PresencePolicy } from './room/awareness.ts'
+import type { Time } from './time.ts'
+import type { HocuspocusPaths } from './transport/sessions.ts'
+import type { OnStateless } from './transport/stateless.ts'
+
+export type ServerOptions = HookOptions & {
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly host?: string
+  /** Port to listen on; 0 (the default) picks a free one. */
+  readonly port?: number
+  /** Directory of the documents, or `:memory:` (the default for embedders) to keep nothing. */
+  readonly data?: string
+  /** A store of your own, in place of `data`. The server does not close it. */
+  readonly store?: Store
+  /** `sync` (the default): nothing is seen before it would survive a power cut. */
+  readonly durability?: 'sync' | 'relaxed'
+  /** Path below which documents and pages are served. Default `/`. */
+  readonly path?: string
+  /**
+   * Who may do what: `jwt(…)`, `webhook(…)`, or a function of your own. It is asked once per connection and document,
+   * and again when a Hocuspocus client renews its token and by `recheck`; one that throws or does not answer in time
+   * refuses. `none`: everybody may write everything, from anywhere. Without it the same, from this machine only.
+   */
+  readonly authorize?: Authorize | 'none'
+  /** The cookie that carries a token, for pages of this server's own origin or of `origins`. Default: none does. */
+  readonly tokenCookie?: string
+  /** Origins (`https://example.org`) whose pages may connect. Default: any, if `authorize` is there. */
+  readonly origins?: readonly string[]
+  /**
+   * Addresses (`10.0.0.1`, `10.0.0.0/8`, `loopback`) whose X-Forwarded-For says who connects. Default: nobody's. List a
+   * proxy only if it sets the header itself: whoever it believes may be anybody.
+   */
+  readonly trustProxy?: readonly string[]
+  /** Patterns of the names that documents may have, as in a token. Default: any. */
+  readonly rooms?: readonly string[]
+  /**
+   * `stamped`: `user.id` and `user.name` of every awareness state are those of the grant. `as-sent` (the default): they
+   * are what the client says.
+   */
+  readonly identity?: PresencePolicy['identity']
+  /** Whether those who may only read have presence. Default `shown`. */
+  readonly readers?: PresencePolicy['readers']
+  /** Whoever sends it as `Authorization: Bearer` may use the HTTP API for access. At least 32 characters. */
+  readonly adminToken?: string
+  /**
+   * Where Hocuspocus clients are served: `any-path` (the default), where a first message that is a Hocuspocus frame
+   * makes it a Hocuspocus connection; `root-path`, at `path` itself only; `off`.
+   */
+  readonly hocuspocus?: HocuspocusPaths
+  /** Gets each stateless message of Hocuspocus clients. Nobody waits for what it returns. */
+  readonly onStateless?: OnStateless
+  /** Whether a client's stateless message goes to the other Hocuspocus clients of its document. Default false. */
+  readonly statelessRelay?: boolean
+  readonly limits?: Partial<Limits>
+  /** Default: warnings and errors, as JSON on standard error. */
+  readonly log?: Log
+  /** Directory of the pages served at `/`; null serves none. Default: the demo. */
+  readonly pages?: string | null
+  readonly time?: Time
+}
+
+export type Server = DocumentCalls & {
+  /**
+   * Opens the store and the port. Resolves to the server's URL. Rejects with StoreError, with EADDRINUSE, and with a
+   * TypeError when nobody is asked who they are and `host` is not this machine.
+   */
+  listen(): Promise<string>
+  /**
+   * Serves the WebSocket upgrades under `path` of an HTTP server of yours (Express, Fastify, Next, …) and leaves all
+   * other upgrades and every request alone. Opens the store; call it once, instead of `listen`. Your server listens
+   * and closes by itself.
+   */
+  attach(httpServer: HttpServer): Promise<void>
+  /** Answers a request for health, metrics or pages, for servers that `attach`: mount it where you want those. */
+  handle(request: IncomingMessage, response: ServerResponse): void
+  /**
+   * Refuses new connections, closes the present ones spread over a moment (1012: clients come back elsewhere),
+   * waits until everything accepted is durable and `onChange` has been told of it, and leaves no timer, socket, thread or file open.
+   */
+  stop(): Promise<void>
+  /**
+   * Asks again about everybody who is connected as that user, to that document, or both, and applies the answer at once:
+   * who may only read now, who may write, who is out (4401, 4403). Rejects with a TypeError when nobody is asked.
+   */
+  recheck(whom: Whom): Promise<Rechecked>
+  /**
+   * Takes rights away until the time is over or the process ends, whatever tokens say, and applies it at once. Of a
+   * user, of everybody in a document, or of a user in a document. `access: 'write'` gives them back.
+   */
+  revoke(revocation: Revocation): Promise<Rechecked>
+  /** Writes a consistent copy of all documents to an empty or missing directory, while serving. */
+  backup(directory: string): Promise<{ readonly keys: number; readonly bytes: number }>
+  /**
+   * Sends a stateless message to every Hocuspocus client of the document that is connected to this server. Throws
+   * RangeError when it is larger than `statelessBytesMax`.
+   */
+  broadcastStateless(document: string, payload: string): void
+  /** After `listen`. */
+  readonly url: string
+  /** Prometheus text, as `/metrics` serves it. */
+  metrics(): Promise<string>
+}

@@ -1,0 +1,37 @@
+/** The end of a room's members: spread over a while, as clients come back without jitter. */
+import type { Fault } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { Cancel, Time } from '../time.ts'
+import type { Member } from './member.ts'
+
+export class Farewell {
+  readonly #time: Time
+  readonly #limits: Limits
+  readonly #cancels = new Map<Member, Cancel>()
+
+  constructor(time: Time, limits: Limits) {
+    this.#time = time
+    this.#limits = limits
+  }
+
+  begin(members: ReadonlySet<Member>, fault: Fault): void {
+    let index = 0
+    for (const member of members) {
+      const delayMs = (this.#limits.staggerMs * index++) / members.size
+      this.#cancels.set(
+        member,
+        this.#time.after(delayMs, () => member.port.end(fault))
+      )
+    }
+  }
+
+  /** The member has left. */
+  forget(member: Member): void {
+    this.#cancels.get(member)?.()
+  }
+
+  /** Leaves no timer; whoever is still here is ended by the caller. */
+  close(): void {
+    for (const cancel of this.#cancels.values()) cancel()
+  }
+}

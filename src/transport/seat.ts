@@ -1,0 +1,141 @@
+/**
+ * One connection's place in one document, whatever the dialect: what it was granted, its share of what its address may
+ * have, the room and the member. It is left once, and then nothing of it is left.
+ */
+import { type Admitted, type Attempt, everybody, peerOf, type Visitor } from '../access/grant.ts'
+import type { Holder, Pass } from '../access/pass.ts'
+import type { Passes } from '../access/passes.ts'
+import { Fault } from '../errors.ts'
+import { Member, type MemberPerson, type Port } from '../room/member.ts'
+import type { Room } from '../room/room.ts'
+import type { Rooms } from '../room/rooms.ts'
+import type { Cancel, Time } from '../time.ts'
+import type { Addresses } from './addresses.ts'
+
+export type SeatParts = {
+  readonly rooms: Rooms
+  readonly passes: Passes
+  readonly addresses: Addresses
+  readonly time: Time
+}
+
+export class Seat {
+  readonly document: string
+  readonly #parts: SeatParts
+  readonly #visitor: Visitor
+  #pass: Pass | null = null
+  #admitted: Admitted = everybody
+  #isCounted = false
+  #isLeft = false
+  #cancelDelay: Cancel = nothing
+  #place: { readonly room: Room; readonly member: Member } | null = null
+
+  constructor(parts: SeatParts, visitor: Visitor, document: string) {
+    this.#parts = parts
+    this.#visitor = visitor
+    this.document = document
+  }
+
+  get user(): Admitted['user'] {
+    return this.#admitted.user
+  }
+
+  get access(): 'read' | 'write' {
+    return this.#admitted.access
+  }
+
+  get room(): Room | null {
+    return this.#place?.room ?? null
+  }
+
+  get member(): Member | null {
+    return this.#place?.member ?? null
+  }
+
+  /** Whether nobody is asked, and `admit` would be for nothing. */
+  get isOpen(): boolean {
+    return this.#parts.passes.admission.isOpenTo(this.#visitor)
+  }
+
+  /**
+   * Asks whether it may be had. `holder` is told what becomes of that later, unless the seat was left. Rejects with a
+   * Fault.
+   */
+  async admit(asked: Pick<Attempt, 'token' | 'dialect'>, connection: string, holder: Holder): Promise<void> {
+    const { passes } = this.#parts
+    const attempt = passes.admission.question(this.#visitor, { ...asked, document: this.document })
+    if (!passes.admission.asks) return
+    const granted = (admitted: Admitted, purpose: 'renew' | 'recheck') => {
+      this.#admitted = admitted
+      holder.granted(admitted, purpose)
+    }
+    const kept = { granted, expires: () => holder.expires(), refused: holder.refused.bind(holder) }
+    const pass = await passes
+      .issue(attempt, { connection, holder: kept })
+      .catch(error => this.#refused(error))
+    if (this.#isLeft) return pass.over()
+    this.#pass = pass
+    this.#admitted = pass.admitted
+  }
+
+  /** A token came again. Throws a Fault when it cannot be put to anybody. */
+  renew(asked: Pick<Attempt, 'token' | 'dialect'>): void {
+    const { admission } = this.#parts.passes
+    this.#pass?.renew(admission.question(this.#visitor, { ...asked, document: this.document }))
+  }
+
+  /** Resolves when the room is there, to be entered in the same turn. Rejects with a Fault. */
+  async open(): Promise<Room> {
+    if (!this.#isLeft && !this.#isCounted) {
+      this.#parts.addresses.entered(this.#visitor.address)
+      this.#isCounted = true
+    }
+    return this.#parts.rooms.open(this.document)
+  }
+
+  /** Throws a Fault. */
+  enter(room: Room, port: Port, encoder: ConstructorParameters<typeof Member>[1]): Member {
+    const member = new Member(port, encoder, this.#person())
+    room.enter(member)
+    this.#place = { room, member }
+    return member
+  }
+
+  /** What it may do has changed, or who it is. */
+  regrant(): void {
+    if (this.#place !== null) this.#place.room.grant(this.#place.member, this.#person())
+  }
+
+  leave(): void {
+    if (this.#isLeft) return
+    this.#isLeft = true
+    this.#cancelDelay()
+    this.#pass?.over()
+    if (this.#isCounted) this.#parts.addresses.left(this.#visitor.address)
+    this.#place?.room.leave(this.#place.member)
+    this.#place = null
+  }
+
+  /** Rejects with the error; later, if this address was refused again and again. Never settles once the seat was left. */
+  async #refused(error: unknown): Promise<never> {
+    const isAnswer = error instanceof Fault && !isWorthRetrying(error)
+    const delayMs = isAnswer ? this.#parts.addresses.refused(this.#visitor.address) : 0
+    if (delayMs > 0 && !this.#isLeft) {
+      await new Promise<void>(resolve => {
+        this.#cancelDelay = this.#parts.time.after(delayMs, resolve)
+      })
+    }
+    throw error
+  }
+
+  #person(): MemberPerson {
+    const { user, access } = this.#admitted
+    return { access, user, peer: peerOf(user, this.#visitor.address, this.document) }
+  }
+}
+
+function nothing(): void {}
+
+function isWorthRetrying({ closeCode }: Fault): boolean {
+  return closeCode < 4400 || closeCode > 4499
+}

@@ -1,0 +1,45 @@
+/**
+ * Messages that came out of a WebSocket's buffer after its socket was paused, in order. They are packed: a packet can
+ * hold ten thousand messages of a byte, and an object for each would cost a hundred times the packet.
+ */
+
+const headerBytes = 4
+const blockBytes = 4096
+
+type Block = { readonly bytes: Buffer; start: number; end: number }
+
+export class WaitingFrames {
+  #blocks: Block[] = []
+
+  get isEmpty(): boolean {
+    return this.#blocks.length === 0
+  }
+
+  /** Keeps a copy. */
+  push(frame: Uint8Array): void {
+    const needed = headerBytes + frame.length
+    let block = this.#blocks.at(-1)
+    if (block === undefined || block.bytes.length - block.end < needed) {
+      block = { bytes: Buffer.allocUnsafe(Math.max(blockBytes, needed)), start: 0, end: 0 }
+      this.#blocks.push(block)
+    }
+    block.bytes.writeUInt32LE(frame.length, block.end)
+    block.bytes.set(frame, block.end + headerBytes)
+    block.end += needed
+  }
+
+  /** The oldest; its bytes are nobody else's. Undefined when there is none. */
+  shift(): Uint8Array | undefined {
+    const block = this.#blocks[0]
+    if (block === undefined) return undefined
+    const start = block.start + headerBytes
+    const end = start + block.bytes.readUInt32LE(block.start)
+    block.start = end
+    if (end === block.end) this.#blocks.shift()
+    return block.bytes.subarray(start, end)
+  }
+
+  clear(): void {
+    this.#blocks = []
+  }
+}
