@@ -40,6 +40,7 @@ export function openSession(connection: Connection, parts: SessionParts, target:
     connection,
     time,
     limits,
+    isOpen: parts.passes.admission.isOpenTo(visitor),
     yWebsocket: host => openYWebsocketSession({ ...shared, ...host }),
     hocuspocus: openHocuspocus
   })
