@@ -22,18 +22,21 @@ const readme: readonly Case[] = [
     after: `${assert}
       const { SignJWT } = await import('jose')
       const { WebsocketProvider } = await import('y-websocket')
+      const { WebSocket } = await import('ws')
       const Y = await import('yjs')
       const key = new TextEncoder().encode('at least 32 characters that only your servers know')
       const claims = { sub: 'ada', name: 'Ada', rooms: { 'team/**': 'write' } }
       const token = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1h').sign(key)
       const provider = new WebsocketProvider(server.url.replace('http', 'ws'), 'team/notes', new Y.Doc(), {
-        params: { token }
+        params: { token },
+        WebSocketPolyfill: WebSocket
       })
       await new Promise(done => provider.once('sync', done))
       const closed = new Promise(done => provider.once('connection-close', done))
       assert.deepEqual(await server.revoke({ user: 'ada' }), { checked: 1, changed: 0, ended: 1 })
       console.log('synced, then closed with', (await closed).code)
       provider.destroy()
+      provider.doc.destroy()
       ${stop}`,
     prints: /synced, then closed with 4403\n/
   },
