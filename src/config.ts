@@ -17,7 +17,7 @@ const wholeNumber = (max: number) =>
 
 const limitPair = z
   .string()
-  .regex(/^[A-Za-z]+=\d+$/, 'must be name=number')
+  .regex(/^[A-Za-z]+=\d+(\.\d+)?$/, 'must be name=number')
   .transform(pair => pair.split('=') as [string, string])
   .refine(([name]) => limitNames.includes(name as LimitName), {
     error: issue => `has no limit named ${String((issue.input as [string, string])[0])}`

@@ -111,6 +111,10 @@ export const defaultLimits = {
   commitSpacingMs: 8,
   /** What handshakes and the beginnings of joins may take of one turn of the event loop. Above: the rest waits for the next turns. */
   turnBudgetMs: 2,
+  /** What the messages of one connection may take of one turn of the event loop. Above: the rest takes turns with what others send. */
+  messagesShareMs: 0.5,
+  /** What all messages together may take of one turn. Above: as before; who has sent little is heard first. */
+  messagesTurnMs: 4,
   /** Bytes of one awareness state (its JSON). Above: 4400. */
   awarenessStateBytesMax: 64 * KiB,
   /** Entries of one awareness message. Above: 4400. */

@@ -12,6 +12,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Port } from '../room/member.ts'
 import type { Cancel, Time } from '../time.ts'
+import type { Guest, Turns } from './turns.ts'
 import { WaitingFrames } from './waiting-frames.ts'
 
 /** What a dialect makes of a connection. */
@@ -44,18 +45,22 @@ export type ConnectionHost = {
   readonly log: Log
   /** What each of them may send. */
   readonly rates: Rates
+  readonly turns: Turns
   readonly onClosed: (connection: Connection) => void
 }
 
-export class Connection implements Port {
+export class Connection implements Port, Guest {
   readonly id: string
   readonly address: string
   readonly #host: ConnectionHost
   readonly #socket: WebSocket
   readonly #stream: Duplex
   #session: Session | null = null
-  #state: 'open' | 'closing' | 'closed' = 'open'
+  /** `gone`: its socket is closed, and what it sent before has yet to be handled. */
+  #state: 'open' | 'gone' | 'closing' | 'closed' = 'open'
   #pauses = 0
+  /** One of the pauses is for its turn. */
+  #isInLine = false
   /** What came out of the WebSocket's buffer after its socket was paused; bounded by that buffer. */
   #waiting: WaitingFrames | null = null
   /** Made with the first message. */
@@ -153,11 +158,16 @@ export class Connection implements Port {
   resume(): void {
     this.#pauses--
     while (this.#pauses === 0) {
-      const message = this.#waiting?.shift()
-      if (message === undefined) break
-      this.#deliver(message)
+      if (this.#waiting?.isEmpty !== false) return this.#readOn()
+      if (!this.#host.turns.mayHandle(this)) return this.#standInLine()
+      this.#deliverNext()
     }
-    if (this.#pauses === 0) this.#socket.resume()
+  }
+
+  /** Its turn has come. */
+  serve(): void {
+    this.#isInLine = false
+    this.resume()
   }
 
   end(fault: Fault): void {
@@ -208,7 +218,27 @@ export class Connection implements Port {
     if (this.#state !== 'open') return
     if (!isBinary) this.end(new Fault('ERR_BAD_MESSAGE', 'a text message'))
     else if (this.#pauses > 0) this.#keep(data)
-    else this.#deliver(data)
+    else if (this.#host.turns.mayHandle(this)) this.#deliver(data)
+    else {
+      this.#keep(data)
+      this.#standInLine()
+    }
+  }
+
+  #standInLine(): void {
+    this.#isInLine = true
+    this.pause()
+    this.#host.turns.wait(this)
+  }
+
+  #readOn(): void {
+    if (this.#state === 'gone') this.#close()
+    else this.#socket.resume()
+  }
+
+  #deliverNext(): void {
+    const message = this.#waiting?.shift()
+    if (message !== undefined) this.#deliver(message)
   }
 
   #keep(message: Uint8Array): void {
@@ -217,11 +247,12 @@ export class Connection implements Port {
   }
 
   #deliver(message: Uint8Array): void {
-    if (this.#state !== 'open') return
+    if (this.#state !== 'open' && this.#state !== 'gone') return
     try {
       this.#session?.receive(message)
     } catch (error) {
-      this.end(toFault(error))
+      if (this.#state === 'gone') this.#close()
+      else this.end(toFault(error))
     }
     this.#charge(message.length)
   }
@@ -280,6 +311,12 @@ export class Connection implements Port {
   }
 
   #socketClosed(): void {
+    // Whoever sends and leaves is not to lose it because others came first.
+    if (this.#isInLine && this.#state === 'open') this.#state = 'gone'
+    else this.#close()
+  }
+
+  #close(): void {
     this.#state = 'closed'
     this.#leave()
     for (const settle of [...(this.#probes ?? [])]) settle(false)

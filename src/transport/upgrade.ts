@@ -18,6 +18,7 @@ import { clientAddress } from './addresses.ts'
 import { Connection, type ConnectionHost, connectionRates } from './connection.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { openSession, type SessionParts } from './sessions.ts'
+import { Turns, turnRates } from './turns.ts'
 
 type Parts = SessionParts & {
   readonly gate: Gate
@@ -50,6 +51,7 @@ export class Transport {
     this.#host = {
       ...parts,
       rates: connectionRates(parts.limits),
+      turns: new Turns(parts.time, turnRates(parts.limits)),
       onClosed: connection => this.#closed(connection)
     }
     this.#server = new WebSocketServer({

@@ -26,6 +26,7 @@ import { Connection, connectionRates } from '../../src/transport/connection.ts'
 import { startHeartbeat } from '../../src/transport/heartbeat.ts'
 import { openSession, type SessionParts } from '../../src/transport/sessions.ts'
 import { Stateless } from '../../src/transport/stateless.ts'
+import { Turns, turnRates } from '../../src/transport/turns.ts'
 import type { Chance } from './chance.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
@@ -53,6 +54,7 @@ type Running = {
   readonly compactions: Compactions
   readonly rooms: Rooms
   readonly sessions: SessionParts
+  readonly turns: Turns
   readonly stopHeartbeat: () => void
 }
 
@@ -148,7 +150,8 @@ export class ServerProcess {
     const stateless = new Stateless({ onStateless: null, isRelayed: false, time, limits, metrics, log })
     const hocuspocus = 'any-path' as const
     const sessions = { rooms, passes, addresses, stateless, hocuspocus, time, limits }
-    return { store, compactor, journal, compactions, rooms, sessions, stopHeartbeat }
+    const turns = new Turns(time, turnRates(limits))
+    return { store, compactor, journal, compactions, rooms, sessions, turns, stopHeartbeat }
   }
 
   /** Takes a connection, or refuses it as a port does that nobody listens on. */
@@ -166,6 +169,7 @@ export class ServerProcess {
       metrics: this.#metrics,
       log: this.#log,
       rates: connectionRates(plan.limits),
+      turns: running.turns,
       onClosed: (closed: Connection) => {
         this.#connections.delete(closed)
         this.#wires.delete(wire)

@@ -199,3 +199,19 @@ test('[AC7] a document that as many have open as may: 1013, and the others go on
   await fourth.ask()
   await second.ask()
 })
+
+test('[AC6] what was sent before a connection was closed is not lost because others came first', async () => {
+  const { url } = await startServer({ limits: { messagesShareMs: 0 } })
+  const raw = await openRaw({ url, path: 'room' })
+  await raw.ask()
+  const doc = new Y.Doc()
+  doc.on('update', update => raw.send(updateFrame(update)))
+
+  for (let i = 0; i < 2_000; i++) doc.getText('t').insert(0, 'x')
+  raw.socket.close()
+  await raw.closed()
+
+  const reader = connect(url, 'room')
+  onTestFinished(reader.destroy)
+  await until(() => reader.doc.getText('t').length === 2_000, 'all of it')
+})
