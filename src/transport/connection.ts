@@ -46,6 +46,8 @@ export type ConnectionHost = {
   /** What each of them may send. */
   readonly rates: Rates
   readonly turns: Turns
+  /** Somebody at this address made no sense. Returns how long they wait for the answer. */
+  readonly refused: (address: string) => number
   readonly onClosed: (connection: Connection) => void
 }
 
@@ -175,6 +177,13 @@ export class Connection implements Port, Guest {
     this.#state = 'closing'
     this.#logEnd(fault)
     this.#leave()
+    const delayMs = fault.code === 'ERR_BAD_MESSAGE' ? this.#host.refused(this.address) : 0
+    if (delayMs === 0) return this.#sayWhy(fault)
+    this.#socket.pause()
+    this.#after(delayMs, () => this.#sayWhy(fault))
+  }
+
+  #sayWhy(fault: Fault): void {
     this.#socket.resume()
     this.#socket.close(fault.closeCode, reasonOf(fault))
     this.#after(this.#host.limits.closeTimeoutMs, () => this.#socket.terminate())

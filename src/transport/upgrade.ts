@@ -52,6 +52,7 @@ export class Transport {
       ...parts,
       rates: connectionRates(parts.limits),
       turns: new Turns(parts.time, turnRates(parts.limits)),
+      refused: address => parts.addresses.refused(address),
       onClosed: connection => this.#closed(connection)
     }
     this.#server = new WebSocketServer({

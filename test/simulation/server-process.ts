@@ -170,6 +170,7 @@ export class ServerProcess {
       log: this.#log,
       rates: connectionRates(plan.limits),
       turns: running.turns,
+      refused: (address: string) => running.sessions.addresses.refused(address),
       onClosed: (closed: Connection) => {
         this.#connections.delete(closed)
         this.#wires.delete(wire)

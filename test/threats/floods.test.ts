@@ -8,7 +8,7 @@ import * as Y from 'yjs'
 import { connect, converged, synced, until } from '../support/clients.ts'
 import { awarenessFrame, openRaw, updateFrame } from '../support/raw.ts'
 import { authFrame, openHocuspocus, step1Frame } from '../support/raw-hocuspocus.ts'
-import { startServer } from '../support/server.ts'
+import { spawnServer, startServer } from '../support/server.ts'
 
 /** Two people who write to each other while `flood` runs; resolves to the slowest of their deliveries. */
 async function slowestDelivery(url: string, flood: () => Promise<void>): Promise<number> {
@@ -67,6 +67,20 @@ test('half-open connections beyond handshakesMax make room for others, the oldes
 
   expect(gone()).toBeGreaterThanOrEqual(200)
 }, 60_000)
+
+test('10,000 half-open connections are not felt in a room that behaves', async () => {
+  const { url } = await spawnServer(['--port', '0', '--data', ':memory:', '--log-level', 'silent'])
+  let gone = 0
+
+  const slowestMs = await slowestDelivery(url, async () => {
+    const sockets = await openSockets(url, 10_000, '')
+    for (const socket of sockets) socket.once('close', () => gone++)
+    await until(() => gone >= 4_000, 'the oldest to be closed', 30_000)
+  })
+
+  expect(gone).toBeGreaterThanOrEqual(4_000)
+  expect(slowestMs).toBeLessThan(2_000)
+}, 90_000)
 
 test('an upgrade that arrives a byte at a time is given up', async () => {
   const { url } = await startServer({ limits: { requestTimeoutMs: 600 } })

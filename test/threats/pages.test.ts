@@ -163,6 +163,24 @@ test('[AC7] whoever is refused again and again from one address waits longer for
   expect(Math.max(elsewhere, good)).toBeLessThan(390)
 })
 
+test('[AC7] whoever sends nonsense again and again from one address waits longer for each end; others do not', async () => {
+  const { url } = await startServer({ trustProxy: ['loopback'], limits: { refusalDelayMs: 200 } })
+  const nonsenseFrom = async (address: string) => {
+    const raw = await openRaw({ url, path: 'room', headers: { 'x-forwarded-for': address } })
+    const startMs = performance.now()
+    raw.send(Uint8Array.of(0, 99))
+    expect(await raw.closed()).toBe(4400)
+    return performance.now() - startMs
+  }
+
+  const times: number[] = []
+  for (let i = 0; i < 23; i++) times.push(await nonsenseFrom('203.0.113.7'))
+  const elsewhere = await nonsenseFrom('203.0.113.8')
+
+  expect(times[22]).toBeGreaterThan(390)
+  expect(elsewhere).toBeLessThan(390)
+})
+
 test('what a stranger sends is not read beyond a bound before somebody has let them in', async () => {
   let answer: () => void = () => {}
   const isAsked = new Promise<void>(asked => {
