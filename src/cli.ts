@@ -18,7 +18,7 @@ import { createLog } from './log.ts'
 import type { Server } from './options.ts'
 import { createServer } from './server.ts'
 import { dropSetAside, listSetAside, showSetAside } from './set-aside-command.ts'
-import { accessOptions } from './sign-in.ts'
+import { accessOptions, tokenFor } from './sign-in.ts'
 
 const exitCodes = { failed: 1, usage: 2 } as const
 
@@ -49,6 +49,8 @@ async function main(args: readonly string[]): Promise<void> {
       return backup(config, resolve(operands[0] as string))
     case 'set-aside':
       return setAside(resolve(config.data), operands)
+    case 'token':
+      return token(config, operands)
     default:
       throw usage(`there is no command "${command}"`)
   }
@@ -108,6 +110,13 @@ function stopOnSignal(server: Server): void {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+async function token(config: Config, [user, ...rights]: readonly string[]): Promise<void> {
+  if (user === undefined || user === '' || rights.length === 0) {
+    throw usage('token takes a user and rights: y-chorus token ada "team/**=write" "news/*=read"')
+  }
+  print(await tokenFor(config, user, rights))
 }
 
 async function setAside(data: string, [action, document, number, ...rest]: readonly string[]): Promise<void> {
@@ -180,6 +189,8 @@ Usage:
                                 the bytes of one entry (a Yjs update), to standard output
   y-chorus set-aside drop <document> <number>
                                 remove it
+  y-chorus token <user> <pattern>=<read|write|none> ...
+                                a token for an hour, signed with --jwt-secret-file, to try --auth jwt
 
 Options, each also as an environment variable:
 ${lines.join('\n')}

@@ -1,7 +1,9 @@
 /** From settings to the options that say who may do what: reads the files that hold secrets, and says what does not fit. */
 import { readFileSync } from 'node:fs'
 import { isLoopback } from './access/gate.ts'
+import type { Access } from './access/grant.ts'
 import { type JwtKey, jwt } from './access/jwt.ts'
+import { signToken } from './access/sign.ts'
 import { webhook } from './access/webhook.ts'
 import { type Config, ConfigError, flagOf, type SettingName } from './config.ts'
 import { withLimits } from './limits.ts'
@@ -77,6 +79,35 @@ function jwtOf(config: Config, log: Log) {
     limits: withLimits(config.limit),
     onFailure: error => log.warn({ reason: error.message }, 'the keys for tokens could not be had')
   })
+}
+
+const tokenLifeSeconds = 3600
+
+/** A token that this configuration lets in, for an hour; `rights` are `pattern=access`. Throws ConfigError. */
+export async function tokenFor(config: Config, user: string, rights: readonly string[]): Promise<string> {
+  if (config.jwtSecretFile === '') {
+    throw new ConfigError(
+      'a token is signed with the secret of --jwt-secret-file; give the one of the server'
+    )
+  }
+  const { jwtIssuer: issuer, jwtAudience: audience, jwtClaim: claim } = config
+  const rooms = Object.fromEntries(rights.map(rightOf))
+  const key = keyOf(config)
+  asked(() => jwt(key))
+  return signToken('secret' in key ? String(key.secret) : '', {
+    user,
+    rooms,
+    claim,
+    lifeSeconds: tokenLifeSeconds,
+    ...(issuer === '' ? {} : { issuer }),
+    ...(audience === '' ? {} : { audience })
+  })
+}
+
+function rightOf(right: string): [pattern: string, access: Access] {
+  const [, pattern = '', access] = /^(.+)=(read|write|none)$/.exec(right) ?? []
+  if (access === 'read' || access === 'write' || access === 'none') return [pattern, access]
+  throw new ConfigError(`"${right}" is no right: write pattern=access, as in team/**=write, or read or none`)
 }
 
 function keyOf(config: Config): JwtKey {

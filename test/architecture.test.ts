@@ -107,7 +107,7 @@ const homes: Homes = {
   pino: ['src/log.ts'],
   'prom-client': ['src/metrics.ts'],
   zod: ['src/config.ts'],
-  jose: ['src/access/jwt.ts', 'src/access/jwks.ts'],
+  jose: ['src/access/jwt.ts', 'src/access/jwks.ts', 'src/access/sign.ts'],
   level: ['persistence/level-backend.ts'],
   yjs: ['src/document/compact.ts', 'src/hooks/edit.ts'],
   lib0: ['src/dialect/'],

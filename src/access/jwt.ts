@@ -1,6 +1,6 @@
 /**
  * Grants out of JSON Web Tokens. Which algorithms count is a matter of the key that was configured, never of the token:
- * so neither `none` nor a public key taken for a secret can pass. The only place, with jwks.ts, that imports jose.
+ * so neither `none` nor a public key taken for a secret can pass. The only place, with jwks.ts and sign.ts, that imports jose.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'

@@ -146,3 +146,38 @@ test('what was refused is listed, shown byte for byte and dropped, while the ser
   expect(later.output).not.toContain('other')
   expect(laterShown.output).toContain('precious')
 }, 60_000)
+
+describe('y-chorus token', () => {
+  test('signs a token that the server with the same secret lets in, and no further', async () => {
+    const file = join(temporaryDirectory(), 'secret')
+    writeFileSync(file, `${secret}\n`)
+    const keys = ['--jwt-secret-file', file, '--jwt-issuer', 'us']
+    const server = await spawnServer(['--port', '0', '--data', ':memory:', '--auth', 'jwt', ...keys])
+
+    const { output, code } = await runCommand('token', 'ada', 'team/**=write', ...keys)
+    const token = output.trim()
+    const raw = await openRaw({ url: server.url, path: `team/notes?token=${token}` })
+    await raw.ask()
+    const elsewhere = await openRaw({ url: server.url, path: `other?token=${token}` })
+    elsewhere.send(Uint8Array.of(0, 0, 1, 0))
+
+    expect(code).toBe(0)
+    expect(raw.closeCode()).toBe(null)
+    expect(await elsewhere.closed()).toBe(4403)
+  })
+
+  test.each([
+    [['ada', 'a=write'], /--jwt-secret-file/],
+    [['ada'], /takes a user and rights/],
+    [['ada', 'team/**'], /"team\/\*\*" is no right/]
+  ])('%j is refused in one sentence', async (operands, sentence) => {
+    const file = join(temporaryDirectory(), 'secret')
+    writeFileSync(file, secret)
+    const keys = operands[1] === 'a=write' ? [] : ['--jwt-secret-file', file]
+
+    const ended = await runCommand('token', ...operands, ...keys)
+
+    expect(ended.code).toBe(2)
+    expect(ended.errors).toMatch(sentence)
+  })
+})

@@ -1,0 +1,28 @@
+/** Tokens for trying a server out. Those of an application are signed by the application. */
+import { SignJWT } from 'jose'
+import type { Access, User } from './grant.ts'
+
+type Claims = {
+  readonly user: User['id']
+  readonly rooms: Readonly<Record<string, Access>>
+  /** The name of the claim that `rooms` goes in. */
+  readonly claim: string
+  readonly lifeSeconds: number
+  readonly issuer?: string
+  readonly audience?: string
+}
+
+/** A JSON Web Token for `jwt({ secret })`, HS256. */
+export function signToken(
+  secret: string,
+  { user, rooms, claim, lifeSeconds, issuer, audience }: Claims
+): Promise<string> {
+  const token = new SignJWT({ name: user, [claim]: rooms })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(user)
+    .setIssuedAt()
+    .setExpirationTime(`${lifeSeconds} seconds`)
+  if (issuer !== undefined) token.setIssuer(issuer)
+  if (audience !== undefined) token.setAudience(audience)
+  return token.sign(new TextEncoder().encode(secret))
+}
