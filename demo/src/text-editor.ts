@@ -39,7 +39,7 @@ export function mountTextEditor(
 ): TextEditor {
   const { awareness } = participant.provider
   const cursors = new Compartment()
-  const undoManager = new Y.UndoManager(text)
+  const undo = new Y.UndoManager(text)
   const view = new EditorView({
     parent,
     state: EditorState.create({
@@ -51,8 +51,8 @@ export function mountTextEditor(
         EditorView.contentAttributes.of({ 'aria-label': label }),
         // `yCollab(text, awareness)` is all it takes. It is taken apart here only so that the cursors can be
         // redrawn (below); of several values of the facet the last one counts.
-        yCollab(text, null, { undoManager }),
-        ySyncFacet.of(new YSyncConfig(text, awareness)),
+        yCollab(text, null, { undoManager: undo }),
+        ySyncFacet.of(new YSyncConfig(text, participant.calmAwareness)),
         yRemoteSelectionsTheme,
         cursors.of(yRemoteSelections)
       ]
@@ -69,7 +69,7 @@ export function mountTextEditor(
     destroy() {
       stopWatching()
       view.destroy()
-      undoManager.destroy()
+      undo.destroy()
       awareness.setLocalStateField('cursor', null)
     }
   }

@@ -4,16 +4,17 @@ import { element } from '../dom.ts'
 import { oncePerFrame } from '../frames.ts'
 import type { Participant } from '../participant.ts'
 import { undoButtons } from '../undo-buttons.ts'
-import { cardPanel } from './card-panel.ts'
+import { type CardPanel, cardPanel } from './card-panel.ts'
 import { type CardView, cardView } from './card-view.ts'
-import { followDragging } from './dragging.ts'
+import { type Dragging, followDragging } from './dragging.ts'
 import { filterFields, filterLists } from './filter.ts'
 import { announceHold, holdersOf } from './holders.ts'
-import { followLifting, placeOf } from './lifting.ts'
+import { followLifting, type Lifting, neighbourOf, placeOf } from './lifting.ts'
 import { addForm, type ListView, listView } from './list-view.ts'
 import {
   addCard,
   addList,
+  type Board,
   type Card,
   type List,
   moveCard,
@@ -24,168 +25,181 @@ import {
   type Spot
 } from './model.ts'
 
+/** A view on the page, and what lets go of it. */
 type OnPage<View> = { readonly view: View; release(): void }
 
 /** Builds the board inside `body`; it lives as long as the page. */
 export function mountBoard(participant: Participant, body: HTMLElement): void {
-  const { doc, seat, provider } = participant
-  const { awareness } = provider
-  const board = openBoard(doc)
-  const cards = new Map<string, OnPage<CardView>>()
-  const lists = new Map<string, OnPage<ListView>>()
-  let inHand: string | null = null
-  let current: string | null = null
+  const view = new BoardView(participant)
+  body.append(view.build(body))
+  view.follow()
+}
 
-  const hintId = `board-hint-${seat}`
-  const hint = element(
-    'p',
-    { id: hintId, hidden: true },
-    'Enter opens the card. Space lifts it, to be moved by the arrows.'
-  )
-  const speaker = element('p', { class: 'visually-hidden', 'aria-live': 'assertive' })
-  const { fields, filter } = filterFields()
-  const bar = element('div', { class: 'board-bar' }, ...fields, ...undoButtons(body, board.undo))
-  const row = element('ol', { class: 'board-lists', 'aria-label': `Lists, ${seat} pane` })
-  const extra = element(
-    'li',
-    { class: 'board-list is-new' },
-    addForm('Add a list', title => addList(board, title))
-  )
-  const panel = cardPanel(participant, board, card => {
-    hold(null)
-    focusCard(card)
-  })
+class BoardView {
+  readonly #participant: Participant
+  readonly #board: Board
+  readonly #dragging: Dragging
+  readonly #lifting: Lifting
+  readonly #panel: CardPanel
+  readonly #filtering = filterFields()
+  readonly #cards = new Map<string, OnPage<CardView>>()
+  readonly #lists = new Map<string, OnPage<ListView>>()
+  readonly #row: HTMLElement
+  readonly #newList: HTMLElement
+  readonly #speaker = element('p', { class: 'visually-hidden', 'aria-live': 'assertive' })
+  readonly #hint: HTMLElement
+  readonly #renderSoon = oncePerFrame(() => this.#render())
+  /** The card that is being dragged or lifted here. */
+  #inHand: string | null = null
+  /** The one card that Tab leads to. */
+  #current: string | null = null
 
-  const shownLists = () => filterLists(readLists(board), filter.value)
-  const render = () => {
-    const all = readLists(board)
-    const shown = lifting.preview(filterLists(all, filter.value))
-    const holders = holdersOf(awareness)
-    const found = shown.flatMap(list => list.cards)
-    if (!found.some(({ id }) => id === current)) current = found[0]?.id ?? null
-    for (const card of found) {
-      const { view } = cardOnPage(card.id)
-      const isLifted = lifting.card === card.id
-      view.show(card, { holder: holders.get(card.id) ?? null, isLifted, isInHand: inHand === card.id })
-      view.face.tabIndex = card.id === current ? 0 : -1
+  constructor(participant: Participant) {
+    const { doc, seat } = participant
+    this.#participant = participant
+    this.#board = openBoard(doc)
+    this.#row = element('ol', { class: 'board-lists', 'aria-label': `Lists, ${seat} pane` })
+    const words = 'Enter opens the card. Space lifts it, to be moved by the arrows.'
+    this.#hint = element('p', { id: `board-hint-${seat}`, hidden: true }, words)
+    const form = addForm('Add a list', title => addList(this.#board, title))
+    this.#newList = element('li', { class: 'board-list is-new' }, form)
+    this.#panel = cardPanel(participant, this.#board, card => {
+      this.#hold(null)
+      this.#focus(card)
+    })
+    const moves = {
+      lists: () => this.#shown(),
+      held: (card: string | null) => this.#hold(card),
+      dropped: (card: string, spot: Spot) => this.#drop(card, spot)
     }
+    this.#dragging = followDragging(moves)
+    this.#lifting = followLifting({
+      ...moves,
+      changed: card => this.#focus(card),
+      announce: said => {
+        this.#speaker.textContent = said
+      }
+    })
+  }
+
+  /** Makes the elements; undo's keys are heard inside `body`. */
+  build(body: HTMLElement): HTMLElement {
+    const buttons = undoButtons(body, this.#board.undo)
+    const bar = element('div', { class: 'board-bar' }, ...this.#filtering.fields, ...buttons)
+    return element('div', { class: 'board' }, bar, this.#row, this.#panel.root, this.#hint, this.#speaker)
+  }
+
+  /** Shows the board now and after every change. */
+  follow(): void {
+    for (const type of [this.#board.lists, this.#board.cards]) type.observeDeep(this.#renderSoon)
+    this.#participant.provider.awareness.on('change', this.#renderSoon)
+    this.#filtering.filter.watch(this.#renderSoon)
+  }
+
+  #shown(): readonly List[] {
+    return filterLists(readLists(this.#board), this.#filtering.filter.value)
+  }
+
+  #render(): void {
+    const all = readLists(this.#board)
+    const shown = this.#lifting.preview(filterLists(all, this.#filtering.filter.value))
+    this.#showCards(shown.flatMap(({ cards }) => cards))
     const items = shown.map(list => {
-      const { view } = listOnPage(list.id)
+      const { view } = this.#listOnPage(list.id)
       view.show(
         list,
-        list.cards.map(({ id }) => cardOnPage(id).view.root)
+        list.cards.map(({ id }) => this.#cardOnPage(id).view.root)
       )
       return view.root
     })
-    arrange(row, [...items, extra])
-    forget(cards, new Set(all.flatMap(list => list.cards.map(({ id }) => id))))
-    forget(lists, new Set(all.map(({ id }) => id)))
-    panel.show(all)
-  }
-  const renderSoon = oncePerFrame(render)
-
-  function hold(card: string | null): void {
-    inHand = card
-    announceHold(awareness, card === null ? null : { card, kind: 'moving' })
-    renderSoon()
-  }
-  function dropped(card: string, spot: Spot): void {
-    current = card
-    moveCard(board, card, spot)
-  }
-  function focusCard(card: string): void {
-    render()
-    cards.get(card)?.view.face.focus()
-  }
-  function open(card: Card): void {
-    current = card.id
-    panel.open(card)
-    announceHold(awareness, { card: card.id, kind: 'reading' })
-    render()
+    arrange(this.#row, [...items, this.#newList])
+    forget(this.#cards, new Set(all.flatMap(({ cards }) => cards.map(({ id }) => id))))
+    forget(this.#lists, new Set(all.map(({ id }) => id)))
+    this.#panel.show(all)
   }
 
-  const dragging = followDragging({ lists: shownLists, held: hold, dropped })
-  const lifting = followLifting({
-    lists: shownLists,
-    changed: focusCard,
-    held: hold,
-    dropped,
-    announce: words => {
-      speaker.textContent = words
+  #showCards(cards: readonly Card[]): void {
+    const holders = holdersOf(this.#participant.provider.awareness)
+    if (!cards.some(({ id }) => id === this.#current)) this.#current = cards[0]?.id ?? null
+    for (const card of cards) {
+      const { view } = this.#cardOnPage(card.id)
+      const isLifted = this.#lifting.card === card.id
+      view.show(card, { holder: holders.get(card.id) ?? null, isLifted, isInHand: this.#inHand === card.id })
+      view.face.tabIndex = card.id === this.#current ? 0 : -1
     }
-  })
+  }
 
-  function cardOnPage(id: string): OnPage<CardView> {
-    const known = cards.get(id)
+  #hold(card: string | null): void {
+    this.#inHand = card
+    announceHold(this.#participant.provider.awareness, card === null ? null : { card, kind: 'moving' })
+    this.#renderSoon()
+  }
+
+  #drop(card: string, spot: Spot): void {
+    this.#current = card
+    moveCard(this.#board, card, spot)
+  }
+
+  #focus(card: string): void {
+    this.#render()
+    this.#cards.get(card)?.view.face.focus()
+  }
+
+  #open(id: string): void {
+    const card = placeOf(this.#shown(), id)?.card
+    if (card === undefined) return
+    this.#current = id
+    this.#panel.open(card)
+    announceHold(this.#participant.provider.awareness, { card: id, kind: 'reading' })
+    this.#render()
+  }
+
+  #cardOnPage(id: string): OnPage<CardView> {
+    const known = this.#cards.get(id)
     if (known !== undefined) return known
-    const view = cardView(id, hintId)
-    const where = () => ({ card: id, list: placeOf(shownLists(), id)?.list.id ?? '' })
-    bindFace(view.face, id)
-    const made = { view, release: dragging.addCard(view.root, view.face, where) }
-    cards.set(id, made)
+    const view = cardView(id, this.#hint.id)
+    const where = () => ({ card: id, list: placeOf(this.#shown(), id)?.list.id ?? '' })
+    this.#bindFace(view.face, id)
+    const made = { view, release: this.#dragging.addCard(view.root, view.face, where) }
+    this.#cards.set(id, made)
     return made
   }
-  function bindFace(face: HTMLElement, id: string): void {
-    const openThis = () => {
-      const card = shownLists()
-        .flatMap(list => list.cards)
-        .find(candidate => candidate.id === id)
-      if (card !== undefined) open(card)
-    }
-    face.addEventListener('click', openThis)
+
+  #bindFace(face: HTMLElement, id: string): void {
+    face.addEventListener('click', () => this.#open(id))
     face.addEventListener('focus', () => {
-      current = id
-      renderSoon()
+      this.#current = id
+      this.#renderSoon()
     })
     // Whoever leaves a lifted card by Tab or pointer has put nothing down. A move of the element passes at once.
     face.addEventListener('blur', () =>
       queueMicrotask(() => {
-        if (lifting.card === id && !face.contains(document.activeElement)) lifting.cancel()
+        if (this.#lifting.card === id && document.activeElement !== face) this.#lifting.cancel()
       })
     )
     face.addEventListener('keydown', event => {
       if (event.ctrlKey || event.metaKey || event.altKey) return
-      if (lifting.keyPressed(event.key, id)) event.preventDefault()
-      else if (event.key === 'Enter') openThis()
+      if (this.#lifting.keyPressed(event.key, id)) event.preventDefault()
+      else if (event.key === 'Enter') this.#open(id)
       else if (event.key.startsWith('Arrow')) {
         event.preventDefault()
-        focusCard(neighbour(shownLists(), id, event.key))
+        this.#focus(neighbourOf(this.#shown(), id, event.key))
       }
     })
   }
-  function listOnPage(id: string): OnPage<ListView> {
-    const known = lists.get(id)
+
+  #listOnPage(id: string): OnPage<ListView> {
+    const known = this.#lists.get(id)
     if (known !== undefined) return known
     const view = listView(id, {
-      rename: title => renameList(board, id, title),
-      remove: () => removeList(board, id),
-      add: title => addCard(board, id, title)
+      rename: title => renameList(this.#board, id, title),
+      remove: () => removeList(this.#board, id),
+      add: title => addCard(this.#board, id, title)
     })
-    const made = { view, release: dragging.addList(view.root, id) }
-    lists.set(id, made)
+    const made = { view, release: this.#dragging.addList(view.root, id) }
+    this.#lists.set(id, made)
     return made
   }
-
-  body.append(element('div', { class: 'board' }, bar, row, panel.root, hint, speaker))
-  for (const type of [board.lists, board.cards]) type.observeDeep(renderSoon)
-  awareness.on('change', renderSoon)
-  filter.watch(renderSoon)
-}
-
-/** The card an arrow leads to from a card; itself where there is none. */
-function neighbour(lists: readonly List[], card: string, key: string): string {
-  const place = placeOf(lists, card)
-  if (place === null) return card
-  const { list, listIndex, index } = place
-  if (key === 'ArrowUp') return list.cards[index - 1]?.id ?? card
-  if (key === 'ArrowDown') return list.cards[index + 1]?.id ?? card
-  const step = key === 'ArrowLeft' ? -1 : 1
-  for (let at = listIndex + step; at >= 0 && at < lists.length; at += step) {
-    const beside = lists[at]?.cards ?? []
-    const found = beside[Math.min(index, beside.length - 1)]
-    if (found !== undefined) return found.id
-  }
-  return card
 }
 
 function forget<View>(known: Map<string, OnPage<View>>, present: ReadonlySet<string>): void {

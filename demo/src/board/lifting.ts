@@ -111,12 +111,26 @@ function spotAfter(lists: readonly List[], card: string, key: string): Spot | nu
 }
 
 /** Where a card is among the lists shown; null when it is not there. */
-export function placeOf(lists: readonly List[], card: string) {
+export function placeOf(lists: readonly List[], id: string) {
   for (const [listIndex, list] of lists.entries()) {
-    const index = list.cards.findIndex(({ id }) => id === card)
-    if (index !== -1) return { list, listIndex, index }
+    const index = list.cards.findIndex(card => card.id === id)
+    const card = list.cards[index]
+    if (card !== undefined) return { card, list, listIndex, index }
   }
   return null
+}
+
+/** The card that an arrow leads to from a card; itself where there is none. */
+export function neighbourOf(lists: readonly List[], card: string, key: string): string {
+  const place = placeOf(lists, card)
+  if (place === null) return card
+  const { list, listIndex, index } = place
+  if (key === 'ArrowUp') return list.cards[index - 1]?.id ?? card
+  if (key === 'ArrowDown') return list.cards[index + 1]?.id ?? card
+  // Past lists that have none.
+  const beyond = key === 'ArrowLeft' ? lists.slice(0, listIndex).reverse() : lists.slice(listIndex + 1)
+  const beside = beyond.find(({ cards }) => cards.length > 0)?.cards ?? []
+  return beside[Math.min(index, beside.length - 1)]?.id ?? card
 }
 
 function positionWords({ list, index }: { list: List; index: number }): string {

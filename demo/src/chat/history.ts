@@ -56,24 +56,27 @@ export function createHistory({ isOwn, scrolled, label }: Listeners): History {
     }
   })
 
+  function viewAt(index: number, now: number): HTMLElement[] {
+    const message = messages[index]
+    if (message === undefined) return []
+    const view = views.get(message.id) ?? messageView(message)
+    views.set(message.id, view)
+    const isFirstUnread = message.id === firstUnread
+    const isContinued = !isFirstUnread && continues(message, messages[index - 1])
+    view.show({ isOwn: isOwn(message), isContinued, isFirstUnread }, now)
+    view.root.dataset.index = String(index)
+    return [view.root]
+  }
+
   function render(): void {
     const now = Date.now()
     inner.style.height = `${virtualizer.getTotalSize()}px`
-    const items = virtualizer.getVirtualItems()
-    const nodes = items.flatMap(({ index, start }) => {
-      const message = messages[index]
-      if (message === undefined) return []
-      const view = views.get(message.id) ?? messageView(message)
-      views.set(message.id, view)
-      const before = messages[index - 1]
-      const isFirstUnread = message.id === firstUnread
-      const isContinued =
-        !isFirstUnread && before?.author === message.author && message.sentAt - before.sentAt < continuedMs
-      view.show({ isOwn: isOwn(message), isContinued, isFirstUnread }, now)
-      view.root.dataset.index = String(index)
-      view.root.style.translate = `0 ${start}px`
-      return [view.root]
-    })
+    const nodes = virtualizer.getVirtualItems().flatMap(({ index, start }) =>
+      viewAt(index, now).map(node => {
+        node.style.translate = `0 ${start}px`
+        return node
+      })
+    )
     arrange(inner, nodes)
     const shown = new Set(nodes)
     for (const [id, view] of views) if (!shown.has(view.root)) views.delete(id)
@@ -100,4 +103,8 @@ export function createHistory({ isOwn, scrolled, label }: Listeners): History {
       render()
     }
   }
+}
+
+function continues(message: Message, before: Message | undefined): boolean {
+  return before?.author === message.author && message.sentAt - before.sentAt < continuedMs
 }

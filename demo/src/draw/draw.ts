@@ -3,7 +3,7 @@ import { element, icon } from '../dom.ts'
 import { oncePerFrame } from '../frames.ts'
 import type { Participant } from '../participant.ts'
 import { undoButtons } from '../undo-buttons.ts'
-import { createInk } from './ink.ts'
+import { Ink } from './ink.ts'
 import { openCanvas, type Stroke, strokeColors, strokeWidths } from './model.ts'
 import { followKeys, followPointers } from './pen.ts'
 import { announcePointer, type Point, pointerLayer } from './pointers.ts'
@@ -16,7 +16,7 @@ export function mountCanvas(participant: Participant, body: HTMLElement): void {
   const { doc, seat } = participant
   const canvas = openCanvas(doc)
   const paintSoon = oncePerFrame(() => ink.paint())
-  const ink = createInk(canvas.strokes, paintSoon)
+  const ink = new Ink(canvas.strokes, paintSoon)
   const first = { color: strokeColors[seat === 'left' ? 1 : 2].id, width: strokeWidths[1].value }
   const { fields, tool } = toolFields(seat, first)
   const clear = element(

@@ -1,0 +1,131 @@
+// A pane stays smooth while two hundred others type in its room, and with thousands of strokes on the canvas.
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { startBots } from './bots.ts'
+import { bothEqual, bothOnline, describeGallery, pane, patience } from './gallery.ts'
+
+const botCount = 200
+const editsPerSecond = 200
+const keys = 80
+const keyIntervalMs = 90
+const paintMsMax = 50
+const strokeCount = 3000
+
+describeGallery('a busy page', gallery => {
+  test('with two hundred others typing, what one types is on the screen within 50 ms', async () => {
+    const room = `busy-${Date.now()}`
+    const page = await gallery.visit(`${gallery.url}/text.html#${room}`)
+    await bothOnline(page)
+    const bots = await startBots({ url: gallery.url, room, count: botCount, editsPerSecond })
+    await expect.poll(() => pane(page, 'left').locator('.presence .rest').textContent(), patience).toBe(`+${botCount + 2 - 5}`)
+    await pane(page, 'left').locator('.cm-content').click()
+    await page.keyboard.press('Control+Home')
+    await observePaints(page)
+
+    for (let index = 0; index < keys; index++) {
+      await page.keyboard.press('x')
+      // The pace of a typist, not a wait for anything.
+      await page.waitForTimeout(keyIntervalMs)
+    }
+
+    const { p50Ms, p95Ms, longestMs } = await paints(page)
+    const edits = bots.edits()
+    expect(bots.lost()).toBe(0)
+    await bots.stop()
+    console.info(
+      `${botCount} bots, ${edits} edits: input to paint p50 ${p50Ms} ms, p95 ${p95Ms} ms, longest ${longestMs} ms`
+    )
+    expect(p95Ms).toBeLessThan(paintMsMax)
+    await bothEqual(page)
+    await expect.poll(() => pane(page, 'right').locator('.cm-content').textContent(), patience).toContain('x'.repeat(keys))
+    await expect.poll(() => pane(page, 'left').locator('.presence li').count(), patience).toBe(2)
+  })
+
+  test('with thousands of strokes on the canvas, drawing and undoing stay smooth', async () => {
+    const room = `drawn-${Date.now()}`
+    const author = await drawStrokes(gallery.url, room)
+    const page = await gallery.visit(`${gallery.url}/draw.html#${room}`)
+    await bothEqual(page)
+    await expect.poll(() => isInkAnywhere(page), patience).toBe(true)
+    author.destroy()
+    const box = await pane(page, 'left').locator('.draw-surface').boundingBox()
+    if (box === null) throw new Error('no canvas')
+    await page.mouse.move(box.x + 10, box.y + 10)
+    await observeFrames(page)
+
+    await page.mouse.down()
+    for (let step = 1; step <= 60; step++) {
+      await page.mouse.move(box.x + 10 + (step / 60) * (box.width - 20), box.y + 10 + (step / 60) * (box.height - 20))
+    }
+    await page.mouse.up()
+    await pane(page, 'left').getByRole('button', { name: 'Undo my last change' }).click()
+
+    const { count, p95Ms, longestMs } = await frames(page)
+    console.info(`${strokeCount} strokes: ${count} frames while drawing, p95 ${p95Ms} ms, longest ${longestMs} ms`)
+    expect(p95Ms).toBeLessThan(paintMsMax)
+    await bothEqual(page)
+  })
+})
+
+type Frames = { count: number; p95Ms: number; longestMs: number }
+
+async function observeFrames(page: Page): Promise<void> {
+  await page.evaluate(`
+    window.frameTimes = []
+    let last = performance.now()
+    const tick = now => { window.frameTimes.push(now - last); last = now; requestAnimationFrame(tick) }
+    requestAnimationFrame(tick)`)
+}
+
+function frames(page: Page): Promise<Frames> {
+  return page.evaluate<Frames>(`(() => {
+    const all = window.frameTimes.slice(1).sort((a, b) => a - b)
+    const at = share => Math.round(all[Math.floor((all.length - 1) * share)])
+    return { count: all.length, p95Ms: at(0.95), longestMs: at(1) }
+  })()`)
+}
+
+function isInkAnywhere(page: Page): Promise<boolean> {
+  return page.evaluate<boolean>(`(() => {
+    const canvas = document.querySelector('[data-pane=left] canvas')
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+    return data.some((value, index) => index % 4 === 3 && value !== 0)
+  })()`)
+}
+
+/** Fills a canvas from outside, by a client of its own. */
+async function drawStrokes(url: string, room: string): Promise<WebsocketProvider> {
+  const doc = new Y.Doc()
+  const provider = new WebsocketProvider(url.replace(/^http/, 'ws'), room, doc, { disableBc: true })
+  await new Promise<void>(resolve => provider.once('sync', () => resolve()))
+  const strokes = Array.from({ length: strokeCount }, (_, index) => {
+    const points = Array.from({ length: 40 }, (_, at) => [
+      ((index * 37) % 1000) + at * 4,
+      ((index * 53) % 800) + Math.round(30 * Math.sin(at / 3))
+    ])
+    const entry = Object.entries({ color: '#1971c2', width: 4, stride: 2, points: Y.Array.from(points.flat()) })
+    return new Y.Map<unknown>(entry)
+  })
+  doc.getArray('draw-strokes').push(strokes)
+  return provider
+}
+
+type Paints = { p50Ms: number; p95Ms: number; longestMs: number }
+
+/** The browser's own measure: from an input event to the frame that shows what it did. Below 16 ms it reports none. */
+async function observePaints(page: Page): Promise<void> {
+  await page.evaluate(`
+    window.paints = []
+    new PerformanceObserver(list => {
+      for (const { name, duration } of list.getEntries()) if (name === 'keydown') window.paints.push(duration)
+    }).observe({ type: 'event', durationThreshold: 16 })`)
+}
+
+function paints(page: Page): Promise<Paints> {
+  return page.evaluate<Paints>(`(() => {
+    const all = [...window.paints, ...Array(Math.max(0, ${keys} - window.paints.length)).fill(16)].sort((a, b) => a - b)
+    return { p50Ms: all[Math.floor(all.length * 0.5)], p95Ms: all[Math.floor(all.length * 0.95)], longestMs: all.at(-1) }
+  })()`)
+}
