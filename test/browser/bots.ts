@@ -15,7 +15,12 @@ export type Bots = {
   stop(): Promise<void>
 }
 
-type BotOptions = { readonly url: string; readonly room: string; readonly count: number; readonly editsPerSecond: number }
+type BotOptions = {
+  readonly url: string
+  readonly room: string
+  readonly count: number
+  readonly editsPerSecond: number
+}
 
 const messageSync = 0
 const messageAwareness = 1

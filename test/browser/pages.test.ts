@@ -92,29 +92,36 @@ describeGallery('every page', gallery => {
     }
 
     const best = Math.round(Math.min(...times))
-    console.info(`${name}: interactive after ${times.map(Math.round).join(', ')} ms with ${cpuThrottle}x throttling`)
+    console.info(
+      `${name}: interactive after ${times.map(Math.round).join(', ')} ms with ${cpuThrottle}x throttling`
+    )
     expect(best).toBeLessThan(interactiveMsMax)
   })
 
-  test.each(rooms)('the second device dialog of %s shows a code and says what a local address needs', async name => {
-    const page = await gallery.visit(`${gallery.url}/${name}.html`)
-    await bothOnline(page)
+  test.each(rooms)(
+    'the second device dialog of %s shows a code and says what a local address needs',
+    async name => {
+      const page = await gallery.visit(`${gallery.url}/${name}.html`)
+      await bothOnline(page)
 
-    await page.locator('#open-qr').click()
+      await page.locator('#open-qr').click()
 
-    await page.getByRole('img', { name: 'QR code of the link to this room' }).waitFor()
-    expect(await page.locator('#qr-link').textContent()).toBe(page.url())
-    expect(await page.locator('#qr-loopback').isVisible()).toBe(true)
-    await page.keyboard.press('Escape')
-    expect(await page.locator('#qr-dialog').isVisible()).toBe(false)
-  })
+      await page.getByRole('img', { name: 'QR code of the link to this room' }).waitFor()
+      expect(await page.locator('#qr-link').textContent()).toBe(page.url())
+      expect(await page.locator('#qr-loopback').isVisible()).toBe(true)
+      await page.keyboard.press('Escape')
+      expect(await page.locator('#qr-dialog').isVisible()).toBe(false)
+    }
+  )
 
   test.each(names)('%s leads to its own source', async name => {
     const page = await gallery.visit(`${gallery.url}/${name}.html`)
 
     await page.getByRole('link', { name: /^Source/ }).click()
 
-    await expect.poll(() => page.locator('pre').textContent(), patience).toMatch(/openPage\(|function showPage/)
+    await expect
+      .poll(() => page.locator('pre').textContent(), patience)
+      .toMatch(/openPage\(|function showPage/)
   })
 
   test('no link of the gallery leads nowhere, and all pages stay in the room', async () => {
@@ -141,8 +148,12 @@ describeGallery('every page', gallery => {
     await guest.keyboard.press('Control+End')
     await guest.keyboard.type('from ten lines')
 
-    await expect.poll(() => pane(start, 'right').locator('.cm-content').textContent(), patience).toContain('from ten lines')
-    await expect.poll(() => pane(start, 'left').locator('.cm-ySelectionInfo').allTextContents(), patience).toEqual(['Ada'])
+    await expect
+      .poll(() => pane(start, 'right').locator('.cm-content').textContent(), patience)
+      .toContain('from ten lines')
+    await expect
+      .poll(() => pane(start, 'left').locator('.cm-ySelectionInfo').allTextContents(), patience)
+      .toEqual(['Ada'])
   })
 })
 

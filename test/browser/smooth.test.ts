@@ -19,7 +19,9 @@ describeGallery('a busy page', gallery => {
     const page = await gallery.visit(`${gallery.url}/text.html#${room}`)
     await bothOnline(page)
     const bots = await startBots({ url: gallery.url, room, count: botCount, editsPerSecond })
-    await expect.poll(() => pane(page, 'left').locator('.presence .rest').textContent(), patience).toBe(`+${botCount + 2 - 5}`)
+    await expect
+      .poll(() => pane(page, 'left').locator('.presence .rest').textContent(), patience)
+      .toBe(`+${botCount + 2 - 5}`)
     await pane(page, 'left').locator('.cm-content').click()
     await page.keyboard.press('Control+Home')
     await observePaints(page)
@@ -39,7 +41,9 @@ describeGallery('a busy page', gallery => {
     )
     expect(p95Ms).toBeLessThan(paintMsMax)
     await bothEqual(page)
-    await expect.poll(() => pane(page, 'right').locator('.cm-content').textContent(), patience).toContain('x'.repeat(keys))
+    await expect
+      .poll(() => pane(page, 'right').locator('.cm-content').textContent(), patience)
+      .toContain('x'.repeat(keys))
     await expect.poll(() => pane(page, 'left').locator('.presence li').count(), patience).toBe(2)
   })
 
@@ -57,13 +61,18 @@ describeGallery('a busy page', gallery => {
 
     await page.mouse.down()
     for (let step = 1; step <= 60; step++) {
-      await page.mouse.move(box.x + 10 + (step / 60) * (box.width - 20), box.y + 10 + (step / 60) * (box.height - 20))
+      await page.mouse.move(
+        box.x + 10 + (step / 60) * (box.width - 20),
+        box.y + 10 + (step / 60) * (box.height - 20)
+      )
     }
     await page.mouse.up()
     await pane(page, 'left').getByRole('button', { name: 'Undo my last change' }).click()
 
     const { count, p95Ms, longestMs } = await frames(page)
-    console.info(`${strokeCount} strokes: ${count} frames while drawing, p95 ${p95Ms} ms, longest ${longestMs} ms`)
+    console.info(
+      `${strokeCount} strokes: ${count} frames while drawing, p95 ${p95Ms} ms, longest ${longestMs} ms`
+    )
     expect(p95Ms).toBeLessThan(paintMsMax)
     await bothEqual(page)
   })
@@ -105,7 +114,12 @@ async function drawStrokes(url: string, room: string): Promise<WebsocketProvider
       ((index * 37) % 1000) + at * 4,
       ((index * 53) % 800) + Math.round(30 * Math.sin(at / 3))
     ])
-    const entry = Object.entries({ color: '#1971c2', width: 4, stride: 2, points: Y.Array.from(points.flat()) })
+    const entry = Object.entries({
+      color: '#1971c2',
+      width: 4,
+      stride: 2,
+      points: Y.Array.from(points.flat())
+    })
     return new Y.Map<unknown>(entry)
   })
   doc.getArray('draw-strokes').push(strokes)

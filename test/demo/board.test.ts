@@ -17,7 +17,13 @@ import {
 import { compareOrder, keysAt, orderKey } from '../../demo/src/board/order.ts'
 
 type Step =
-  | { readonly kind: 'move'; readonly by: number; readonly card: number; readonly list: number; readonly before: number }
+  | {
+      readonly kind: 'move'
+      readonly by: number
+      readonly card: number
+      readonly list: number
+      readonly before: number
+    }
   | { readonly kind: 'remove list'; readonly by: number; readonly list: number }
   | { readonly kind: 'add list'; readonly by: number }
   | { readonly kind: 'undo'; readonly by: number }
@@ -27,7 +33,10 @@ const people = 3
 const small = fc.nat({ max: 8 })
 const person = fc.nat({ max: people - 1 })
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('move'), by: person, card: small, list: small, before: small }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('move'), by: person, card: small, list: small, before: small })
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove list'), by: person, list: small }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('add list'), by: person }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('undo'), by: person }) },

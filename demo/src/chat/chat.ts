@@ -47,7 +47,10 @@ export function mountChat(participant: Participant, body: HTMLElement, options: 
   new ResizeObserver(show).observe(history.root)
 }
 
-function writing(participant: Participant, { author, history }: { author: string; history: History }): HTMLElement {
+function writing(
+  participant: Participant,
+  { author, history }: { author: string; history: History }
+): HTMLElement {
   const { doc, seat, person } = participant
   const typing = announceTyping(participant)
   return composer(`Message, ${seat} pane`, {
@@ -64,10 +67,18 @@ function writing(participant: Participant, { author, history }: { author: string
 }
 
 /** The button that leads to the end and says what is new there, and the line before the first unread message. */
-function unreadMark(history: History, { room, seat, author, unreadChanged }: ChatOptions & { seat: string; author: string }) {
+function unreadMark(
+  history: History,
+  { room, seat, author, unreadChanged }: ChatOptions & { seat: string; author: string }
+) {
   const reading = followReading({ room, seat, author })
   const count = element('span', {})
-  const button = element('button', { class: 'chat-jump', type: 'button', hidden: true }, icon(downIcon), count)
+  const button = element(
+    'button',
+    { class: 'chat-jump', type: 'button', hidden: true },
+    icon(downIcon),
+    count
+  )
   button.addEventListener('click', () => history.scrollToEnd())
   return {
     button,

@@ -43,7 +43,11 @@ export function pointCount({ points, stride }: Shape): number {
 }
 
 /** Draws a shape from a point on: curves through the middles between points, and a straight end to the last one. */
-export function drawShape(context: CanvasRenderingContext2D, shape: Shape, { from, inkColor }: Portion): void {
+export function drawShape(
+  context: CanvasRenderingContext2D,
+  shape: Shape,
+  { from, inkColor }: Portion
+): void {
   const count = pointCount(shape)
   context.strokeStyle = shape.color === 'ink' ? inkColor : shape.color
   if (from === 0 && count > 0) drawDot(context, shape)
