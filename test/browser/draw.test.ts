@@ -51,6 +51,8 @@ describeGallery('the drawing page', gallery => {
       await expect.poll(() => inkAt(page, seat, [0.2, 0.5]), patience).toBe(true)
       await expect.poll(() => inkAt(page, seat, [0.75, 0.6875]), patience).toBe(true)
     }
+    const crossing = [0.5, 0.5] as const
+    expect(await colorAt(page, 'right', crossing)).toEqual(await colorAt(page, 'left', crossing))
   })
 
   test('the pointer of one is seen by the other, with a name, and goes when it leaves', async () => {
