@@ -11,7 +11,7 @@ const cpuThrottle = 4
 const startMsMax = 1000
 const rounds = { least: 5, most: 12, quietest: 3 } as const
 
-/** What a page has when it can be used; both panes of a room are online as well. */
+/** What a page has when it can be used, where a filled pane does not say enough; both panes are online as well. */
 const ready: Record<string, string> = {
   index: '#snippet-code span',
   text: '.cm-content',
@@ -35,14 +35,15 @@ test('the server with all pages built listens within a second', async () => {
 
 describeGallery('every page', gallery => {
   test.each(pages.map(({ id }) => id))('%s can be used within a second on a slow computer', async name => {
-    const page = await gallery.visit(`${gallery.url}/source/index.html`)
-    const devtools = await page.context().newCDPSession(page)
-    await devtools.send('Emulation.setCPUThrottlingRate', { rate: cpuThrottle })
     const { typicalMs, words } = await timed(interactiveMsMax, async () => {
-      await page.goto(`${gallery.url}/source/index.html`)
-      await devtools.send('Network.clearBrowserCache')
-      await page.goto(`${gallery.url}/${name}.html#demo-${name}-${Date.now()}`)
-      return interactiveMs(page, name)
+      // A profile of its own each time: a browser that has seen the page keeps its files and its compiled scripts.
+      const page = await gallery.visit(`${gallery.url}/source/index.html`)
+      const devtools = await page.context().newCDPSession(page)
+      await devtools.send('Emulation.setCPUThrottlingRate', { rate: cpuThrottle })
+      await page.goto(`${gallery.url}/${name}.html`)
+      const ms = await interactiveMs(page, name)
+      await page.context().close()
+      return ms
     })
 
     console.info(`${name}, with ${cpuThrottle}x throttling: interactive after ${words}`)
@@ -73,7 +74,7 @@ function interactiveMs(page: Page, name: string): Promise<number> {
   return page.evaluate<number>(`(async () => {
     const panes = ${name === 'index' ? 0 : 2}
     const isReady = () =>
-      document.querySelectorAll('[data-connection=online]').length >= panes && document.querySelector('${ready[name]}')
+      document.querySelectorAll('[data-connection=online]').length >= panes && document.querySelector('${ready[name] ?? '.pane-body > *'}')
     while (!isReady()) await new Promise(requestAnimationFrame)
     await new Promise(requestAnimationFrame)
     return performance.now()
