@@ -8,6 +8,8 @@ import { startServer } from './server-process.ts'
 
 const interactiveMsMax = 1000
 const cpuThrottle = 4
+/** For all rounds on a machine that has other things to do. */
+const timeout = 180_000
 const startMsMax = 1000
 const rounds = { least: 5, most: 12, quietest: 3 } as const
 
@@ -34,21 +36,25 @@ test('the server with all pages built listens within a second', async () => {
 })
 
 describeGallery('every page', gallery => {
-  test.each(pages.map(({ id }) => id))('%s can be used within a second on a slow computer', async name => {
-    const { typicalMs, words } = await timed(interactiveMsMax, async () => {
-      // A profile of its own each time: a browser that has seen the page keeps its files and its compiled scripts.
-      const page = await gallery.visit(`${gallery.url}/source/index.html`)
-      const devtools = await page.context().newCDPSession(page)
-      await devtools.send('Emulation.setCPUThrottlingRate', { rate: cpuThrottle })
-      await page.goto(`${gallery.url}/${name}.html`)
-      const ms = await interactiveMs(page, name)
-      await page.context().close()
-      return ms
-    })
+  test.each(pages.map(({ id }) => id))(
+    '%s can be used within a second on a slow computer',
+    { timeout },
+    async name => {
+      const { typicalMs, words } = await timed(interactiveMsMax, async () => {
+        // A profile of its own each time: a browser that has seen the page keeps its files and its compiled scripts.
+        const page = await gallery.visit(`${gallery.url}/source/index.html`)
+        const devtools = await page.context().newCDPSession(page)
+        await devtools.send('Emulation.setCPUThrottlingRate', { rate: cpuThrottle })
+        await page.goto(`${gallery.url}/${name}.html`)
+        const ms = await interactiveMs(page, name)
+        await page.context().close()
+        return ms
+      })
 
-    console.info(`${name}, with ${cpuThrottle}x throttling: interactive after ${words}`)
-    expect(typicalMs).toBeLessThan(interactiveMsMax)
-  })
+      console.info(`${name}, with ${cpuThrottle}x throttling: interactive after ${words}`)
+      expect(typicalMs).toBeLessThan(interactiveMsMax)
+    }
+  )
 })
 
 /**

@@ -5,7 +5,7 @@ import { canvasSize, readStroke, type StrokeEntry } from './model.ts'
 import {
   addPoints,
   type Box,
-  contains,
+  boxFrom,
   drawShape,
   newShape,
   pointCount,
@@ -72,7 +72,17 @@ export class Ink {
   #grow(points: Y.AbstractType<unknown>): void {
     if (!(points instanceof Y.Array && points.parent instanceof Y.Map)) return
     const shape = this.#shapes.get(points.parent)
-    if (shape !== undefined) addPoints(shape, points.slice(shape.points.length))
+    if (shape === undefined) return
+    addPoints(shape, points.slice(shape.points.length))
+    this.#slip(shape, this.#ordered.lastIndexOf(shape))
+  }
+
+  /** What is to come beneath something that is drawn already is left to a redrawing of that place, in order. */
+  #slip(shape: Shape, index: number): void {
+    const box = boxFrom(shape, shape.drawn)
+    if (!this.#ordered.slice(index + 1).some(above => above.drawn > 0 && touches(above.box, box))) return
+    this.#stale = union(this.#stale, box)
+    shape.drawn = pointCount(shape)
   }
 
   #list(): void {
@@ -83,10 +93,9 @@ export class Ink {
       this.#shapes.delete(entry)
       this.#stale = union(this.#stale, shape.box)
     }
-    // What comes in beneath something that is drawn already: the place is drawn anew, in order.
     const last = this.#ordered.findLastIndex(({ drawn }) => drawn > 0)
-    for (const shape of this.#ordered.slice(0, Math.max(0, last))) {
-      if (shape.drawn === 0) this.#stale = union(this.#stale, shape.box)
+    for (const [index, shape] of this.#ordered.slice(0, Math.max(0, last)).entries()) {
+      if (shape.drawn === 0) this.#slip(shape, index)
     }
   }
 
@@ -109,10 +118,7 @@ export class Ink {
     context.clip()
     context.clearRect(box.left, box.top, width, height)
     for (const shape of this.#ordered) {
-      if (!touches(shape.box, box)) continue
-      drawShape(context, shape, { from: 0, inkColor: this.#inkColor })
-      // Drawn a second time it would lie upon those above it.
-      if (contains(box, shape.box)) shape.drawn = pointCount(shape)
+      if (touches(shape.box, box)) drawShape(context, shape, { from: 0, inkColor: this.#inkColor })
     }
     context.restore()
   }

@@ -38,6 +38,14 @@ export function addPoints({ points, box, stride, width }: Shape, numbers: readon
   }
 }
 
+/** The place that a shape takes from a point on, with the piece that leads there. */
+export function boxFrom(shape: Shape, from: number): Box {
+  const { stride, points } = shape
+  const portion = newShape(shape)
+  addPoints(portion, points.slice(Math.max(0, from - 2) * stride))
+  return portion.box
+}
+
 export function pointCount({ points, stride }: Shape): number {
   return points.length / stride
 }
@@ -118,13 +126,4 @@ export function union(one: Box | null, other: Box): Box {
 
 export function touches(one: Box, other: Box): boolean {
   return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom
-}
-
-export function contains(outer: Box, inner: Box): boolean {
-  return (
-    outer.left <= inner.left &&
-    outer.top <= inner.top &&
-    outer.right >= inner.right &&
-    outer.bottom >= inner.bottom
-  )
 }

@@ -1,5 +1,6 @@
 // The board page: lists and cards that two people move.
 import '../board.css'
+import '../card-panel.css'
 import { mountBoard } from '../board/board.ts'
 import { boardContent } from '../board/model.ts'
 import { isBoardUntouched, writeStarterBoard } from '../board/starter.ts'
