@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
+import { pages } from './pages.js'
+import { pageShell } from './shell.js'
 
 const root = fileURLToPath(new URL('.', import.meta.url))
 
@@ -9,16 +11,15 @@ export default defineConfig({
   root,
   base: './',
   logLevel: 'warn',
-  // One entry per page: a further page adds its html file here (see README.md).
   build: {
     outDir: 'dist',
     emptyOutDir: true,
     target: 'es2022',
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 700,
-    rollupOptions: { input: { text: `${root}index.html` } }
+    rollupOptions: { input: Object.fromEntries(pages.map(({ id }) => [id, `${root}${id}.html`])) }
   },
-  plugins: [readableSource()]
+  plugins: [pageShell(), readableSource()]
 })
 
 /** Adds each source file as a page under `source/`, so that "view source" works with no repository at hand. */

@@ -2,6 +2,7 @@
 // replicas hold the same.
 import type * as Y from 'yjs'
 import { element } from './dom.ts'
+import { atMostEvery } from './frames.ts'
 import type { Participant } from './participant.ts'
 import { avatar } from './presence.ts'
 
@@ -11,8 +12,10 @@ export type ContentOf = (doc: Y.Doc) => string
 type Half = { readonly root: HTMLElement; pulse(direction: 'in' | 'out'): void }
 
 const pulseMs = 420
+/** Comparing costs a pass over both documents. */
+const compareIntervalMs = 100
 
-/** Builds the strip; `contentOf` is asked at most once per frame. */
+/** Builds the strip; `contentOf` is asked a few times a second while something changes. */
 export function linkStrip(left: Participant, right: Participant, contentOf: ContentOf): HTMLElement {
   const verdict = element('span', { class: 'strip-verdict', role: 'status' })
   const hub = element(
@@ -22,7 +25,7 @@ export function linkStrip(left: Participant, right: Participant, contentOf: Cont
     verdict
   )
   const root = element('div', { class: 'strip' }, half(left).root, hub, half(right).root)
-  const show = oncePerFrame(() => {
+  const show = atMostEvery(compareIntervalMs, () => {
     const isEqual = contentOf(left.doc) === contentOf(right.doc)
     const isWhole = [left, right].every(({ connection }) => connection.value.phase === 'online')
     root.dataset.verdict = isEqual ? 'equal' : 'different'
@@ -70,18 +73,5 @@ function pulser(line: HTMLElement, seat: Participant['seat']): Half['pulse'] {
       dot.remove()
       running.delete(direction)
     }
-  }
-}
-
-function oncePerFrame(act: () => void): () => void {
-  let isScheduled = false
-  return () => {
-    if (isScheduled) return
-    isScheduled = true
-    // A hidden tab draws no frames: the words are then right as soon as it is looked at.
-    requestAnimationFrame(() => {
-      isScheduled = false
-      act()
-    })
   }
 }

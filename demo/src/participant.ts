@@ -1,7 +1,10 @@
 // One person at one pane: a replica of the document, a connection of its own, and what is known about both.
 // Two participants on one page share nothing but the server (`disableBc`: no BroadcastChannel between them).
+import type { Awareness } from 'y-protocols/awareness'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import { batchUpdates } from './batching.ts'
+import { calmAwareness } from './calm-awareness.ts'
 import { type ConnectionState, followConnection } from './connection.ts'
 import { type Person, rememberedPerson, rememberPerson, type Seat } from './person.ts'
 import type { RoomAddress } from './room.ts'
@@ -12,6 +15,8 @@ export type Participant = {
   readonly seat: Seat
   readonly doc: Y.Doc
   readonly provider: WebsocketProvider
+  /** The provider's awareness for editor bindings, which redraw at each of its changes. */
+  readonly calmAwareness: Awareness
   readonly connection: Signal<ConnectionState>
   readonly saving: Signal<SaveState>
   readonly person: Signal<Person>
@@ -24,6 +29,7 @@ export function join(room: RoomAddress, seat: Seat): Participant {
   const doc = new Y.Doc()
   const provider = new WebsocketProvider(room.serverUrl, room.path, doc, { disableBc: true, connect: false })
   const person = createSignal(rememberedPerson(seat))
+  batchUpdates(provider)
   const saving = followSaving(provider)
   announce(provider, person.value)
   provider.connect()
@@ -31,6 +37,7 @@ export function join(room: RoomAddress, seat: Seat): Participant {
     seat,
     doc,
     provider,
+    calmAwareness: calmAwareness(provider.awareness),
     connection: followConnection(provider),
     saving,
     person,

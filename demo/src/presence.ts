@@ -1,5 +1,6 @@
 // Who is here, as one participant sees it: a row of avatars from the awareness states.
 import { element } from './dom.ts'
+import { oncePerFrame } from './frames.ts'
 import type { Participant } from './participant.ts'
 import { initials, type Person, personFrom } from './person.ts'
 
@@ -13,14 +14,19 @@ export function presenceRow(participant: Participant): HTMLElement {
     'aria-label': 'People in this room, as this pane sees them'
   })
   const { awareness } = participant.provider
+  let shown = ''
   const show = () => {
     const people = peopleOf(participant)
+    // Awareness changes with every movement of a cursor; people come, go and rename themselves rarely.
+    const words = JSON.stringify([people.length, people.slice(0, avatarsMax)])
+    if (words === shown) return
+    shown = words
     const avatars = people.slice(0, avatarsMax).map(({ person, isSelf }) => avatarItem(person, isSelf))
     const rest = people.length - avatarsMax
     if (rest > 0) avatars.push(element('li', { class: 'avatar rest', title: `${rest} more` }, `+${rest}`))
     list.replaceChildren(...avatars)
   }
-  awareness.on('change', show)
+  awareness.on('change', oncePerFrame(show))
   show()
   return list
 }

@@ -9,18 +9,25 @@ export type RoomAddress = {
   readonly path: string
   /** Opens the same room on another device. */
   readonly shareUrl: string
-  /** True when this visit made the room up: nobody can have written there yet. */
-  readonly isFresh: boolean
 }
 
+/** Rooms that the gallery makes up begin with this; only those are given something to begin with. */
+export const inventedPrefix = 'demo-'
+
 /** Reads the room from the address bar, or invents one and puts it there. */
-export function roomFromLocation(page: string): RoomAddress {
+export function roomFromLocation(): RoomAddress {
   const given = decodeFragment(location.hash.slice(1))
-  const name = given === '' ? `demo-${page}-${randomSuffix()}` : given
+  const isInvented = given === ''
+  const name = isInvented ? `${inventedPrefix}${randomSuffix()}` : given
   const path = encodeURIComponent(name)
-  if (given === '') history.replaceState(null, '', `#${path}`)
+  if (isInvented) history.replaceState(null, '', `#${path}`)
   window.addEventListener('hashchange', () => location.reload())
-  return { name, serverUrl: serverUrl(), path, shareUrl: shareUrl(path), isFresh: given === '' }
+  return { name, serverUrl: serverUrl(), path, shareUrl: shareUrl(path) }
+}
+
+/** The other pages show the same room, each its own part of the document. */
+export function carryRoom({ path }: RoomAddress): void {
+  for (const link of document.querySelectorAll<HTMLAnchorElement>('a[data-carries-room]')) link.hash = path
 }
 
 /** Tells whether another device cannot reach the address this page was opened under. */

@@ -9,7 +9,7 @@ import {
   ySyncFacet,
   yUndoManagerKeymap
 } from 'y-codemirror.next'
-import type * as Y from 'yjs'
+import * as Y from 'yjs'
 import type { Participant } from './participant.ts'
 import { personFrom } from './person.ts'
 
@@ -22,10 +22,24 @@ const editingKeys: readonly KeyBinding[] = [
   { key: 'Mod-a', run: selectAll }
 ]
 
-/** Mounts an editor of `text` into `parent`; it lives as long as the page. */
-export function mountTextEditor(parent: HTMLElement, participant: Participant, text: Y.Text): EditorView {
-  const { provider, seat } = participant
+export type TextEditor = { readonly view: EditorView; destroy(): void }
+
+export type TextEditorOptions = {
+  readonly text: Y.Text
+  /** What assistive technology calls it. */
+  readonly label: string
+  readonly placeholder: string
+}
+
+/** Mounts an editor of a shared text into `parent`. */
+export function mountTextEditor(
+  parent: HTMLElement,
+  participant: Participant,
+  { text, label, placeholder: hint }: TextEditorOptions
+): TextEditor {
+  const { awareness } = participant.provider
   const cursors = new Compartment()
+  const undo = new Y.UndoManager(text)
   const view = new EditorView({
     parent,
     state: EditorState.create({
@@ -33,24 +47,32 @@ export function mountTextEditor(parent: HTMLElement, participant: Participant, t
       extensions: [
         keymap.of([...yUndoManagerKeymap, ...editingKeys]),
         EditorView.lineWrapping,
-        placeholder('Write something: it appears on the other side.'),
-        EditorView.contentAttributes.of({ 'aria-label': `Shared text, ${seat} pane` }),
+        placeholder(hint),
+        EditorView.contentAttributes.of({ 'aria-label': label }),
         // `yCollab(text, awareness)` is all it takes. It is taken apart here only so that the cursors can be
         // redrawn (below); of several values of the facet the last one counts.
-        yCollab(text, null),
-        ySyncFacet.of(new YSyncConfig(text, provider.awareness)),
+        yCollab(text, null, { undoManager: undo }),
+        ySyncFacet.of(new YSyncConfig(text, participant.calmAwareness)),
         yRemoteSelectionsTheme,
         cursors.of(yRemoteSelections)
       ]
     })
   })
-  onOthersRenamed(participant, () => {
+  const stopWatching = onOthersRenamed(participant, () => {
     view.dispatch({ effects: cursors.reconfigure([]) })
     view.dispatch({ effects: cursors.reconfigure(yRemoteSelections) })
     // The plugin draws when it is updated, not when it is made.
     view.dispatch({})
   })
-  return view
+  return {
+    view,
+    destroy() {
+      stopWatching()
+      view.destroy()
+      undo.destroy()
+      awareness.setLocalStateField('cursor', null)
+    }
+  }
 }
 
 function insertLineBreak(view: EditorView): boolean {
@@ -65,10 +87,10 @@ function selectAll(view: EditorView): boolean {
 }
 
 /** y-codemirror.next keeps a drawn cursor as long as its colour stays, so a new name would not show. */
-function onOthersRenamed({ provider }: Participant, redraw: () => void): void {
+function onOthersRenamed({ provider }: Participant, redraw: () => void): () => void {
   const { awareness } = provider
   const names = new Map<number, string>()
-  awareness.on('change', () => {
+  const changed = () => {
     let isRenamed = false
     for (const [clientID, state] of awareness.getStates()) {
       const name = personFrom(state.user)?.name ?? ''
@@ -80,5 +102,7 @@ function onOthersRenamed({ provider }: Participant, redraw: () => void): void {
       if (!awareness.getStates().has(clientID)) names.delete(clientID)
     }
     if (isRenamed) redraw()
-  })
+  }
+  awareness.on('change', changed)
+  return () => awareness.off('change', changed)
 }

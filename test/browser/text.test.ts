@@ -1,68 +1,27 @@
-// The demo's text page in a real browser, against the built server: what a visitor does in the first minute.
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { findChromium, launchChromium } from './chromium.ts'
-import { type ServerProcess, startServer } from './server-process.ts'
+// The text page in a real browser, against the built server: what a visitor does in the first minute.
+import type { BrowserContextOptions, Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import {
+  bothEqual,
+  cutOff,
+  describeGallery,
+  pane,
+  patience,
+  presentIn,
+  type Seat,
+  savingOf,
+  soon,
+  stateOf,
+  toggle
+} from './gallery.ts'
+import { startServer } from './server-process.ts'
 
-type Seat = 'left' | 'right'
-
-const executablePath = findChromium()
-const patience = { timeout: 15_000, interval: 30 }
-/** Well under the 15 s after which a client announces itself anyway: the server has to bring people back. */
-const soon = { timeout: 5_000, interval: 30 }
 const starterWords = 'Two people can write here at the same time.'
 
-describe.skipIf(executablePath === null)('the text page', { timeout: 60_000 }, () => {
-  let server: ServerProcess
-  let browser: Browser
-  let contexts: BrowserContext[] = []
-  let problems: string[] = []
-
-  beforeAll(async () => {
-    server = await startServer({ port: 0 })
-    browser = await launchChromium(executablePath ?? '')
-  }, 60_000)
-
-  afterAll(async () => {
-    await browser?.close()
-    await server?.stop()
-  }, 60_000)
-
-  beforeEach(() => {
-    contexts = []
-    problems = []
-  })
-
-  afterEach(async () => {
-    await Promise.all(contexts.map(context => context.close()))
-    expect(problems).toEqual([])
-  })
-
-  /** Opens a visitor's own browser profile; console errors and foreign requests fail the test. */
-  async function visit(url: string, options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
-    contexts.push(context)
-    const page = await context.newPage()
-    const host = new URL(url).host
-    const note = (address: string) => {
-      if (isForeign(address, host)) problems.push(`request to ${address}`)
-    }
-    page.on('console', message => {
-      if (['error', 'warning'].includes(message.type())) problems.push(message.text())
-    })
-    page.on('pageerror', error => problems.push(String(error)))
-    page.on('request', request => note(request.url()))
-    page.on('websocket', socket => note(socket.url()))
-    await page.goto(url)
-    return page
-  }
-
+describeGallery('the text page', gallery => {
   /** Opens a fresh room and waits until both panes show the starter text. */
   async function visitFreshRoom(options: BrowserContextOptions = {}): Promise<Page> {
-    const page = await visit(`${server.url}/`, options)
+    const page = await gallery.visit(`${gallery.url}/text.html`, options)
     await bothContain(page, starterWords)
     return page
   }
@@ -75,7 +34,7 @@ describe.skipIf(executablePath === null)('the text page', { timeout: 60_000 }, (
     await typeAtEnd(page, 'right', 'from the right.')
 
     await bothContain(page, 'from the right.')
-    await expect.poll(() => page.locator('.strip-verdict').textContent(), patience).toBe('both sides equal')
+    await bothEqual(page)
     expect(await textOf(page, 'left')).toBe(await textOf(page, 'right'))
   })
 
@@ -94,8 +53,7 @@ describe.skipIf(executablePath === null)('the text page', { timeout: 60_000 }, (
   test('a pane that was cut off shows it, and merges what both sides wrote when connected again', async () => {
     const page = await visitFreshRoom()
 
-    await toggle(page, 'right')
-    await expect.poll(() => stateOf(page, 'right'), patience).toBe('Offline')
+    await cutOff(page, 'right')
     await typeAtEnd(page, 'left', 'LEFT WROTE THIS. ')
     await typeAtEnd(page, 'right', 'abc')
 
@@ -103,7 +61,7 @@ describe.skipIf(executablePath === null)('the text page', { timeout: 60_000 }, (
     await expect.poll(() => savingOf(page, 'left'), patience).toMatch(/^Saved · \d+ ms$/)
     expect(await textOf(page, 'right')).not.toContain('LEFT WROTE THIS')
     expect(await textOf(page, 'left')).not.toContain('abc')
-    expect(await page.locator('.strip-verdict').textContent()).toBe('two versions')
+    await expect.poll(() => page.locator('.strip-verdict').textContent(), patience).toBe('two versions')
 
     await toggle(page, 'right')
     await expect.poll(() => stateOf(page, 'right'), patience).toBe('Online')
@@ -177,7 +135,7 @@ describe.skipIf(executablePath === null)('the text page', { timeout: 60_000 }, (
     await expect.poll(() => page.locator('#copy-link-label').textContent(), patience).toBe('Copied')
     const link = await page.evaluate<string>('navigator.clipboard.readText()')
 
-    const guest = await visit(link)
+    const guest = await gallery.visit(link)
 
     await bothContain(guest, 'carried over')
     expect((await textOf(guest, 'left')).split(starterWords)).toHaveLength(2)
@@ -214,29 +172,9 @@ describe.skipIf(executablePath === null)('the text page', { timeout: 60_000 }, (
     expect(await page.locator('html').getAttribute('data-theme')).toBe('dark')
   })
 
-  test('the second device dialog shows a code and says what a local address needs', async () => {
-    const page = await visitFreshRoom()
-
-    await page.locator('#open-qr').click()
-
-    await page.getByRole('img', { name: 'QR code of the link to this room' }).waitFor()
-    expect(await page.locator('#qr-link').textContent()).toBe(page.url())
-    expect(await page.locator('#qr-loopback').isVisible()).toBe(true)
-    await page.keyboard.press('Escape')
-    expect(await page.locator('#qr-dialog').isVisible()).toBe(false)
-  })
-
-  test('the page and its sources load from here', async () => {
-    const page = await visitFreshRoom()
-
-    await page.getByRole('link', { name: 'Source of this page' }).click()
-
-    await expect.poll(() => page.locator('pre').textContent(), patience).toContain('function showPage()')
-  })
-
   test('without a server the page says so, keeps the edits and sends them when it is back', async () => {
     const first = await startServer({ port: 0 })
-    const page = await visit(`${first.url}/`)
+    const page = await gallery.visit(`${first.url}/text.html`)
     await bothContain(page, starterWords)
 
     await first.stop()
@@ -254,32 +192,9 @@ describe.skipIf(executablePath === null)('the text page', { timeout: 60_000 }, (
     await page.close()
     await second.stop()
     // A browser reports each failed connection as an error; here that was the point.
-    problems = problems.filter(problem => !problem.startsWith('WebSocket connection to'))
-  })
-
-  test('it fits a phone and a desk, in the light and in the dark', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'chorus-demo-'))
-    const sizes = { desktop: { width: 1280, height: 900 }, phone: { width: 375, height: 812 } }
-    for (const [size, viewport] of Object.entries(sizes)) {
-      for (const colorScheme of ['light', 'dark'] as const) {
-        const page = await visitFreshRoom({ viewport, colorScheme })
-        await typeAtEnd(page, 'left', 'Hello there.')
-        await bothContain(page, 'Hello there.')
-        await expect.poll(() => savingOf(page, 'left'), patience).toMatch(/^Saved/)
-
-        await page.screenshot({ path: join(folder, `${size}-${colorScheme}.png`), fullPage: true })
-
-        const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
-        expect(await page.evaluate(overflow)).toBe(0)
-      }
-    }
-    console.info(`screenshots: ${folder}`)
+    gallery.forgive('WebSocket connection to')
   })
 })
-
-function pane(page: Page, seat: Seat) {
-  return page.locator(`[data-pane=${seat}]`)
-}
 
 /** The text of a pane without the name tags of cursors, which stand inside the lines. */
 function textOf(page: Page, seat: Seat): Promise<string> {
@@ -300,27 +215,4 @@ async function typeAtEnd(page: Page, seat: Seat, words: string): Promise<void> {
   await pane(page, seat).locator('.cm-line').last().click()
   await page.keyboard.press('Control+End')
   await page.keyboard.type(words)
-}
-
-function stateOf(page: Page, seat: Seat): Promise<string | null> {
-  return pane(page, seat).locator('.connection').textContent()
-}
-
-function savingOf(page: Page, seat: Seat): Promise<string | null> {
-  return pane(page, seat).locator('.saving').textContent()
-}
-
-function presentIn(page: Page, seat: Seat): Promise<number> {
-  return pane(page, seat).locator('.presence li').count()
-}
-
-/** The way a keyboard does it: focus and space. */
-async function toggle(page: Page, seat: Seat): Promise<void> {
-  await pane(page, seat).getByRole('switch').focus()
-  await page.keyboard.press('Space')
-}
-
-function isForeign(address: string, host: string): boolean {
-  const url = new URL(address)
-  return !['data:', 'blob:'].includes(url.protocol) && url.host !== host
 }

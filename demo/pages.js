@@ -1,0 +1,41 @@
+/**
+ * The pages of the gallery, in the order of the navigation: one row here, `<id>.html` beside this file and
+ * `src/pages/<id>.ts` make a page. The first one is the start page.
+ */
+export const pages = [
+  {
+    id: 'index',
+    name: 'Start',
+    title: 'Chorus · a sync server for Yjs, live',
+    description:
+      'Text, a board, a canvas and a chat, each with two people in one room. A live demo of the Chorus sync server.'
+  },
+  {
+    id: 'text',
+    name: 'Text',
+    title: 'Text · Chorus',
+    description:
+      'Two editors in one room: write, cut one off, connect it again. A live demo of the Chorus sync server.'
+  },
+  {
+    id: 'board',
+    name: 'Board',
+    title: 'Board · Chorus',
+    description:
+      'Lists and cards that two people move at once, by mouse, touch or keyboard. A live demo of the Chorus sync server.'
+  },
+  {
+    id: 'draw',
+    name: 'Draw',
+    title: 'Draw · Chorus',
+    description:
+      'One canvas for everybody, with everybody’s pointer on it. A live demo of the Chorus sync server.'
+  },
+  {
+    id: 'chat',
+    name: 'Chat',
+    title: 'Chat · Chorus',
+    description:
+      'A conversation that is a Yjs document: history, who is typing, what is unread. A live demo of the Chorus sync server.'
+  }
+]

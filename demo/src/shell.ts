@@ -1,0 +1,41 @@
+// What every page does alike: two people join one room, each in a pane of its own. What is in the panes is the page's.
+import './style.css'
+import { find } from './dom.ts'
+import { type ContentOf, linkStrip } from './link-strip.ts'
+import { bindNotice } from './notice.ts'
+import { createPane } from './pane.ts'
+import { join, type Participant } from './participant.ts'
+import { carryRoom, type RoomAddress, roomFromLocation } from './room.ts'
+import { seatSwitch } from './seat-switch.ts'
+import { type Seed, seedRoom } from './seed.ts'
+import { bindShare } from './share.ts'
+import { bindThemeButton } from './theme.ts'
+
+export type PageContent = {
+  /** What of a document the page shows, as a text to compare: equal texts are equal replicas. */
+  readonly contentOf: ContentOf
+  /** What a room that the gallery made up begins with. */
+  readonly seed?: Seed
+  /** Fills a pane's body. */
+  mount(participant: Participant, body: HTMLElement, room: RoomAddress): void
+}
+
+/** Opens the room of the address bar, or a new one, on a page made by `demo/shell.js`. */
+export function openPage({ contentOf, seed, mount }: PageContent): RoomAddress {
+  bindThemeButton(find('#theme'))
+  const room = roomFromLocation()
+  carryRoom(room)
+  const left = join(room, 'left')
+  const right = join(room, 'right')
+  if (seed !== undefined) seedRoom(left, room, seed)
+  const panes = [left, right].map(participant => {
+    const pane = createPane(participant)
+    mount(participant, pane.body, room)
+    return pane.root
+  })
+  find('#strip').replaceChildren(linkStrip(left, right, contentOf))
+  find('#panes').replaceChildren(seatSwitch(find('#panes'), [left, right]), ...panes)
+  bindNotice(find('#notice'), room, [left, right])
+  bindShare(room)
+  return room
+}
