@@ -18,6 +18,13 @@ export const pages = [
       'Two editors in one room: write, cut one off, connect it again. A live demo of the Chorus sync server.'
   },
   {
+    id: 'rich',
+    name: 'Rich text',
+    title: 'Rich text · Chorus',
+    description:
+      'Tiptap over the Hocuspocus provider, two people in one text. A live demo of the Chorus sync server.'
+  },
+  {
     id: 'board',
     name: 'Board',
     title: 'Board · Chorus',

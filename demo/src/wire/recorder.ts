@@ -1,0 +1,198 @@
+// From the messages of one pane to the rows of the view. It decodes when it is told to, not when a message passes.
+import * as Y from 'yjs'
+import type { Participant } from '../participant.ts'
+import { type Durability, followDurability } from './durability.ts'
+import { decodeFrame, type WireMessage } from './frame.ts'
+import type { Listening } from './listening.ts'
+import type { Author, People } from './people.ts'
+import { followPresence, type PresenceWords } from './presence-words.ts'
+import { createReplica, type Replica } from './replica.ts'
+import { keptBytesMax, type WireRow } from './row.ts'
+import { summarize } from './structs.ts'
+import type { ConnectionPassage, MessagePassage, Passage } from './tap.ts'
+import { counted, quoted } from './words.ts'
+
+export type Recording = {
+  /** Decodes what has passed; returns the new rows and those that are durable now. */
+  take(): { readonly added: readonly WireRow[]; readonly confirmed: readonly WireRow[] }
+}
+
+type Told = Pick<WireRow, 'words' | 'effects' | 'authors'> & { readonly update?: Uint8Array }
+
+export type RecordingOptions = {
+  readonly listening: Listening
+  readonly people: People
+  readonly nextId: () => number
+}
+
+/** Makes rows of what is heard at a pane. */
+export function record(participant: Participant, options: RecordingOptions): Recording {
+  const decoder = new Decoder(participant, options)
+  return {
+    take() {
+      const { passages, lost } = options.listening.take()
+      const taken = decoder.decode(passages)
+      if (lost > 0) decoder.startOver()
+      return taken
+    }
+  }
+}
+
+class Decoder {
+  readonly #participant: Participant
+  readonly #people: People
+  readonly #nextId: () => number
+  readonly #presence: PresenceWords
+  readonly #durability: Durability<WireRow>
+  #replica: Replica
+
+  constructor(participant: Participant, { listening, people, nextId }: RecordingOptions) {
+    this.#participant = participant
+    this.#people = people
+    this.#nextId = nextId
+    this.#presence = followPresence(listening.present, people)
+    this.#durability = followDurability(participant.wire.tap.dialect, listening.unacknowledged)
+    this.#replica = createReplica(listening.state, participant.doc)
+  }
+
+  /** What was missed is in the document by now. */
+  startOver(): void {
+    const { doc } = this.#participant
+    this.#replica = createReplica(Y.encodeStateAsUpdate(doc), doc)
+  }
+
+  decode(passages: readonly Passage[]) {
+    const added: WireRow[] = []
+    const confirmed: WireRow[] = []
+    for (const passage of passages) {
+      if ('bytes' in passage) {
+        const { row, message } = this.#read(passage)
+        added.push(row)
+        for (const saved of this.#durability.passed(passage.kind, message, row)) {
+          if (saved.durable.phase !== 'waiting') continue
+          saved.durable = { phase: 'durable', afterMs: passage.atMs - saved.atMs }
+          confirmed.push(saved)
+        }
+        continue
+      }
+      if (passage.kind === 'opened') this.#durability.opened()
+      added.push(this.#connectionRow(passage))
+    }
+    return { added, confirmed }
+  }
+
+  #read(passage: MessagePassage) {
+    const { dialect } = this.#participant.wire.tap
+    const { message, address } = decodeFrame(dialect, passage.kind, passage.bytes)
+    const told = this.#tell(message, passage.kind)
+    const wantsDisk =
+      passage.kind === 'sent' &&
+      (message.kind === 'Update' || (message.kind === 'SyncStep2' && told.effects.length > 0))
+    const row: WireRow = {
+      ...this.#base(passage),
+      ...told,
+      way: passage.kind,
+      type: message.kind,
+      bytes: passage.bytes.length,
+      // A copy: a slice of a large message would keep all of it.
+      head: passage.bytes.slice(0, keptBytesMax),
+      address,
+      update: told.update !== undefined && told.update.length <= keptBytesMax ? told.update.slice() : null,
+      durable: wantsDisk ? { phase: 'waiting' } : { phase: 'none' }
+    }
+    return { row, message }
+  }
+
+  #connectionRow(passage: ConnectionPassage): WireRow {
+    const words =
+      passage.kind === 'opened'
+        ? 'connected'
+        : `connection closed, code ${passage.code}${passage.reason === '' ? '' : `: ${passage.reason}`}`
+    return {
+      ...this.#base(passage),
+      way: passage.kind,
+      type: '',
+      bytes: 0,
+      head: new Uint8Array(),
+      address: null,
+      authors: [],
+      words,
+      effects: [],
+      update: null,
+      durable: { phase: 'none' }
+    }
+  }
+
+  #base({ atMs, connection }: Passage) {
+    const { seat, wire } = this.#participant
+    return { id: this.#nextId(), seat, dialect: wire.tap.dialect, connection, atMs }
+  }
+
+  #tell(message: WireMessage, direction: 'sent' | 'received'): Told {
+    switch (message.kind) {
+      case 'Update':
+      case 'SyncStep2':
+        return this.#tellUpdate(message.update, direction)
+      case 'Awareness': {
+        const effects = this.#presence(message.entries)
+        const authors = message.entries.map(({ clientID }) => this.#people.author(clientID))
+        return { words: inOneLine(effects, 'nobody'), effects, authors }
+      }
+      case 'SyncStep1':
+        return plain(
+          `has ${counted(message.stateVector.size, 'client')} in its state vector: what is missing?`
+        )
+      case 'SyncStatus':
+        return plain(message.isSaved ? 'on disk' : 'nothing saved (also keeps the connection alive)')
+      case 'Auth':
+        return plain(message.words)
+      case 'Stateless':
+        return plain(quoted(message.payload))
+      case 'Close':
+        return plain(message.reason)
+      case 'Unreadable':
+        return plain(`cannot be read here: ${message.reason}`)
+      case 'QueryAwareness':
+        return plain('who is here?')
+      case 'Ping':
+      case 'Pong':
+        return plain('keeps the connection alive')
+      default:
+        return message satisfies never
+    }
+  }
+
+  #tellUpdate(update: Uint8Array, direction: 'sent' | 'received'): Told {
+    const summary = summarize(update)
+    if (summary === null) {
+      this.#replica.apply(update)
+      return { ...plain('too large to be taken apart here'), update }
+    }
+    const { effects, isWaiting } = this.#replica.apply(update)
+    const isEmpty = summary.structs === 0 && summary.deletions === 0
+    const nothing = isEmpty ? 'empty: nothing is missing' : `nothing new (${summary.words})`
+    const words = isWaiting
+      ? `${summary.words}, on top of something not seen here`
+      : inOneLine(effects, nothing)
+    if (isWaiting) this.startOver()
+    return { words, effects, authors: this.#authorsOf(summary.authors, direction), update }
+  }
+
+  /** Structs name who made them. Deletions do not: only of one's own is known whose they are. */
+  #authorsOf(clientIDs: readonly number[], direction: 'sent' | 'received'): Author[] {
+    if (clientIDs.length > 0) return clientIDs.map(clientID => this.#people.author(clientID))
+    return direction === 'sent' ? [this.#people.author(this.#participant.doc.clientID)] : []
+  }
+}
+
+function plain(words: string): Told {
+  return { words, effects: [], authors: [] }
+}
+
+const effectsInLine = 2
+
+function inOneLine(effects: readonly string[], otherwise: string): string {
+  if (effects.length === 0) return otherwise
+  const line = effects.slice(0, effectsInLine).join('; ')
+  return effects.length > effectsInLine ? `${line}; and ${effects.length - effectsInLine} more` : line
+}
