@@ -186,6 +186,7 @@ function interactiveMs(page: Page, name: string): Promise<number> {
   const ready = {
     index: '#snippet-code span',
     text: '.cm-content',
+    rich: '.ProseMirror h1',
     board: '.card-face',
     draw: '.draw-surface canvas',
     chat: '.chat-field'

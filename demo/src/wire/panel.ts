@@ -3,6 +3,7 @@ import '../wire.css'
 import { element, find, icon } from '../dom.ts'
 import { atMostEvery } from '../frames.ts'
 import type { Participant } from '../participant.ts'
+import { createDeleters } from './deleters.ts'
 import { type Filter, filterControls } from './filter.ts'
 import type { Listening } from './listening.ts'
 import { listenTo } from './listening.ts'
@@ -19,6 +20,7 @@ const closeIcon = 'M5 5l10 10M15 5 5 15'
 /** Builds the view into the page's `#wire`; `onClose` is told when it was closed from within. */
 export function createWirePanel(participants: readonly Participant[], onClose: () => void): WirePanel {
   const people = createPeople(participants.map(({ provider }) => provider.awareness))
+  const deleters = createDeleters()
   const list = createRowList(participants)
   let listenings: readonly Listening[] = []
   let recordings: readonly Recording[] = []
@@ -35,11 +37,11 @@ export function createWirePanel(participants: readonly Participant[], onClose: (
   }
   const takeSoon = atMostEvery(intervalMs, () => {
     people.look()
-    const taken = recordings.map(recording => recording.take())
-    const added = taken.flatMap(rows => rows.added).sort((a, b) => a.atMs - b.atMs)
-    decoded += added.length
-    list.add(added)
-    list.refresh(taken.flatMap(rows => rows.confirmed))
+    const heard = recordings.flatMap(recording => recording.heard()).sort((a, b) => a.atMs - b.atMs)
+    const read = heard.map(({ decode }) => decode())
+    decoded += read.length
+    list.add(read.map(({ row }) => row))
+    list.refresh(read.flatMap(({ confirmed }) => confirmed))
     showCount()
   })
 
@@ -48,7 +50,7 @@ export function createWirePanel(participants: readonly Participant[], onClose: (
     recordings = begun.map((listening, index) => {
       const participant = participants[index]
       if (participant === undefined) throw new Error('a listening without a pane')
-      return record(participant, { listening, people, nextId: () => ++ids })
+      return record(participant, { listening, people, deleters, nextId: () => ++ids })
     })
     for (const listening of begun) listening.onPassage(takeSoon)
   }

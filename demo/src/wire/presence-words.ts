@@ -16,7 +16,9 @@ export function followPresence(known: ReadonlyMap<number, State>, people: People
       const before = states.get(clientID) ?? null
       if (state === null) states.delete(clientID)
       else states.set(clientID, state)
-      return `${authorName(people.author(clientID))} ${changeWords(before, state)}`
+      const words = changeWords(before, state)
+      // One alone stands in the column of authors already.
+      return entries.length === 1 ? words : `${authorName(people.author(clientID))} ${words}`
     })
 }
 

@@ -1,6 +1,7 @@
 // From the messages of one pane to the rows of the view. It decodes when it is told to, not when a message passes.
 import * as Y from 'yjs'
 import type { Participant } from '../participant.ts'
+import type { Deleters } from './deleters.ts'
 import { type Durability, followDurability } from './durability.ts'
 import { decodeFrame, type WireMessage } from './frame.ts'
 import type { Listening } from './listening.ts'
@@ -12,9 +13,22 @@ import { summarize } from './structs.ts'
 import type { ConnectionPassage, MessagePassage, Passage } from './tap.ts'
 import { counted, quoted } from './words.ts'
 
+/** A message that has passed and is still to be decoded. */
+export type Heard = {
+  readonly atMs: number
+  /** To be called once, in the order of `atMs` over all panes: one pane's messages explain another's. */
+  decode(): Decoded
+}
+
+export type Decoded = {
+  readonly row: WireRow
+  /** Rows that are durable now. */
+  readonly confirmed: readonly WireRow[]
+}
+
 export type Recording = {
-  /** Decodes what has passed; returns the new rows and those that are durable now. */
-  take(): { readonly added: readonly WireRow[]; readonly confirmed: readonly WireRow[] }
+  /** What has passed since the last time. */
+  heard(): readonly Heard[]
 }
 
 type Told = Pick<WireRow, 'words' | 'effects' | 'authors'> & { readonly update?: Uint8Array }
@@ -22,6 +36,7 @@ type Told = Pick<WireRow, 'words' | 'effects' | 'authors'> & { readonly update?:
 export type RecordingOptions = {
   readonly listening: Listening
   readonly people: People
+  readonly deleters: Deleters
   readonly nextId: () => number
 }
 
@@ -29,11 +44,10 @@ export type RecordingOptions = {
 export function record(participant: Participant, options: RecordingOptions): Recording {
   const decoder = new Decoder(participant, options)
   return {
-    take() {
+    heard() {
       const { passages, lost } = options.listening.take()
-      const taken = decoder.decode(passages)
       if (lost > 0) decoder.startOver()
-      return taken
+      return passages.map(passage => ({ atMs: passage.atMs, decode: () => decoder.decode(passage) }))
     }
   }
 }
@@ -41,14 +55,16 @@ export function record(participant: Participant, options: RecordingOptions): Rec
 class Decoder {
   readonly #participant: Participant
   readonly #people: People
+  readonly #deleters: Deleters
   readonly #nextId: () => number
   readonly #presence: PresenceWords
   readonly #durability: Durability<WireRow>
   #replica: Replica
 
-  constructor(participant: Participant, { listening, people, nextId }: RecordingOptions) {
+  constructor(participant: Participant, { listening, people, deleters, nextId }: RecordingOptions) {
     this.#participant = participant
     this.#people = people
+    this.#deleters = deleters
     this.#nextId = nextId
     this.#presence = followPresence(listening.present, people)
     this.#durability = followDurability(participant.wire.tap.dialect, listening.unacknowledged)
@@ -61,24 +77,24 @@ class Decoder {
     this.#replica = createReplica(Y.encodeStateAsUpdate(doc), doc)
   }
 
-  decode(passages: readonly Passage[]) {
-    const added: WireRow[] = []
-    const confirmed: WireRow[] = []
-    for (const passage of passages) {
-      if ('bytes' in passage) {
-        const { row, message } = this.#read(passage)
-        added.push(row)
-        for (const saved of this.#durability.passed(passage.kind, message, row)) {
-          if (saved.durable.phase !== 'waiting') continue
-          saved.durable = { phase: 'durable', afterMs: passage.atMs - saved.atMs }
-          confirmed.push(saved)
-        }
-        continue
-      }
+  decode(passage: Passage): Decoded {
+    if (!('bytes' in passage)) {
       if (passage.kind === 'opened') this.#durability.opened()
-      added.push(this.#connectionRow(passage))
+      return { row: this.#connectionRow(passage), confirmed: [] }
     }
-    return { added, confirmed }
+    const { row, message } = this.#read(passage)
+    const confirmed = this.#durability
+      .passed(passage.kind, message, row)
+      .filter(({ durable }) => durable.phase === 'waiting')
+    for (const saved of confirmed) {
+      saved.durable = { phase: 'durable', afterMs: passage.atMs - saved.atMs }
+    }
+    if (confirmed.length === 0) return { row, confirmed }
+    // The one thing about this message that its bytes do not say.
+    return {
+      row: { ...row, words: `${counted(confirmed.length, 'message')} of this pane on disk` },
+      confirmed
+    }
   }
 
   #read(passage: MessagePassage) {
@@ -143,7 +159,7 @@ class Decoder {
           `has ${counted(message.stateVector.size, 'client')} in its state vector: what is missing?`
         )
       case 'SyncStatus':
-        return plain(message.isSaved ? 'on disk' : 'nothing saved (also keeps the connection alive)')
+        return plain(message.isSaved ? 'on disk' : 'nothing saved; keeps the connection alive')
       case 'Auth':
         return plain(message.words)
       case 'Stateless':
@@ -175,13 +191,21 @@ class Decoder {
       ? `${summary.words}, on top of something not seen here`
       : inOneLine(effects, nothing)
     if (isWaiting) this.startOver()
-    return { words, effects, authors: this.#authorsOf(summary.authors, direction), update }
+    return {
+      words,
+      effects,
+      authors: isEmpty ? [] : this.#authorsOf(summary.authors, update, direction),
+      update
+    }
   }
 
-  /** Structs name who made them. Deletions do not: only of one's own is known whose they are. */
-  #authorsOf(clientIDs: readonly number[], direction: 'sent' | 'received'): Author[] {
+  /** Structs name who made them; deletions do not, but a pane of this page that sent the same is known. */
+  #authorsOf(clientIDs: readonly number[], update: Uint8Array, direction: 'sent' | 'received'): Author[] {
     if (clientIDs.length > 0) return clientIDs.map(clientID => this.#people.author(clientID))
-    return direction === 'sent' ? [this.#people.author(this.#participant.doc.clientID)] : []
+    const { clientID } = this.#participant.doc
+    if (direction === 'sent') this.#deleters.note(update, clientID)
+    const deleter = direction === 'sent' ? clientID : this.#deleters.find(update)
+    return deleter === null ? [] : [this.#people.author(deleter)]
   }
 }
 

@@ -142,6 +142,8 @@ const placeDepthMax = 4
 function placeOf(type: SharedType): string {
   const steps: string[] = []
   let current: SharedType | null = type
+  // A text that is all there is in an element is called by the element's name.
+  if (isOnlyText(current) && current._item !== null) current = current._item.parent as SharedType
   while (current !== null) {
     const item: Y.Item | null = current._item
     steps.unshift(item === null ? rootName(current) : stepName(item, current))
@@ -151,6 +153,11 @@ function placeOf(type: SharedType): string {
   return [root, ...(others.length > placeDepthMax ? ['…', ...others.slice(-placeDepthMax)] : others)].join(
     ' › '
   )
+}
+
+function isOnlyText(type: SharedType): boolean {
+  const parent = type._item?.parent
+  return type instanceof Y.XmlText && parent instanceof Y.XmlElement && parent.length === 1
 }
 
 function rootName(type: SharedType): string {
@@ -164,5 +171,5 @@ function stepName(item: Y.Item, type: SharedType): string {
   for (let left = item.left; left !== null; left = left.left) {
     if (!left.deleted && left.countable) index += left.length
   }
-  return `${typeWords(type)} ${index}`
+  return `${type instanceof Y.XmlElement ? type.nodeName : typeWords(type)} ${index}`
 }

@@ -46,8 +46,9 @@ export function rowView(row: WireRow, owner: Person, startMs: number): RowView {
   button.addEventListener('click', () => {
     const isOpen = button.getAttribute('aria-expanded') !== 'true'
     button.setAttribute('aria-expanded', String(isOpen))
-    if (isOpen) root.append(details(row))
-    else root.querySelector('.wire-details')?.remove()
+    if (!isOpen) return root.querySelector('.wire-details')?.remove()
+    root.append(details(row))
+    root.scrollIntoView({ block: 'nearest' })
   })
   const refresh = () => showDurable(durable, row)
   refresh()

@@ -32,8 +32,8 @@ export function createTap(dialect: Dialect): Tap {
   class TappedSocket extends WebSocket {
     readonly #connection: number
 
-    constructor(url: string | URL, protocols?: string | string[]) {
-      super(url, protocols)
+    constructor(...address: ConstructorParameters<typeof WebSocket>) {
+      super(...address)
       connections += 1
       const connection = connections
       this.#connection = connection
