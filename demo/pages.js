@@ -8,7 +8,7 @@ export const pages = [
     name: 'Start',
     title: 'Chorus · a sync server for Yjs, live',
     description:
-      'Text, a board, a canvas and a chat, each with two people in one room. A live demo of the Chorus sync server.'
+      'Text, rich text, a board, a canvas and a chat, each with two people in one room. A live demo of the Chorus sync server.'
   },
   {
     id: 'text',

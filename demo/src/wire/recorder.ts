@@ -155,9 +155,7 @@ class Decoder {
         return { words: inOneLine(effects, 'nobody'), effects, authors }
       }
       case 'SyncStep1':
-        return plain(
-          `has ${counted(message.stateVector.size, 'client')} in its state vector: what is missing?`
-        )
+        return plain(`state vector of ${counted(message.stateVector.size, 'client')}: what is missing?`)
       case 'SyncStatus':
         return plain(message.isSaved ? 'on disk' : 'nothing saved; keeps the connection alive')
       case 'Auth':
