@@ -120,7 +120,7 @@ function dialog() {
   <p class="qr-link"><code id="qr-link"></code></p>
   <p id="qr-loopback" class="hint" hidden>
     This page was opened by an address that only this computer understands. For another device, start the server
-    with <code>--host 0.0.0.0</code> and open the page by this computer's network address.
+    with <code>--host 0.0.0.0</code> and open the page by this computer’s network address.
   </p>
   <form method="dialog"><button class="button primary" type="submit">Close</button></form>
 </dialog>`

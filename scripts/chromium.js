@@ -34,9 +34,14 @@ function install() {
 }
 
 function isPresent() {
+  return findChromium() !== null
+}
+
+/** The path of an installed Chromium or Chrome, CHROMIUM_PATH first, or null. */
+export function findChromium() {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(folder => folder !== '')
   const inPath = folders.flatMap(folder => names.map(name => join(folder, name)))
-  return [process.env.CHROMIUM_PATH ?? '', ...inPath, ...macPaths].some(isExecutable)
+  return [process.env.CHROMIUM_PATH ?? '', ...inPath, ...macPaths].find(isExecutable) ?? null
 }
 
 function isExecutable(path) {

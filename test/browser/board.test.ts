@@ -18,7 +18,7 @@ import {
 type Lists = Record<string, string[]>
 
 const first = 'Drag me to another list'
-const keyboardCard = 'Move a card with the keyboard: Space, arrows, Space'
+const keyboardCard = 'Move me by keyboard: Space, arrows, Space'
 
 describeGallery('the board page', gallery => {
   async function visitFreshBoard(): Promise<Page> {
@@ -37,7 +37,7 @@ describeGallery('the board page', gallery => {
 
     await everywhere(page, { Done: [first, 'Start the server'] })
     await drag(page, { seat: 'right', card: first, intoList: 'Doing' })
-    await everywhere(page, { Doing: [keyboardCard, 'Press undo: only your own moves go back', first] })
+    await everywhere(page, { Doing: [keyboardCard, 'Undo: only your own moves go back', first] })
     await everywhere(page, { Done: ['Start the server'] })
   })
 
@@ -251,6 +251,19 @@ describeGallery('the board page', gallery => {
     await everywhere(page, { 'List was removed': [first] })
     await moveByPanel(page, { seat: 'left', card: first, list: 'Done' })
     await everywhere(page, { Done: ['Start the server', first] })
+  })
+
+  test('on a phone the board begins with its first list', async () => {
+    const page = await gallery.visit(`${gallery.url}/board.html`, { viewport: { width: 390, height: 844 } })
+
+    await cardFace(page, 'left', first).waitFor()
+
+    const left = await pane(page, 'left')
+      .locator('.board-lists')
+      .evaluate(lists => lists.scrollLeft)
+    expect(left).toBe(0)
+    const field = await pane(page, 'left').locator('.board-list').first().boundingBox()
+    expect(field?.x).toBeGreaterThan(0)
   })
 
   test('two visitors who open an empty room at the same time find one board, not two', async () => {

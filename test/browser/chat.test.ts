@@ -1,6 +1,7 @@
 // The chat page in a real browser: history, typing, unread, offline and back, and thousands of messages.
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import {
@@ -174,7 +175,11 @@ async function bothRead(page: Page, messages: readonly string[]): Promise<void> 
 /** Fills a room from outside, by a client of its own, and resolves when the server has all of it. */
 async function writeHistory(url: string, room: string): Promise<WebsocketProvider> {
   const doc = new Y.Doc()
-  const provider = new WebsocketProvider(url.replace(/^http/, 'ws'), room, doc, { disableBc: true })
+  const provider = new WebsocketProvider(url.replace(/^http/, 'ws'), room, doc, {
+    disableBc: true,
+    // Node 20 has none of its own.
+    WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket
+  })
   await new Promise<void>(resolve => provider.once('sync', () => resolve()))
   const messages = Array.from({ length: manyMessages }, (_, index) => ({
     id: `m${index}`,

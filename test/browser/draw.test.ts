@@ -51,6 +51,8 @@ describeGallery('the drawing page', gallery => {
       await expect.poll(() => inkAt(page, seat, [0.2, 0.5]), patience).toBe(true)
       await expect.poll(() => inkAt(page, seat, [0.75, 0.6875]), patience).toBe(true)
     }
+    const crossing = [0.5, 0.5] as const
+    expect(await colorAt(page, 'right', crossing)).toEqual(await colorAt(page, 'left', crossing))
   })
 
   test('the pointer of one is seen by the other, with a name, and goes when it leaves', async () => {
@@ -163,11 +165,13 @@ async function draw(page: Page, seat: Seat, line: Line): Promise<void> {
   await expect.poll(() => inkAt(page, seat, line.to), patience).toBe(true)
 }
 
+/** Read from a copy: a canvas that is read back itself becomes a slower one, and the browser warns of it. */
 function colorAt(page: Page, seat: Seat, [x, y]: readonly [number, number]): Promise<number[]> {
   return page.evaluate<number[]>(`(() => {
     const canvas = document.querySelector('[data-pane=${seat}] canvas')
-    const pixel = canvas.getContext('2d').getImageData(canvas.width * ${x}, canvas.height * ${y}, 1, 1)
-    return [...pixel.data]
+    const copy = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
+    copy.drawImage(canvas, -Math.floor(canvas.width * ${x}), -Math.floor(canvas.height * ${y}))
+    return [...copy.getImageData(0, 0, 1, 1).data]
   })()`)
 }
 

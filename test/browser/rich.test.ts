@@ -4,6 +4,7 @@ import type { BrowserContextOptions, Page } from 'playwright-core'
 import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { connect, synced } from '../support/clients.ts'
+import { bundle } from './bundle.ts'
 import {
   bothEqual,
   cutOff,
@@ -261,6 +262,22 @@ describeGallery('the rich text page', gallery => {
       await expect.poll(() => presentIn(page, seat), patience).toBe(3)
     }
     await bothEqual(page)
+  })
+
+  test('the lines below the panes bind another Tiptap to the room', async () => {
+    const page = await visitFreshRoom()
+    const code = (await page.locator('#snippet-code').textContent()) ?? ''
+    // The tests have several versions of the provider, under names of their own.
+    const script = await bundle(code.replace(`from '@hocuspocus/provider'`, `from '@hocuspocus/provider4'`))
+
+    const guest = await gallery.visit(`${gallery.url}/source/index.html`, { bypassCSP: true })
+    await guest.addScriptTag({ content: script })
+    await guest.locator('.ProseMirror li').first().click()
+    await guest.keyboard.press('Control+Home')
+    await guest.keyboard.type('from few lines ')
+
+    await bothContain(page, 'from few lines')
+    expect((await textOf(page, 'left')).split(starterWords)).toHaveLength(2)
   })
 
   test('an emptied room stays empty when it is opened again', async () => {

@@ -22,7 +22,7 @@ export function filterFields(): { fields: readonly HTMLElement[]; filter: Signal
   const words = element('input', {
     class: 'field',
     type: 'search',
-    placeholder: 'Filter cards',
+    placeholder: 'Filter',
     'aria-label': 'Filter cards'
   })
   const options = labels.map(({ id, name }) => element('option', { value: id }, name))

@@ -10,15 +10,15 @@ const lists: readonly { title: string; cards: readonly StarterCard[] }[] = [
     title: 'To do',
     cards: [
       { title: 'Drag me to another list', details: 'Both sides can write here at the same time.' },
-      { title: 'Turn “Connected” off on one side and move a card on both', labels: ['idea'] },
+      { title: 'Go offline on one side, move cards on both', labels: ['idea'] },
       { title: 'Open this board on a phone', labels: ['question'] }
     ]
   },
   {
     title: 'Doing',
     cards: [
-      { title: 'Move a card with the keyboard: Space, arrows, Space', labels: ['docs'] },
-      { title: 'Press undo: only your own moves go back', labels: ['design'] }
+      { title: 'Move me by keyboard: Space, arrows, Space', labels: ['docs'] },
+      { title: 'Undo: only your own moves go back', labels: ['design'] }
     ]
   },
   { title: 'Done', cards: [{ title: 'Start the server', labels: ['urgent'] }] }

@@ -30,7 +30,7 @@ export function mountChat(participant: Participant, body: HTMLElement, options: 
   })
   const mark = unreadMark(history, { ...options, seat, author })
   const speaker = announcer(author)
-  const empty = element('p', { class: 'chat-empty' }, 'Nobody has said anything yet. Begin.')
+  const empty = element('p', { class: 'chat-empty' }, 'No messages yet. Write the first one.')
   const upper = element('div', { class: 'chat-room' }, history.root, empty, mark.button)
   const field = writing(participant, { author, history })
   body.append(element('div', { class: 'chat' }, upper, typingLine(participant), field, speaker.root))

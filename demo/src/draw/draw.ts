@@ -4,7 +4,7 @@ import { oncePerFrame } from '../frames.ts'
 import type { Participant } from '../participant.ts'
 import { undoButtons } from '../undo-buttons.ts'
 import { Ink } from './ink.ts'
-import { openCanvas, type Stroke, strokeColors, strokeWidths } from './model.ts'
+import { type Canvas, openCanvas, type Stroke, strokeColors, strokeWidths } from './model.ts'
 import { followKeys, followPointers } from './pen.ts'
 import { announcePointer, type Point, pointerLayer } from './pointers.ts'
 import { toolFields } from './tools.ts'
@@ -35,6 +35,7 @@ export function mountCanvas(participant: Participant, body: HTMLElement): void {
       'aria-label': `Shared canvas, ${seat} pane. Arrow keys move the pen, Space sets it down and lifts it.`
     },
     ink.element,
+    invitation(canvas),
     pointerLayer(participant)
   )
   body.append(element('div', { class: 'draw' }, bar, element('div', { class: 'draw-room' }, surface)))
@@ -50,6 +51,18 @@ export function mountCanvas(participant: Participant, body: HTMLElement): void {
   new MutationObserver(() => ink.refresh()).observe(document.documentElement, {
     attributeFilter: ['data-theme']
   })
+}
+
+/** What an empty sheet says, until somebody draws on it; the surface itself is labelled for those who do not see it. */
+function invitation({ strokes }: Canvas): HTMLElement {
+  const words = element('p', {}, 'Draw here, with a mouse, a finger or a pen.')
+  const root = element('div', { class: 'draw-empty', 'aria-hidden': 'true' }, words)
+  const show = () => {
+    root.hidden = strokes.length > 0
+  }
+  strokes.observe(show)
+  show()
+  return root
 }
 
 /** Points of one frame leave as one update. */

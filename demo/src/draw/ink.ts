@@ -2,7 +2,17 @@
 // only where it was. So the cost follows what changes, not how much there is.
 import * as Y from 'yjs'
 import { canvasSize, readStroke, type StrokeEntry } from './model.ts'
-import { addPoints, type Box, drawShape, newShape, pointCount, type Shape, touches, union } from './shape.ts'
+import {
+  addPoints,
+  type Box,
+  contains,
+  drawShape,
+  newShape,
+  pointCount,
+  type Shape,
+  touches,
+  union
+} from './shape.ts'
 
 export class Ink {
   readonly element = document.createElement('canvas')
@@ -99,7 +109,10 @@ export class Ink {
     context.clip()
     context.clearRect(box.left, box.top, width, height)
     for (const shape of this.#ordered) {
-      if (touches(shape.box, box)) drawShape(context, shape, { from: 0, inkColor: this.#inkColor })
+      if (!touches(shape.box, box)) continue
+      drawShape(context, shape, { from: 0, inkColor: this.#inkColor })
+      // Drawn a second time it would lie upon those above it.
+      if (contains(box, shape.box)) shape.drawn = pointCount(shape)
     }
     context.restore()
   }

@@ -3,7 +3,7 @@
 import * as Y from 'yjs'
 
 /** The canvas is this many units wide and high for everybody, whatever the screen. */
-export const canvasSize = { width: 1200, height: 900 } as const
+export const canvasSize = { width: 1200, height: 750 } as const
 
 export type Stroke = {
   /** One of `strokeColors`. */

@@ -9,9 +9,9 @@ import { mountTextEditor } from '../text-editor.ts'
 const starterText = `Meeting notes
 
 Two people can write here at the same time.
-Click into either side and type: each sees the other's cursor.
+Click into either side and type: each sees the other’s cursor.
 
-Now turn off "Connected" on one side, write on both, and turn it on again.
+Now turn off “Connected” on one side, write on both, and turn it on again.
 `
 
 function showPage(): void {
