@@ -1,19 +1,16 @@
 // Whose clientID is whose: from the awareness of both panes, remembered after they have left.
 import type { Awareness } from 'y-protocols/awareness'
 import { type Person, personFrom } from '../person.ts'
+import type { People } from './author.ts'
 
-export type Author = { readonly clientID: number; readonly person: Person | null }
-
-export type People = {
+export type PeopleHere = People & {
   /** Takes note of who is here now. */
   look(): void
-  author(clientID: number): Author
-  note(clientID: number, state: Readonly<Record<string, unknown>> | null): void
 }
 
 const peopleMax = 2000
 
-export function createPeople(awarenesses: readonly Awareness[]): People {
+export function createPeople(awarenesses: readonly Awareness[]): PeopleHere {
   const known = new Map<number, Person>()
   const note: People['note'] = (clientID, state) => {
     const person = personFrom(state?.user)
@@ -32,9 +29,4 @@ export function createPeople(awarenesses: readonly Awareness[]): People {
     author: clientID => ({ clientID, person: known.get(clientID) ?? null }),
     note
   }
-}
-
-/** A name, or as much as can be said. */
-export function authorName({ clientID, person }: Author): string {
-  return person?.name ?? `client ${clientID}`
 }

@@ -1,22 +1,30 @@
 // What an awareness message says that was not known before.
-import type { AwarenessEntry } from './frame.ts'
-import { authorName, type People } from './people.ts'
+
+import { authorName, type People } from './author.ts'
+import type { AwarenessEntry, Direction } from './frame.ts'
 import { shortJson } from './words.ts'
 
 type State = AwarenessEntry['state']
 
-export type PresenceWords = (entries: readonly AwarenessEntry[]) => readonly string[]
+export type PresenceWords = (entries: readonly AwarenessEntry[], direction: Direction) => readonly string[]
 
-/** Follows the states that passed on one wire, beginning with what was known. */
-export function followPresence(known: ReadonlyMap<number, State>, people: People): PresenceWords {
+export type PresenceOptions = {
+  /** The states when it began. */
+  readonly known: ReadonlyMap<number, State>
+  readonly ownClientID: number
+  readonly people: People
+}
+
+/** Follows the states that pass on one wire. */
+export function followPresence({ known, ownClientID, people }: PresenceOptions): PresenceWords {
   const states = new Map(known)
-  return entries =>
+  return (entries, direction) =>
     entries.map(({ clientID, state }) => {
       people.note(clientID, state)
       const before = states.get(clientID) ?? null
       if (state === null) states.delete(clientID)
       else states.set(clientID, state)
-      const words = changeWords(before, state)
+      const words = changeWords(before, state) || repetitionWords(clientID === ownClientID, direction)
       // One alone stands in the column of authors already.
       return entries.length === 1 ? words : `${authorName(people.author(clientID))} ${words}`
     })
@@ -26,7 +34,13 @@ function changeWords(before: State, after: State): string {
   if (after === null) return 'left'
   if (before === null) return ['is here', ...fieldWords({}, after)].join(', ')
   const words = fieldWords(before, after)
-  return words.length === 0 ? 'is still here' : words.join(', ')
+  return words.join(', ')
+}
+
+/** y-websocket sends on what it receives, and the server tells an owner, too, what became of its state. */
+function repetitionWords(isOwn: boolean, direction: Direction): string {
+  if (isOwn === (direction === 'sent')) return 'renewed'
+  return isOwn ? 'comes back to its owner' : 'echoed, as this client does'
 }
 
 function fieldWords(before: NonNullable<State>, after: NonNullable<State>): string[] {

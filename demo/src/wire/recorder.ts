@@ -1,11 +1,11 @@
 // From the messages of one pane to the rows of the view. It decodes when it is told to, not when a message passes.
 import * as Y from 'yjs'
 import type { Participant } from '../participant.ts'
+import type { Author, People } from './author.ts'
 import type { Deleters } from './deleters.ts'
 import { type Durability, followDurability } from './durability.ts'
 import { decodeFrame, type WireMessage } from './frame.ts'
 import type { Listening } from './listening.ts'
-import type { Author, People } from './people.ts'
 import { followPresence, type PresenceWords } from './presence-words.ts'
 import { createReplica, type Replica } from './replica.ts'
 import { keptBytesMax, type WireRow } from './row.ts'
@@ -66,7 +66,11 @@ class Decoder {
     this.#people = people
     this.#deleters = deleters
     this.#nextId = nextId
-    this.#presence = followPresence(listening.present, people)
+    this.#presence = followPresence({
+      known: listening.present,
+      ownClientID: participant.doc.clientID,
+      people
+    })
     this.#durability = followDurability(participant.wire.tap.dialect, listening.unacknowledged)
     this.#replica = createReplica(listening.state, participant.doc)
   }
@@ -150,7 +154,7 @@ class Decoder {
       case 'SyncStep2':
         return this.#tellUpdate(message.update, direction)
       case 'Awareness': {
-        const effects = this.#presence(message.entries)
+        const effects = this.#presence(message.entries, direction)
         const authors = message.entries.map(({ clientID }) => this.#people.author(clientID))
         return { words: inOneLine(effects, 'nobody'), effects, authors }
       }

@@ -1,7 +1,7 @@
 // One row of the wire view: a line to read, and on demand its bytes and what is in them.
 import { element } from '../dom.ts'
 import type { Person } from '../person.ts'
-import { authorName } from './people.ts'
+import { authorName } from './author.ts'
 import { keptBytesMax, type WireRow } from './row.ts'
 import { structLines } from './structs.ts'
 import { counted, sizeWords } from './words.ts'
@@ -109,7 +109,7 @@ function details(row: WireRow): HTMLElement {
   )
   if (row.effects.length > 1) root.append(part('What it did', row.effects.join('\n'), row))
   const structs = structsText(row)
-  if (structs !== '') root.append(part('Decoded', structs, row))
+  if (structs !== '') root.append(part('Decoded, as client:clock', structs, row))
   if (row.bytes > 0) root.append(part('Bytes', hexDump(row.head, row.bytes), row))
   return root
 }

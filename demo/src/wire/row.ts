@@ -1,6 +1,6 @@
 // One line of the wire view.
 import type { Seat } from '../person.ts'
-import type { Author } from './people.ts'
+import type { Author } from './author.ts'
 import type { Dialect } from './tap.ts'
 
 export type Durable =
