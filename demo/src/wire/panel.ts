@@ -22,7 +22,6 @@ export function createWirePanel(participants: readonly Participant[], onClose: (
   const people = createPeople(participants.map(({ provider }) => provider.awareness))
   const deleters = createDeleters()
   const list = createRowList(participants)
-  let listenings: readonly Listening[] = []
   let recordings: readonly Recording[] = []
   let decoded = 0
   let ids = 0
@@ -46,7 +45,6 @@ export function createWirePanel(participants: readonly Participant[], onClose: (
   })
 
   function start(begun: readonly Listening[]): void {
-    listenings = begun
     recordings = begun.map((listening, index) => {
       const participant = participants[index]
       if (participant === undefined) throw new Error('a listening without a pane')
@@ -55,8 +53,7 @@ export function createWirePanel(participants: readonly Participant[], onClose: (
     for (const listening of begun) listening.onPassage(takeSoon)
   }
   function stop(): void {
-    for (const listening of listenings) listening.stop()
-    listenings = []
+    list.refresh(recordings.flatMap(recording => recording.end()))
     recordings = []
   }
 

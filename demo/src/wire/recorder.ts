@@ -10,7 +10,7 @@ import { followPresence, type PresenceWords } from './presence-words.ts'
 import { createReplica, type Replica } from './replica.ts'
 import { keptBytesMax, type WireRow } from './row.ts'
 import { summarize } from './structs.ts'
-import type { ConnectionPassage, MessagePassage, Passage } from './tap.ts'
+import type { At, ConnectionPassage, MessagePassage, Passage } from './tap.ts'
 import { counted, quoted } from './words.ts'
 
 /** A message that has passed and is still to be decoded. */
@@ -22,13 +22,15 @@ export type Heard = {
 
 export type Decoded = {
   readonly row: WireRow
-  /** Rows that are durable now. */
+  /** Rows of which it is known now when they were durable, or that it will not be known. */
   readonly confirmed: readonly WireRow[]
 }
 
 export type Recording = {
   /** What has passed since the last time. */
   heard(): readonly Heard[]
+  /** Ends it; returns the rows of which nobody will see now when they are durable. */
+  end(): readonly WireRow[]
 }
 
 type Told = Pick<WireRow, 'words' | 'effects' | 'authors'> & { readonly update?: Uint8Array }
@@ -46,8 +48,15 @@ export function record(participant: Participant, options: RecordingOptions): Rec
   return {
     heard() {
       const { passages, lost } = options.listening.take()
-      if (lost > 0) decoder.startOver()
-      return passages.map(passage => ({ atMs: passage.atMs, decode: () => decoder.decode(passage) }))
+      if (lost === 0) {
+        return passages.map(passage => ({ atMs: passage.atMs, decode: () => decoder.decode(passage) }))
+      }
+      // The page slept, or a busy room was too much for it. What is left of it would be told wrongly.
+      return [{ atMs: performance.now(), decode: () => decoder.skip(passages.length + lost) }]
+    },
+    end() {
+      options.listening.stop()
+      return decoder.forget()
     }
   }
 }
@@ -58,7 +67,8 @@ class Decoder {
   readonly #deleters: Deleters
   readonly #nextId: () => number
   readonly #presence: PresenceWords
-  readonly #durability: Durability<WireRow>
+  readonly #waiting = new Set<WireRow>()
+  #durability: Durability<WireRow>
   #replica: Replica
 
   constructor(participant: Participant, { listening, people, deleters, nextId }: RecordingOptions) {
@@ -75,10 +85,22 @@ class Decoder {
     this.#replica = createReplica(listening.state, participant.doc)
   }
 
-  /** What was missed is in the document by now. */
-  startOver(): void {
-    const { doc } = this.#participant
-    this.#replica = createReplica(Y.encodeStateAsUpdate(doc), doc)
+  /** Goes on from the present, for what was missed is in it. */
+  skip(count: number): Decoded {
+    const { tap, unacknowledged } = this.#participant.wire
+    this.#durability = followDurability(tap.dialect, unacknowledged())
+    this.#startOver()
+    const words = `${counted(count, 'message')} passed too quickly to be shown`
+    const row = this.#eventRow('missed', { connection: 0, atMs: performance.now() }, words)
+    return { row, confirmed: this.forget() }
+  }
+
+  /** Rows that waited for the server's word wait no more, and say nothing of it. */
+  forget(): readonly WireRow[] {
+    const rows = [...this.#waiting]
+    for (const row of rows) row.durable = { phase: 'none' }
+    this.#waiting.clear()
+    return rows
   }
 
   decode(passage: Passage): Decoded {
@@ -92,6 +114,7 @@ class Decoder {
       .filter(({ durable }) => durable.phase === 'waiting')
     for (const saved of confirmed) {
       saved.durable = { phase: 'durable', afterMs: passage.atMs - saved.atMs }
+      this.#waiting.delete(saved)
     }
     if (confirmed.length === 0) return { row, confirmed }
     // The one thing about this message that its bytes do not say.
@@ -120,6 +143,7 @@ class Decoder {
       update: told.update !== undefined && told.update.length <= keptBytesMax ? told.update.slice() : null,
       durable: wantsDisk ? { phase: 'waiting' } : { phase: 'none' }
     }
+    if (wantsDisk) this.#waiting.add(row)
     return { row, message }
   }
 
@@ -128,9 +152,13 @@ class Decoder {
       passage.kind === 'opened'
         ? 'connected'
         : `connection closed, code ${passage.code}${passage.reason === '' ? '' : `: ${passage.reason}`}`
+    return this.#eventRow(passage.kind, passage, words)
+  }
+
+  #eventRow(way: WireRow['way'], at: At, words: string): WireRow {
     return {
-      ...this.#base(passage),
-      way: passage.kind,
+      ...this.#base(at),
+      way,
       type: '',
       bytes: 0,
       head: new Uint8Array(),
@@ -143,16 +171,26 @@ class Decoder {
     }
   }
 
-  #base({ atMs, connection }: Passage) {
+  #base({ atMs, connection }: At) {
     const { seat, wire } = this.#participant
     return { id: this.#nextId(), seat, dialect: wire.tap.dialect, connection, atMs }
+  }
+
+  #startOver(): void {
+    const { doc } = this.#participant
+    this.#replica = createReplica(Y.encodeStateAsUpdate(doc), doc)
   }
 
   #tell(message: WireMessage, direction: 'sent' | 'received'): Told {
     switch (message.kind) {
       case 'Update':
       case 'SyncStep2':
-        return this.#tellUpdate(message.update, direction)
+        try {
+          return this.#tellUpdate(message.update, direction)
+        } catch (error) {
+          // The provider has the same bytes and says the same; the view goes on with the next message.
+          return plain(`cannot be taken apart here: ${String(error)}`)
+        }
       case 'Awareness': {
         const effects = this.#presence(message.entries, direction)
         const authors = message.entries.map(({ clientID }) => this.#people.author(clientID))
@@ -192,7 +230,7 @@ class Decoder {
     const words = isWaiting
       ? `${summary.words}, on top of something not seen here`
       : inOneLine(effects, nothing)
-    if (isWaiting) this.startOver()
+    if (isWaiting) this.#startOver()
     return {
       words,
       effects,

@@ -14,12 +14,20 @@ export type RowView = {
   refresh(): void
 }
 
-const arrows = { sent: '↑', received: '↓', opened: '●', closed: '○' } as const
+const arrows = { sent: '↑', received: '↓', opened: '●', closed: '○', missed: '⋯' } as const
 const directionWords = {
   sent: 'sent by',
   received: 'received by',
   opened: 'connection of',
-  closed: 'connection of'
+  closed: 'connection of',
+  missed: 'missed at'
+} as const
+const eventWords = {
+  sent: '',
+  received: '',
+  opened: 'Connection',
+  closed: 'Connection',
+  missed: 'Gap'
 } as const
 const hexBytesMax = 512
 
@@ -31,7 +39,7 @@ export function rowView(row: WireRow, owner: Person, startMs: number): RowView {
     { class: 'wire-line', type: 'button', 'aria-expanded': 'false', tabindex: '-1' },
     element('span', { class: 'wire-time' }, secondsWords(row.atMs - startMs)),
     paneCell(row, owner),
-    element('span', { class: 'wire-type' }, row.type === '' ? 'Connection' : row.type),
+    element('span', { class: 'wire-type' }, row.type === '' ? eventWords[row.way] : row.type),
     element('span', { class: 'wire-author' }, ...authorCell(row)),
     element('span', { class: 'wire-words' }, row.words),
     durable,
@@ -83,9 +91,8 @@ function authorCell({ authors }: WireRow): Node[] {
 /** y-websocket has no acknowledgement: its barrier waits for a pause in typing, so the figure is an upper bound. */
 function showDurable(cell: HTMLElement, { durable, dialect }: WireRow): void {
   cell.dataset.durable = durable.phase
-  if (durable.phase === 'none') return
-  if (durable.phase === 'waiting') {
-    cell.textContent = 'not yet confirmed'
+  if (durable.phase !== 'durable') {
+    cell.textContent = durable.phase === 'waiting' ? 'not yet confirmed' : ''
     return
   }
   const isBound = dialect === 'y-websocket'

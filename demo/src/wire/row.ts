@@ -4,7 +4,7 @@ import type { Author } from './author.ts'
 import type { Dialect } from './tap.ts'
 
 export type Durable =
-  /** Carries no edits of this pane. */
+  /** Carries no edits of this pane, or nobody watched until it was known. */
   | { readonly phase: 'none' }
   | { readonly phase: 'waiting' }
   /** From the sending to the message that says so: it was on disk by then. */
@@ -14,8 +14,8 @@ export type WireRow = {
   readonly id: number
   readonly seat: Seat
   readonly dialect: Dialect
-  /** A connection that opens or closes is told as well. */
-  readonly way: 'sent' | 'received' | 'opened' | 'closed'
+  /** A connection that opens or closes is told as well, and that messages were missed. */
+  readonly way: 'sent' | 'received' | 'opened' | 'closed' | 'missed'
   readonly connection: number
   readonly atMs: number
   /** `Update`, `Awareness`…; empty for a connection. */
@@ -35,4 +35,4 @@ export type WireRow = {
 }
 
 /** What is kept of a message for its bytes and structs: 500 of these are at most 16 MB. */
-export const keptBytesMax = 32_768
+export const keptBytesMax = 16_384

@@ -1,7 +1,7 @@
 // Where the wire view looks in: the WebSocket class that a pane's provider is given. What is shown is thus what
 // passed, byte for byte. While nobody listens it costs one comparison per message, and nothing is kept.
 
-type At = { readonly connection: number; readonly atMs: number }
+export type At = { readonly connection: number; readonly atMs: number }
 
 export type MessagePassage = At & {
   readonly kind: 'sent' | 'received'
