@@ -57,6 +57,8 @@ export function rowView(row: WireRow, owner: Person, startMs: number): RowView {
     if (!isOpen) return root.querySelector('.wire-details')?.remove()
     root.append(details(row))
     root.scrollIntoView({ block: 'nearest' })
+    // Where not all of it fits, its line stays in sight.
+    button.scrollIntoView({ block: 'nearest' })
   })
   const refresh = () => showDurable(durable, row)
   refresh()
