@@ -51,14 +51,15 @@ export function drawShape(
   const count = pointCount(shape)
   context.strokeStyle = shape.color === 'ink' ? inkColor : shape.color
   if (from === 0 && count > 0) drawDot(context, shape)
-  // A line of one width is one path; with pressure each piece has its own.
+  // A line of one width is one path without a gap, far cheaper than its pieces; with pressure each has its own.
   const isPen = shape.stride === 3
+  const first = Math.max(1, from)
   context.lineWidth = shape.width
-  context.beginPath()
-  for (let index = Math.max(1, from); index < count; index++) {
+  if (!isPen) beginAt(context, shape, first)
+  for (let index = first; index < count; index++) {
     if (isPen) {
-      context.beginPath()
       context.lineWidth = widthAt(shape, index)
+      beginAt(context, shape, index)
     }
     addPiece(context, shape, index)
     if (isPen) context.stroke()
@@ -75,12 +76,18 @@ function drawDot(context: CanvasRenderingContext2D, shape: Shape): void {
   context.stroke()
 }
 
+/** Begins a path where the piece that leads to a point begins. */
+function beginAt(context: CanvasRenderingContext2D, shape: Shape, index: number): void {
+  const before = pointAt(shape, index - 1)
+  const start = index === 1 ? before : middle(pointAt(shape, index - 2), before)
+  context.beginPath()
+  context.moveTo(start.x, start.y)
+}
+
 function addPiece(context: CanvasRenderingContext2D, shape: Shape, index: number): void {
   const before = pointAt(shape, index - 1)
   const at = pointAt(shape, index)
-  const start = index === 1 ? before : middle(pointAt(shape, index - 2), before)
   const end = middle(before, at)
-  context.moveTo(start.x, start.y)
   context.quadraticCurveTo(before.x, before.y, end.x, end.y)
   if (index === pointCount(shape) - 1) context.lineTo(at.x, at.y)
 }
