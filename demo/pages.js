@@ -8,7 +8,7 @@ export const pages = [
     name: 'Start',
     title: 'Chorus · a sync server for Yjs, live',
     description:
-      'Text, a board, a canvas and a chat, each with two people in one room. A live demo of the Chorus sync server.'
+      'Text, rich text, a board, a canvas and a chat, each with two people in one room. A live demo of the Chorus sync server.'
   },
   {
     id: 'text',
@@ -16,6 +16,13 @@ export const pages = [
     title: 'Text · Chorus',
     description:
       'Two editors in one room: write, cut one off, connect it again. A live demo of the Chorus sync server.'
+  },
+  {
+    id: 'rich',
+    name: 'Rich text',
+    title: 'Rich text · Chorus',
+    description:
+      'Tiptap over the Hocuspocus provider, two people in one text. A live demo of the Chorus sync server.'
   },
   {
     id: 'board',

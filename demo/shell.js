@@ -8,7 +8,8 @@ import { pages } from './pages.js'
 const icons = {
   link: 'M8.5 11.5a3 3 0 0 0 4.3 0l3-3a3 3 0 0 0-4.3-4.3l-.8.8M11.5 8.5a3 3 0 0 0-4.3 0l-3 3a3 3 0 0 0 4.3 4.3l.8-.8',
   code: 'M3 3h5v5H3zM12 3h5v5h-5zM3 12h5v5H3zM12 12h2v2M17 12v2M12 17h2M17 17v-.5',
-  source: 'M7 6 3 10l4 4M13 6l4 4-4 4'
+  source: 'M7 6 3 10l4 4M13 6l4 4-4 4',
+  wire: 'M3 7h12l-3-3M17 13H5l3 3'
 }
 
 const parts = { head, header, actions, room, code, footer, dialog }
@@ -78,6 +79,10 @@ function actions({ id }) {
       ${icon('source')}
       <span>Source<span class="visually-hidden"> of this page</span></span>
     </a>
+    <button id="open-wire" class="button" type="button" aria-expanded="false">
+      ${icon('wire')}
+      Wire
+    </button>
   </div>
   <p class="room-label">Room <code id="room-name"></code></p>
 </div>`
@@ -87,7 +92,8 @@ function room() {
   return `
 <p id="notice" class="notice" role="status" hidden></p>
 <div id="strip"></div>
-<div id="panes" class="panes"><noscript>This page is made of live documents and needs JavaScript.</noscript></div>`
+<div id="panes" class="panes"><noscript>This page is made of live documents and needs JavaScript.</noscript></div>
+<div id="wire"></div>`
 }
 
 function code() {

@@ -52,7 +52,7 @@ function half(participant: Participant): Half {
   const pulse = pulser(line, participant.seat)
   participant.doc.on('update', (_update: Uint8Array, origin: unknown) => {
     if (participant.connection.value.phase !== 'online') return
-    pulse(origin === participant.provider ? 'in' : 'out')
+    pulse(origin === participant.remoteOrigin ? 'in' : 'out')
   })
   return { root, pulse }
 }

@@ -10,11 +10,15 @@ import { type Person, rememberedPerson, rememberPerson, type Seat } from './pers
 import type { RoomAddress } from './room.ts'
 import { followSaving, type SaveState } from './saved.ts'
 import { createSignal, type Signal } from './signal.ts'
+import { createTap, type Tap } from './wire/tap.ts'
 
 export type Participant = {
   readonly seat: Seat
   readonly doc: Y.Doc
-  readonly provider: WebsocketProvider
+  /** What pages use of a provider, whatever dialect it speaks. */
+  readonly provider: Pick<WebsocketProvider, 'awareness' | 'connect' | 'disconnect'>
+  /** The origin of transactions that came from the server. */
+  readonly remoteOrigin: unknown
   /** The provider's awareness for editor bindings, which redraw at each of its changes. */
   readonly calmAwareness: Awareness
   readonly connection: Signal<ConnectionState>
@@ -22,34 +26,51 @@ export type Participant = {
   readonly person: Signal<Person>
   /** Renames or recolours this person: announced to the room and remembered. */
   introduce(person: Person): void
+  readonly wire: {
+    readonly tap: Tap
+    /** How many acknowledgements are due, in a dialect that has them. */
+    unacknowledged(): number
+  }
 }
 
 /** Joins a room at a seat; the connection is under way when this returns. */
 export function join(room: RoomAddress, seat: Seat): Participant {
   const doc = new Y.Doc()
-  const provider = new WebsocketProvider(room.serverUrl, room.path, doc, { disableBc: true, connect: false })
-  const person = createSignal(rememberedPerson(seat))
+  const tap = createTap('y-websocket')
+  const options = { disableBc: true, connect: false, WebSocketPolyfill: tap.Socket }
+  const provider = new WebsocketProvider(room.serverUrl, room.path, doc, options)
   batchUpdates(provider)
   const saving = followSaving(provider)
-  announce(provider, person.value)
+  const introduced = introduction(provider.awareness, seat)
   provider.connect()
   return {
     seat,
     doc,
     provider,
+    remoteOrigin: provider,
     calmAwareness: calmAwareness(provider.awareness),
     connection: followConnection(provider),
     saving,
+    ...introduced,
+    wire: { tap, unacknowledged: () => 0 }
+  }
+}
+
+/** The person remembered at a seat, announced to the room now and whenever something changes. */
+export function introduction(awareness: Awareness, seat: Seat): Pick<Participant, 'person' | 'introduce'> {
+  const person = createSignal(rememberedPerson(seat))
+  announce(awareness, person.value)
+  return {
     person,
     introduce(changed) {
       person.set(changed)
       rememberPerson(seat, changed)
-      announce(provider, changed)
+      announce(awareness, changed)
     }
   }
 }
 
 /** The field `user` with these three members is what the Yjs editor bindings draw cursors from. */
-function announce(provider: WebsocketProvider, { name, color }: Person): void {
-  provider.awareness.setLocalStateField('user', { name, color, colorLight: `${color}33` })
+function announce(awareness: Awareness, { name, color }: Person): void {
+  awareness.setLocalStateField('user', { name, color, colorLight: `${color}33` })
 }

@@ -16,12 +16,14 @@ export type Seed = {
 
 /** Writes the beginning once the server has said what there is. */
 export function seedRoom(
-  { doc, provider }: Participant,
+  { doc, connection }: Participant,
   room: RoomAddress,
   { isUntouched, write }: Seed
 ): void {
   if (!room.name.startsWith(inventedPrefix)) return
-  provider.once('sync', () => {
+  const stop = connection.watch(({ phase }) => {
+    if (phase !== 'online') return
+    stop()
     if (isUntouched(doc)) Y.applyUpdate(doc, seedUpdate(write), seedOrigin)
   })
 }

@@ -10,23 +10,26 @@ import { seatSwitch } from './seat-switch.ts'
 import { type Seed, seedRoom } from './seed.ts'
 import { bindShare } from './share.ts'
 import { bindThemeButton } from './theme.ts'
+import { bindWire } from './wire-toggle.ts'
 
 export type PageContent = {
   /** What of a document the page shows, as a text to compare: equal texts are equal replicas. */
   readonly contentOf: ContentOf
   /** What a room that the gallery made up begins with. */
   readonly seed?: Seed
+  /** How the panes come into the room; by y-websocket unless the page says otherwise. */
+  readonly joinRoom?: typeof join
   /** Fills a pane's body. */
   mount(participant: Participant, body: HTMLElement, room: RoomAddress): void
 }
 
 /** Opens the room of the address bar, or a new one, on a page made by `demo/shell.js`. */
-export function openPage({ contentOf, seed, mount }: PageContent): RoomAddress {
+export function openPage({ contentOf, seed, joinRoom = join, mount }: PageContent): RoomAddress {
   bindThemeButton(find('#theme'))
   const room = roomFromLocation()
   carryRoom(room)
-  const left = join(room, 'left')
-  const right = join(room, 'right')
+  const left = joinRoom(room, 'left')
+  const right = joinRoom(room, 'right')
   if (seed !== undefined) seedRoom(left, room, seed)
   const panes = [left, right].map(participant => {
     const pane = createPane(participant)
@@ -37,5 +40,6 @@ export function openPage({ contentOf, seed, mount }: PageContent): RoomAddress {
   find('#panes').replaceChildren(seatSwitch(find('#panes'), [left, right]), ...panes)
   bindNotice(find('#notice'), room, [left, right])
   bindShare(room)
+  bindWire([left, right])
   return room
 }

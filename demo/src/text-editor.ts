@@ -48,7 +48,8 @@ export function mountTextEditor(
         keymap.of([...yUndoManagerKeymap, ...editingKeys]),
         EditorView.lineWrapping,
         placeholder(hint),
-        EditorView.contentAttributes.of({ 'aria-label': label }),
+        // A long text scrolls: what scrolls has to take the focus, and axe believes only the attribute.
+        EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
         // `yCollab(text, awareness)` is all it takes. It is taken apart here only so that the cursors can be
         // redrawn (below); of several values of the facet the last one counts.
         yCollab(text, null, { undoManager: undo }),

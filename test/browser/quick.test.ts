@@ -17,6 +17,7 @@ const rounds = { least: 5, most: 12, quietest: 3 } as const
 const ready: Record<string, string> = {
   index: '#snippet-code span',
   text: '.cm-content',
+  rich: '.ProseMirror h1',
   board: '.card-face',
   draw: '.draw-surface canvas',
   chat: '.chat-field'
