@@ -55,6 +55,8 @@ export const defaultLimits = {
   pendingFramesMax: 2_000,
   /** How long a Hocuspocus socket has for its first room, and a room for its Auth frame. After that: 4502, or PermissionDenied for the room. */
   authDeadlineMs: 30_000,
+  /** Questions to `authorize` about one address (an IPv6 /64) under way, this machine's own left out; more wait for their turn. */
+  attemptsPerAddressMax: 20,
   /** How long `authorize` has to answer. After that the attempt is refused: y-websocket 4502, Hocuspocus PermissionDenied. */
   authorizeTimeoutMs: 10_000,
   /** How long before a grant expires a Hocuspocus client is asked for another token; half of a shorter grant's time. */

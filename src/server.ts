@@ -110,7 +110,7 @@ class ChorusServer implements Server {
     const running = await this.#start()
     const limits = withLimits(this.#options.limits)
     const httpServer = createListener(limits, (request, response) => this.handle(request, response))
-    this.#takeUpgrades(httpServer, running.transport)
+    this.#takeUpgrades(httpServer, running.transport, true)
     try {
       await listening(httpServer, host, this.#options.port ?? 0)
     } catch (error) {
@@ -127,7 +127,7 @@ class ChorusServer implements Server {
 
   async attach(httpServer: HttpServer): Promise<void> {
     const { transport } = await this.#start()
-    this.#takeUpgrades(httpServer, transport)
+    this.#takeUpgrades(httpServer, transport, false)
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -293,12 +293,14 @@ class ChorusServer implements Server {
     return { passes, transport, stateless }
   }
 
-  #takeUpgrades(httpServer: HttpServer, transport: Transport): void {
+  #takeUpgrades(httpServer: HttpServer, transport: Transport, isOurs: boolean): void {
     const upgraded = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
       if (isUnder(pathOf(request.url ?? '/'), this.#path)) {
         transport.upgrade(request, stream, head, this.#path)
-      } else if (httpServer.listenerCount('upgrade') === 1) {
-        stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
+      } else if (isOurs || httpServer.listenerCount('upgrade') === 1) {
+        // Node listens no more for what a reset would throw, and the other side need not end its own half.
+        stream.on('error', () => {})
+        stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => stream.destroy())
       }
     }
     httpServer.on('upgrade', upgraded)

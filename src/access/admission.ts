@@ -40,6 +40,9 @@ export type AdmissionParts = {
 /** How often an attempt is asked about again because rights were changed while it was being looked at. */
 const roundsMax = 3
 
+/** Failures of `authorize` are warned of no more often; all are counted, and logged at the level debug. */
+const failureLogMs = 1_000
+
 export class Admission {
   readonly revocations: Revocations
   readonly #options: AdmissionOptions
@@ -47,6 +50,7 @@ export class Admission {
   /** Counts the times that rights may have changed: an answer to a question asked before is worth nothing. */
   #epoch = 0
   #hasWarned = false
+  #failureLoggedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: AdmissionOptions, parts: AdmissionParts) {
     this.#options = options
@@ -71,7 +75,15 @@ export class Admission {
     const { gate, tokenCookie } = this.#options
     const cookie = tokenCookie !== null && gate.trustsCookies(headers) ? tokenCookie : null
     const token = asked.token === null || asked.token === '' ? carriedToken(visitor, cookie) : asked.token
-    return { ...asked, token: token ?? asked.token, address, headers, url, purpose: 'enter' }
+    return {
+      ...asked,
+      token: token ?? asked.token,
+      address,
+      headers,
+      url,
+      purpose: 'enter',
+      epoch: this.#epoch
+    }
   }
 
   /** From now on what was answered before is asked again. */
@@ -86,12 +98,15 @@ export class Admission {
   async admit(attempt: Attempt): Promise<Admitted> {
     const { authorize } = this.#options
     if (authorize === null) return everybody
-    let asked = attempt
+    let asked: Attempt = { ...attempt, epoch: this.#epoch }
     for (let round = 1; ; round++) {
       const epoch = this.#epoch
       const admitted = this.#admitted(await this.#ask(authorize, asked), asked)
-      if (epoch === this.#epoch || round === roundsMax) return admitted
-      asked = { ...attempt, purpose: 'recheck' }
+      if (epoch === this.#epoch) return admitted
+      if (round === roundsMax) {
+        throw new Fault('ERR_AUTHENTICATION_UNAVAILABLE', 'rights change faster than they can be asked about')
+      }
+      asked = { ...attempt, purpose: 'recheck', epoch: this.#epoch }
     }
   }
 
@@ -134,7 +149,12 @@ export class Admission {
     const outcome = outcomeOf(error)
     if (outcome !== null) {
       metrics.hookCalled('authorize', outcome)
-      log.warn({ document: attempt.document, reason }, 'authorize failed; the attempt is refused')
+      // Whoever floods the server must not fill the log.
+      const nowMs = this.#parts.time.nowMs()
+      const isQuiet = nowMs - this.#failureLoggedAtMs < failureLogMs
+      if (!isQuiet) this.#failureLoggedAtMs = nowMs
+      const say = isQuiet ? log.debug : log.warn
+      say.call(log, { document: attempt.document, reason }, 'authorize failed; the attempt is refused')
     }
     return error instanceof Fault ? new Fault(error.code, reason) : refusal(attempt)
   }

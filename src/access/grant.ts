@@ -37,6 +37,8 @@ export type Attempt = {
    * that something has changed: an answer must not come from a cache.
    */
   readonly purpose: 'enter' | 'renew' | 'recheck'
+  /** Counts how often rights may have changed so far: an answer to a question of an earlier epoch counts no more. */
+  readonly epoch: number
 }
 
 /** Decides about an attempt, within `authorizeTimeoutMs`. Throwing refuses. */

@@ -26,10 +26,12 @@ type Parts = {
   readonly time: Time
   readonly limits: Limits
   readonly onOver: (pass: Pass) => void
+  /** Throws a Fault when it may not be for whom it would be now. */
+  readonly check: (admitted: Admitted) => void
 }
 
-/** Timers of Node count at most 24 days; a longer wait is several. */
-const dayMs = 86_400_000
+/** The clock may be set and the machine may sleep: what ends at a time of day is looked at so often at least. */
+const lookMs = 60_000
 
 export class Pass {
   /** Names the connection. */
@@ -99,6 +101,7 @@ export class Pass {
       this.#due = null
       try {
         const admitted = await this.#parts.admission.admit({ ...this.#attempt, purpose })
+        if (!this.#isOver) this.#parts.check(admitted)
         if (!this.#isOver && this.#grant(admitted, purpose) === 'changed') outcome = 'changed'
       } catch (error) {
         this.#end(toFault(error))
@@ -132,7 +135,9 @@ export class Pass {
     const { expiresAtMs } = this.#admitted
     if (expiresAtMs === Number.POSITIVE_INFINITY) return
     const nextMs = Math.min(expiresAtMs, this.#warnAtMs) - this.#parts.time.wallMs()
-    this.#cancelTimer = this.#parts.time.after(Math.max(0, Math.min(nextMs, dayMs)), () => this.#timePassed())
+    this.#cancelTimer = this.#parts.time.after(Math.max(0, Math.min(nextMs, lookMs)), () =>
+      this.#timePassed()
+    )
   }
 
   #timePassed(): void {

@@ -37,7 +37,7 @@ export class Passes {
     this.#checkRoomFor(admitted, connection)
     const onOver = (pass: Pass) => this.#over(pass)
     const pass: Pass = new Pass(
-      { ...this.#parts, onOver },
+      { ...this.#parts, onOver, check: renewed => this.#checkRoomFor(renewed, connection) },
       { attempt, admitted, connection },
       {
         granted: (renewed, purpose) => {

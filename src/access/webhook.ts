@@ -36,7 +36,7 @@ class Webhook {
   readonly #options: WebhookOptions
   readonly #url: URL
   readonly #limits: NonNullable<WebhookOptions['limits']>
-  /** In the order in which they were asked. */
+  /** In the order in which they were asked. Those of earlier epochs are found no more, and fall out at the end. */
   readonly #cache = new Map<string, Cached>()
   #calls = 0
 
@@ -105,7 +105,7 @@ function unavailable(reason: string): Fault {
 }
 
 /** What the answer may hang on, and no token in memory for longer than its question. */
-function keyOf({ document, token, dialect, address, headers }: Attempt): string {
-  const parts = JSON.stringify([document, token, dialect, address, headers.origin ?? null])
+function keyOf({ document, token, dialect, address, headers, epoch }: Attempt): string {
+  const parts = JSON.stringify([document, token, dialect, address, headers.origin ?? null, epoch])
   return createHash('sha256').update(parts).digest('base64')
 }

@@ -30,13 +30,18 @@ export function readAwarenessUpdate(bytes: Uint8Array, bounds: Bounds): Awarenes
 
 /** Throws ERR_BAD_MESSAGE when an entry's state is too large, not UTF-8 or not JSON. */
 export function checkState(state: Uint8Array, bounds: Bounds): void {
-  if (state.length > bounds.awarenessStateBytesMax) {
-    throw new Fault('ERR_BAD_MESSAGE', `an awareness state of ${state.length} bytes`)
-  }
+  checkStateSize(state, bounds)
   try {
     JSON.parse(utf8.decode(state))
   } catch (cause) {
     throw new Fault('ERR_BAD_MESSAGE', 'an awareness state that is not JSON', { cause })
+  }
+}
+
+/** The same of its size alone. JSON that is written anew may be longer than it came: 1e20 has 21 digits. */
+export function checkStateSize(state: Uint8Array, bounds: Bounds): void {
+  if (state.length > bounds.awarenessStateBytesMax) {
+    throw new Fault('ERR_BAD_MESSAGE', `an awareness state of ${state.length} bytes`)
   }
 }
 

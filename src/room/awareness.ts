@@ -7,6 +7,7 @@ import {
   type AwarenessEntry,
   areBytesEqual,
   checkState,
+  checkStateSize,
   isNullState,
   nullState,
   readAwarenessUpdate,
@@ -126,11 +127,12 @@ export class Awareness {
   /** It may be somebody else now, or may be seen no more. */
   personChanged(member: Member): void {
     const presence = this.#presences.get(member)
-    if (presence === undefined || presence.own === null) return
+    if (presence === undefined) return
     if (this.#isHidden(member)) {
-      this.#release(presence)
+      presence.contest = null
+      if (presence.own !== null) this.#release(presence)
       presence.own = null
-    } else if (this.#policy.identity === 'stamped') {
+    } else if (presence.own !== null && this.#policy.identity === 'stamped') {
       const state = stamped(presence.own.state, member.person.user)
       if (!areBytesEqual(state, presence.own.state)) this.#change(presence.own, state)
     }
@@ -194,6 +196,7 @@ export class Awareness {
     this.#check(shared, entry)
     const isStamped = this.#policy.identity === 'stamped'
     const state = isStamped ? stamped(entry.state, presence.member.person.user) : entry.state
+    if (isStamped) checkStateSize(state, this.#limits)
     const isSame = areBytesEqual(state, shared.state)
     const confirms = isSame && !shared.isFirst && entry.clock === clockForOwner(shared)
     shared.received = entry.clock

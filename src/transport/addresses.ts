@@ -6,7 +6,7 @@ import { BlockList, isIP, isIPv6 } from 'node:net'
 import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { Refusals } from '../room/refusals.ts'
-import type { Time } from '../time.ts'
+import type { Cancel, Time } from '../time.ts'
 
 /** `127.0.0.1`, `10.0.0.0/8`, `fd00::/8`, or `loopback` for this machine. Throws TypeError when one is none of these. */
 export function proxyList(proxies: readonly string[]): BlockList {
@@ -54,8 +54,12 @@ export class Addresses {
   readonly #connections = new Map<string, number>()
   readonly #members = new Map<string, number>()
   readonly #refusals: Refusals
+  readonly #attempts = new Map<string, Attempts>()
+  readonly #delays = new Set<Cancel>()
+  readonly #time: Time
 
   constructor(time: Time, limits: Limits) {
+    this.#time = time
     this.#limits = limits
     this.#refusals = new Refusals(time, limits)
   }
@@ -78,12 +82,62 @@ export class Addresses {
     remove(this.#members, address)
   }
 
+  /**
+   * Resolves when somebody there may be asked about, with what to call when the answer has been given. Those of one
+   * place wait for each other, so that nobody there can take all of what `authorize` can do. Bounded by the
+   * connections and what each may have under way.
+   */
+  async attempt(address: string): Promise<() => void> {
+    const network = networkOf(address)
+    if (network === null) return nothing
+    const attempts = this.#attempts.get(network) ?? { underWay: 0, waiting: [] }
+    this.#attempts.set(network, attempts)
+    if (attempts.underWay >= this.#limits.attemptsPerAddressMax) {
+      await new Promise<void>(resolve => void attempts.waiting.push(resolve))
+    } else {
+      attempts.underWay++
+    }
+    let isOver = false
+    return () => {
+      if (isOver) return
+      isOver = true
+      const next = attempts.waiting.shift()
+      if (next !== undefined) return next()
+      attempts.underWay--
+      if (attempts.underWay === 0) this.#attempts.delete(network)
+    }
+  }
+
+  /** Somebody there was not let in. Resolves when they may hear it; never, if the server has stopped before. */
+  async refusal(address: string): Promise<void> {
+    const delayMs = this.refused(address)
+    if (delayMs === 0) return
+    await new Promise<void>(resolve => {
+      const cancel = this.#time.after(delayMs, () => {
+        this.#delays.delete(cancel)
+        resolve()
+      })
+      this.#delays.add(cancel)
+    })
+  }
+
+  /** Leaves no timer. */
+  close(): void {
+    for (const cancel of this.#delays) cancel()
+    this.#delays.clear()
+  }
+
   /** Somebody there was not let in. Returns how long they wait for that answer: whoever guesses, guesses slowly. */
   refused(address: string): number {
     const network = networkOf(address)
     return network === null ? 0 : this.#refusals.delayMs(this.#refusals.add(network) - refusalsFree)
   }
 }
+
+/** Those that wait have a place as soon as one is free: it goes from hand to hand. */
+type Attempts = { underWay: number; readonly waiting: (() => void)[] }
+
+function nothing(): void {}
 
 function add(counts: Map<string, number>, address: string, max: number): void {
   const network = networkOf(address)

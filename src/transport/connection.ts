@@ -61,8 +61,6 @@ export class Connection implements Port, Guest {
   /** `gone`: its socket is closed, and what it sent before has yet to be handled. */
   #state: 'open' | 'gone' | 'closing' | 'closed' = 'open'
   #pauses = 0
-  /** One of the pauses is for its turn. */
-  #isInLine = false
   /** What came out of the WebSocket's buffer after its socket was paused; bounded by that buffer. */
   #waiting: WaitingFrames | null = null
   /** Made with the first message. */
@@ -168,11 +166,12 @@ export class Connection implements Port, Guest {
 
   /** Its turn has come. */
   serve(): void {
-    this.#isInLine = false
     this.resume()
   }
 
   end(fault: Fault): void {
+    // Nobody is there to be told, and nothing more of it is to be handled.
+    if (this.#state === 'gone') return this.#close()
     if (this.#state !== 'open') return
     this.#state = 'closing'
     this.#logEnd(fault)
@@ -197,6 +196,8 @@ export class Connection implements Port, Guest {
   probe(timeoutMs: number): Promise<boolean> {
     return new Promise(resolve => {
       if (this.#state !== 'open') return resolve(false)
+      // Its pong would not be read.
+      if (this.#pauses > 0) return resolve(true)
       const settle = (isAlive: boolean) => {
         if (this.#probes?.delete(settle) === true) resolve(isAlive)
       }
@@ -235,7 +236,6 @@ export class Connection implements Port, Guest {
   }
 
   #standInLine(): void {
-    this.#isInLine = true
     this.pause()
     this.#host.turns.wait(this)
   }
@@ -321,7 +321,7 @@ export class Connection implements Port, Guest {
 
   #socketClosed(): void {
     // Whoever sends and leaves is not to lose it because others came first.
-    if (this.#isInLine && this.#state === 'open') this.#state = 'gone'
+    if (this.#waiting?.isEmpty === false && this.#state === 'open') this.#state = 'gone'
     else this.#close()
   }
 

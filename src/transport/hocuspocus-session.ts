@@ -115,6 +115,10 @@ export class HocuspocusSession implements Session, AttachmentHost {
 
   /** Refused addresses are remembered, to ignore what is said to them; they make room for others. */
   #attach(address: string): Attachment | null {
+    // A name, and what tells one session from another; what is remembered of an address grows with both.
+    if (address.length > 2 * this.#limits.roomNameLengthMax) {
+      throw new Fault('ERR_ROOM_NAME', `an address of ${address.length}`)
+    }
     if (this.#attachments.size >= this.#limits.roomsPerConnectionMax && !this.#forgetRefused()) {
       this.#connection.send(createHocuspocusEncoder(address).denied('too many documents on one connection'))
       return null

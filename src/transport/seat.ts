@@ -9,14 +9,12 @@ import { Fault } from '../errors.ts'
 import { Member, type MemberPerson, type Port } from '../room/member.ts'
 import type { Room } from '../room/room.ts'
 import type { Rooms } from '../room/rooms.ts'
-import type { Cancel, Time } from '../time.ts'
 import type { Addresses } from './addresses.ts'
 
 export type SeatParts = {
   readonly rooms: Rooms
   readonly passes: Passes
   readonly addresses: Addresses
-  readonly time: Time
 }
 
 export class Seat {
@@ -27,7 +25,6 @@ export class Seat {
   #admitted: Admitted = everybody
   #isCounted = false
   #isLeft = false
-  #cancelDelay: Cancel = nothing
   #place: { readonly room: Room; readonly member: Member } | null = null
 
   constructor(parts: SeatParts, visitor: Visitor, document: string) {
@@ -70,9 +67,12 @@ export class Seat {
       holder.granted(admitted, purpose)
     }
     const kept = { granted, expires: () => holder.expires(), refused: holder.refused.bind(holder) }
+    const done = await this.#parts.addresses.attempt(this.#visitor.address)
+    if (this.#isLeft) return done()
     const pass = await passes
       .issue(attempt, { connection, holder: kept })
-      .catch(error => this.#refused(error))
+      .catch(error => this.#refused(error, done))
+    done()
     if (this.#isLeft) return pass.over()
     this.#pass = pass
     this.#admitted = pass.admitted
@@ -109,22 +109,21 @@ export class Seat {
   leave(): void {
     if (this.#isLeft) return
     this.#isLeft = true
-    this.#cancelDelay()
     this.#pass?.over()
     if (this.#isCounted) this.#parts.addresses.left(this.#visitor.address)
     this.#place?.room.leave(this.#place.member)
     this.#place = null
   }
 
-  /** Rejects with the error; later, if this address was refused again and again. Never settles once the seat was left. */
-  async #refused(error: unknown): Promise<never> {
-    const isAnswer = error instanceof Fault && !isWorthRetrying(error)
-    const delayMs = isAnswer ? this.#parts.addresses.refused(this.#visitor.address) : 0
-    if (delayMs > 0 && !this.#isLeft) {
-      await new Promise<void>(resolve => {
-        this.#cancelDelay = this.#parts.time.after(delayMs, resolve)
-      })
+  /**
+   * Rejects with the error; later, if this address was refused again and again. Whoever leaves meanwhile has kept its
+   * place all the same: others there wait for it, or guessing would go as fast as connecting.
+   */
+  async #refused(error: unknown, done: () => void): Promise<never> {
+    if (error instanceof Fault && !isWorthRetrying(error)) {
+      await this.#parts.addresses.refusal(this.#visitor.address)
     }
+    done()
     throw error
   }
 
@@ -133,8 +132,6 @@ export class Seat {
     return { access, user, peer: peerOf(user, this.#visitor.address, this.document) }
   }
 }
-
-function nothing(): void {}
 
 function isWorthRetrying({ closeCode }: Fault): boolean {
   return closeCode < 4400 || closeCode > 4499

@@ -81,7 +81,9 @@ export class Transport {
     const fault = this.#full(visitor.address)
     if (fault !== null) {
       this.#parts.metrics.refused(fault.code)
-      stream.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n\r\n')
+      const answer = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n\r\n'
+      // The other side need not end its own half.
+      stream.end(answer, () => stream.destroy())
       return
     }
     // Counted until the stream is gone, whatever becomes of the handshake.
@@ -135,6 +137,7 @@ export class Transport {
       cancel()
     }
     this.#stopHeartbeat()
+    this.#parts.addresses.close()
     for (const cancel of this.#delays) cancel()
   }
 

@@ -14,7 +14,7 @@ import { keyPair, type Pair, secret, signed, writer } from '../support/tokens.ts
 
 function attempt(token: string | null, more: Partial<Attempt> = {}): Attempt {
   const from = { dialect: 'y-websocket' as const, address: '192.0.2.1', headers: {}, url: '/room' }
-  return { document: 'room', token, purpose: 'enter', ...from, ...more }
+  return { document: 'room', token, purpose: 'enter', epoch: 0, ...from, ...more }
 }
 
 async function codeOf(promise: unknown): Promise<string> {
