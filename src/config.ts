@@ -68,6 +68,13 @@ export const settings = {
     value: 'any-path|root-path|off',
     help: 'where Hocuspocus clients are served beside y-websocket ones'
   },
+  chaos: {
+    schema: z.enum(['auto', 'on', 'off'], 'must be auto, on or off'),
+    fallback: 'auto',
+    env: null,
+    value: 'auto|on|off',
+    help: 'whether the Chaos page may start and kill a child server; auto: for this machine, where nobody signs in'
+  },
   logLevel: {
     schema: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
     fallback: 'info',

@@ -14,6 +14,8 @@ import { fileURLToPath } from 'node:url'
 import { createMemoryStore, openLevelStore, type Store } from '../persistence/index.ts'
 import { Admission } from './access/admission.ts'
 import type { Authorize } from './access/grant.ts'
+import { Chaos } from './chaos/chaos.ts'
+import { type ChaosSetting, permissionOf } from './chaos/permission.ts'
 import { createControlToken, removeControl, writeControl } from './control.ts'
 import { createCompactor } from './document/compactor.ts'
 import { Fault } from './errors.ts'
@@ -72,6 +74,8 @@ export type ServerOptions = HookOptions & {
   readonly log?: Log
   /** Directory of the pages served at `/`; null serves none. Default: the demo. */
   readonly pages?: string | null
+  /** Whether the Chaos page may start and kill a child server: see docs/operating.md. Default `off`. */
+  readonly chaos?: ChaosSetting
   readonly time?: Time
 }
 
@@ -125,6 +129,7 @@ type Running = {
   readonly compactor: ReturnType<typeof createCompactor>
   readonly transport: Transport
   readonly stateless: Stateless
+  readonly chaos: Chaos
   readonly handlers: readonly Handler[]
   readonly controlToken: string
 }
@@ -152,9 +157,9 @@ class ChorusServer implements Server {
   }
 
   async listen(): Promise<string> {
-    const running = await this.#start()
+    const running = await this.#start(this.#options.host ?? '127.0.0.1')
     const httpServer = createHttpServer((request, response) => this.handle(request, response))
-    this.#takeUpgrades(httpServer, running.transport)
+    this.#takeUpgrades(httpServer, running)
     try {
       await listening(httpServer, this.#options)
     } catch (error) {
@@ -170,8 +175,7 @@ class ChorusServer implements Server {
   }
 
   async attach(httpServer: HttpServer): Promise<void> {
-    const { transport } = await this.#start()
-    this.#takeUpgrades(httpServer, transport)
+    this.#takeUpgrades(httpServer, await this.#start(null))
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -237,10 +241,10 @@ class ChorusServer implements Server {
     return this.#running.documents
   }
 
-  async #start(): Promise<Running> {
+  async #start(host: string | null): Promise<Running> {
     if (this.#running !== null || this.#stopping !== null) throw new Error('a server is started once')
     const store = await this.#openStore()
-    const running = await this.#build(store)
+    const running = await this.#build(store, host)
     this.#running = running
     this.#metrics.collectProcess()
     return running
@@ -256,7 +260,7 @@ class ChorusServer implements Server {
     })
   }
 
-  async #build(store: Store): Promise<Running> {
+  async #build(store: Store, host: string | null): Promise<Running> {
     const time = this.#options.time ?? systemTime
     const limits = withLimits(this.#options.limits)
     const metrics = this.#metrics
@@ -309,7 +313,9 @@ class ChorusServer implements Server {
     const transport = new Transport({ ...shared, rooms, pacer, admission, stateless, hocuspocus })
     const controlToken = createControlToken()
     const isDraining = () => this.#stopping !== null
+    const chaos = new Chaos({ ...shared, permission: permissionOf(this.#options, host) })
     const handlers: Handler[] = [operations({ store, journal, metrics, isDraining, controlToken })]
+    handlers.push(chaos.handler)
     if (this.#options.pages !== null) handlers.push(await pages(this.#options.pages ?? demoDirectory))
     return {
       store,
@@ -322,14 +328,16 @@ class ChorusServer implements Server {
       compactor,
       transport,
       stateless,
+      chaos,
       handlers,
       controlToken
     }
   }
 
-  #takeUpgrades(httpServer: HttpServer, transport: Transport): void {
+  #takeUpgrades(httpServer: HttpServer, { transport, chaos }: Running): void {
     const upgraded = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
       if (isUnder(pathOf(request.url ?? '/'), this.#path)) {
+        if (chaos.upgrade(request, stream, head, this.#path)) return
         transport.upgrade(request, stream, head, this.#path)
       } else if (httpServer.listenerCount('upgrade') === 1) {
         stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
@@ -341,7 +349,7 @@ class ChorusServer implements Server {
 
   async #stop(): Promise<void> {
     if (this.#running !== null) {
-      await this.#running.transport.drain()
+      await Promise.all([this.#running.transport.drain(), this.#running.chaos.stop()])
       this.#detach()
       await this.#takeDown(this.#running)
     }

@@ -38,6 +38,7 @@ const layers: Layers = {
     ...[
       'src/transport/',
       'src/access/',
+      'src/chaos/',
       'src/http/',
       'src/hooks/',
       'src/room/',
@@ -59,6 +60,10 @@ const layers: Layers = {
   ],
   'src/access/': [errors, `type ${limits}`, `type ${log}`, metrics, time],
   'src/http/': ['src/room/', store, errors, limits, `type ${log}`, metrics],
+  'src/chaos/': [
+    ...['src/http/router.ts', 'src/transport/path.ts', errors, `type ${limits}`, `type ${log}`, time]
+  ],
+  'src/chaos/leash.ts': ['src/cli.ts'],
   'src/hooks/': ['src/room/', 'src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, time],
   'src/room/': [
     ...['src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, pacer, time],
@@ -89,11 +94,13 @@ const homes: Homes = {
   yjs: ['src/document/compact.ts', 'src/hooks/edit.ts'],
   lib0: ['src/dialect/'],
   'node:worker_threads': ['src/document/compactor.ts', 'src/document/compact-worker.ts'],
-  'node:http': ['src/server.ts', 'src/http/', 'src/transport/', 'type src/access/grant.ts'],
-  'node:net': ['src/server.ts', 'src/transport/'],
+  'node:http': [
+    ...['src/server.ts', 'src/http/', 'src/transport/', 'type src/chaos/', 'type src/access/grant.ts']
+  ],
+  'node:net': ['src/server.ts', 'src/transport/', 'src/chaos/pipe.ts'],
   'node:fs': [
     ...['src/cli.ts', 'src/control.ts', 'src/http/pages.ts', 'persistence/directory.ts'],
-    'src/document/compact-worker.ts'
+    ...['src/document/compact-worker.ts', 'src/chaos/']
   ]
 }
 

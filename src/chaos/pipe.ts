@@ -1,0 +1,59 @@
+/** An upgraded connection handed on to the child, byte by byte: nothing here reads or changes a WebSocket frame. */
+import type { IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+export type Arrival = {
+  readonly request: IncomingMessage
+  readonly stream: Duplex
+  /** What came right behind the request. */
+  readonly head: Buffer
+}
+
+/** The handshake's own headers. No cookie and no token of this server is the child's business. */
+const passedHeaders = [
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-extensions',
+  'sec-websocket-protocol'
+]
+
+/**
+ * Connects the socket of an upgrade request to the child's port, under `path`. When one side ends, so does the other;
+ * the browser's ends without a reset, so that it is a lost connection to the page and no error on its console.
+ */
+export function pipeToChild({ request, stream, head }: Arrival, port: number, path: string): void {
+  const child = connect({ host: '127.0.0.1', port, noDelay: true })
+  child.write(handshake(request, port, path))
+  if (head.length > 0) child.write(head)
+  child.pipe(stream)
+  stream.pipe(child)
+  // Errors are ends here: what there is to be said about them is said by `close`.
+  child.on('error', ignore)
+  stream.on('error', ignore)
+  child.once('close', () => stream.end(() => stream.destroy()))
+  stream.once('close', () => child.destroy())
+}
+
+/** Answers an upgrade without a WebSocket. */
+export function refuseUpgrade(stream: Duplex, status: '403 Forbidden' | '503 Service Unavailable'): void {
+  stream.on('error', ignore)
+  stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+function handshake(request: IncomingMessage, port: number, path: string): string {
+  const passed = passedHeaders.flatMap(name => {
+    const value = request.headers[name]
+    return typeof value === 'string' ? [`${name}: ${value}`] : []
+  })
+  const lines = [
+    `GET ${path} HTTP/1.1`,
+    `Host: 127.0.0.1:${port}`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    ...passed
+  ]
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+function ignore(): void {}
