@@ -27,7 +27,9 @@ export type Participant = {
 /** Joins a room at a seat; the connection is under way when this returns. */
 export function join(room: RoomAddress, seat: Seat): Participant {
   const doc = new Y.Doc()
-  const provider = new WebsocketProvider(room.serverUrl, room.path, doc, { disableBc: true, connect: false })
+  const WebSocketPolyfill = room.socketClass ?? WebSocket
+  const options = { disableBc: true, connect: false, WebSocketPolyfill }
+  const provider = new WebsocketProvider(room.serverUrl, room.path, doc, options)
   const person = createSignal(rememberedPerson(seat))
   batchUpdates(provider)
   const saving = followSaving(provider)

@@ -16,15 +16,18 @@ export type PageContent = {
   readonly contentOf: ContentOf
   /** What a room that the gallery made up begins with. */
   readonly seed?: Seed
+  /** Where the room is, if not at the server that sent the page, or how it is reached. */
+  readonly reach?: (room: RoomAddress) => RoomAddress
   /** Fills a pane's body. */
   mount(participant: Participant, body: HTMLElement, room: RoomAddress): void
 }
 
 /** Opens the room of the address bar, or a new one, on a page made by `demo/shell.js`. */
-export function openPage({ contentOf, seed, mount }: PageContent): RoomAddress {
+export function openPage({ contentOf, seed, reach, mount }: PageContent): RoomAddress {
   bindThemeButton(find('#theme'))
-  const room = roomFromLocation()
-  carryRoom(room)
+  const here = roomFromLocation()
+  carryRoom(here)
+  const room = reach === undefined ? here : reach(here)
   const left = join(room, 'left')
   const right = join(room, 'right')
   if (seed !== undefined) seedRoom(left, room, seed)

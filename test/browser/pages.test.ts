@@ -188,7 +188,8 @@ function interactiveMs(page: Page, name: string): Promise<number> {
     text: '.cm-content',
     board: '.card-face',
     draw: '.draw-surface canvas',
-    chat: '.chat-field'
+    chat: '.chat-field',
+    chaos: '.kill'
   }[name]
   return page.evaluate<number>(`(async () => {
     const panes = ${name === 'index' ? 0 : 2}

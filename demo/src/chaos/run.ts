@@ -1,0 +1,246 @@
+// One run: bots in one room of the child server, a network that gets worse as one likes, and kills. It ends when it is
+// stopped; a new run is a new room.
+import { createSignal, type Signal } from '../signal.ts'
+import { type Bot, joinAsBot, type Replica } from './bot.ts'
+import { ChildError, childServer } from './child-server.ts'
+import { Ledger } from './ledger.ts'
+import { inventBot } from './names.ts'
+import { createNetwork, type Network, type Toxics } from './network.ts'
+import { Referee } from './referee.ts'
+import { Timeline } from './timeline.ts'
+import { isFailure, type Verdict } from './verdict.ts'
+import { askWitness } from './witness.ts'
+
+export type Settings = Toxics & { readonly bots: number }
+
+export type Figures = {
+  /** Promised edits found in the last comparison. */
+  readonly checked: number
+  /** Comparisons and examinations that ended well. */
+  readonly checks: number
+  readonly kills: number
+  /** How long the server was away at the last kill. */
+  readonly downMs: number | null
+  readonly pid: number | null
+}
+
+const tickMs = 120
+/** Each bot's pace: as somebody who types a word at a time. */
+const pauseMs = { least: 200, most: 800 }
+const editsMax = 20_000
+/** Of the bots, so many are thrown away with each kill, as tabs that crash. */
+const crashShare = 1 / 3
+const retryMs = 1000
+
+export class Run {
+  readonly ledger = new Ledger()
+  readonly timeline = new Timeline()
+  readonly network: Network
+  readonly bots: Signal<readonly Bot[]>
+  readonly figures = createSignal<Figures>({ checked: 0, checks: 0, kills: 0, downMs: null, pid: null })
+  /** A kill is under way, from the button to the end of the examination. */
+  readonly isKilling = createSignal(false)
+  /** Why the last kill was refused; empty when it was not. */
+  readonly complaint = createSignal('')
+  readonly settings: { value: Settings }
+  readonly #referee: Referee
+  readonly #bots = createSignal<readonly Bot[]>([])
+  readonly #panes: Replica[] = []
+  readonly #address: { serverUrl: string; room: string }
+  readonly #nextEditMs = new WeakMap<Bot, number>()
+  readonly #timer: ReturnType<typeof setInterval>
+  #invented = 0
+  #counted = 0
+  #isStopped = false
+
+  constructor(address: { serverUrl: string; room: string }, settings: Settings) {
+    this.settings = { value: settings }
+    this.#address = address
+    this.bots = this.#bots
+    this.network = createNetwork({
+      raw: WebSocket,
+      random: Math.random,
+      onServerGone: () => void this.#serverGone()
+    })
+    this.#referee = new Referee({
+      ledger: this.ledger,
+      replicas: () => [...this.#bots.value, ...this.#panes],
+      askWitness: () => askWitness(address.serverUrl, address.room),
+      delayMs: () => this.settings.value.latencyMs + this.settings.value.jitterMs,
+      isFull: () => this.#isFull(),
+      onEqual: checked => {
+        this.timeline.mark('check')
+        this.#count({ checked, checks: this.figures.value.checks + 1 })
+      }
+    })
+    this.network.hold()
+    this.#timer = setInterval(() => this.#tick(), tickMs)
+  }
+
+  get verdict(): Signal<Verdict> {
+    return this.#referee.verdict
+  }
+
+  /** The child server listens, as this process: everybody may connect. */
+  open(pid: number | null): void {
+    this.#count({ pid })
+    this.#referee.begin()
+    this.network.release()
+  }
+
+  /** A person at a pane is a replica like any other. */
+  watchPane(pane: Replica): void {
+    this.#panes.push(pane)
+  }
+
+  rest(isResting: boolean): void {
+    this.#referee.rest(isResting)
+  }
+
+  /** Kills the server and has what it kept examined. Does nothing while that is under way. */
+  async kill(): Promise<void> {
+    if (this.isKilling.value || this.#isStopped || isFailure(this.verdict.value)) return
+    this.isKilling.set(true)
+    this.complaint.set('')
+    // Whoever lost the connection a moment ago must not get in before the examination.
+    this.network.hold()
+    this.timeline.mark('kill')
+    this.#referee.leave('down')
+    try {
+      const killed = await childServer.kill()
+      if (killed.pidAfter === killed.pidBefore) throw new Error('the server names the same process again')
+      this.#count({ downMs: killed.downMs })
+    } catch (error) {
+      if (error instanceof ChildError && this.network.lines > 0) return this.#kept(error.message)
+      // Unreachable, or not started again: what there is now says more than what went wrong.
+    }
+    await this.#examine()
+  }
+
+  /** The server would not do it, and everybody is still connected. */
+  #kept(why: string): void {
+    this.complaint.set(why)
+    this.isKilling.set(false)
+    this.network.release()
+    this.#referee.resume()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    clearInterval(this.#timer)
+    for (const bot of this.#bots.value) bot.crash()
+    this.#bots.set([])
+  }
+
+  /** A connection ended that we did not end: whoever is behind it, nobody comes back before the disk was read. */
+  async #serverGone(): Promise<void> {
+    this.network.hold()
+    if (this.isKilling.value || this.#isStopped) return
+    this.isKilling.set(true)
+    this.timeline.mark('kill')
+    this.#referee.leave('down')
+    await this.#examine()
+  }
+
+  async #examine(): Promise<void> {
+    const before = this.figures.value.pid
+    const pid = await this.#awaitServer()
+    // What was on its way from the dead server still arrives: it was promised, too.
+    await this.network.drained()
+    if (this.#isStopped) return
+    const orphans = this.#crashSome()
+    const isKept = await this.#referee.examine(pid, orphans).catch(() => false)
+    if (isKept) {
+      const isOther = pid !== before
+      const { checks, kills } = this.figures.value
+      this.#count({
+        pid,
+        checks: checks + 1,
+        kills: kills + (isOther ? 1 : 0),
+        checked: this.ledger.promised().length
+      })
+      this.#referee.resume()
+    }
+    this.isKilling.set(false)
+    if (isKept) this.network.release()
+    else if (!isFailure(this.verdict.value) && !this.#isStopped) void this.#serverGone()
+  }
+
+  /** Resolves when the child listens; starts it if it has died by itself. */
+  async #awaitServer(): Promise<number | null> {
+    while (!this.#isStopped) {
+      try {
+        const state = await childServer.start()
+        if (state.isAllowed) return state.pid
+      } catch {
+        // Not there, or not yet: said below, and asked again.
+      }
+      this.#referee.leave('unreachable')
+      await new Promise(resolve => setTimeout(resolve, retryMs))
+    }
+    return null
+  }
+
+  #crashSome(): number {
+    const bots = this.#bots.value
+    const gone = bots.filter((_bot, at) => at < Math.ceil(bots.length * crashShare))
+    const orphans = gone.reduce((sum, bot) => sum + bot.crash(), 0)
+    this.#bots.set(bots.filter(bot => !gone.includes(bot)))
+    return orphans
+  }
+
+  #tick(): void {
+    if (!isFailure(this.verdict.value)) {
+      this.#callBots()
+      this.#write()
+    }
+    // What people type at the panes counts as well.
+    this.timeline.count(this.ledger.edits.length - this.#counted)
+    this.#counted = this.ledger.edits.length
+    this.#referee.tick()
+  }
+
+  /** As many bots as the slider says. */
+  #callBots(): void {
+    const bots = this.#bots.value
+    const missing = this.settings.value.bots - bots.length
+    if (missing < 0) {
+      for (const bot of bots.slice(missing)) bot.crash()
+      this.#bots.set(bots.slice(0, missing))
+    }
+    if (missing > 0 && !this.isKilling.value) {
+      const home = {
+        ...this.#address,
+        socketClass: this.network.socketClass(() => this.settings.value),
+        ledger: this.ledger,
+        random: Math.random
+      }
+      const added = Array.from({ length: missing }, () => {
+        const { person, dialect } = inventBot(this.#invented++)
+        return joinAsBot(home, person, dialect)
+      })
+      this.#bots.set([...bots, ...added])
+    }
+  }
+
+  #write(): void {
+    if (this.#isFull()) this.#referee.rest(true)
+    if (!this.#referee.mayWrite) return
+    const nowMs = performance.now()
+    for (const bot of this.#bots.value) {
+      const dueMs = this.#nextEditMs.get(bot) ?? Number.POSITIVE_INFINITY
+      if (dueMs <= nowMs) bot.edit()
+      if (bot.hasJoined && (dueMs <= nowMs || dueMs === Number.POSITIVE_INFINITY)) {
+        this.#nextEditMs.set(bot, nowMs + pauseMs.least + Math.random() * (pauseMs.most - pauseMs.least))
+      }
+    }
+  }
+
+  #isFull(): boolean {
+    return this.ledger.edits.length >= editsMax
+  }
+
+  #count(changed: Partial<Figures>): void {
+    this.figures.set({ ...this.figures.value, ...changed })
+  }
+}
