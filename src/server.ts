@@ -317,21 +317,8 @@ class ChorusServer implements Server {
     const handlers: Handler[] = [operations({ store, journal, metrics, isDraining, controlToken })]
     handlers.push(chaos.handler)
     if (this.#options.pages !== null) handlers.push(await pages(this.#options.pages ?? demoDirectory))
-    return {
-      store,
-      rooms,
-      documents,
-      seeds,
-      changes,
-      journal,
-      compactions,
-      compactor,
-      transport,
-      stateless,
-      chaos,
-      handlers,
-      controlToken
-    }
+    const inside = { store, rooms, documents, seeds, changes, journal, compactions, compactor }
+    return { ...inside, transport, stateless, chaos, handlers, controlToken }
   }
 
   #takeUpgrades(httpServer: HttpServer, { transport, chaos }: Running): void {

@@ -1,6 +1,7 @@
 // The chaos page's book of edits: what is promised, and when a document breaks a promise. Real documents, no network.
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import { receiptsName, textName } from '../../demo/src/chaos/document.ts'
 import { fingerprintOf } from '../../demo/src/chaos/fingerprint.ts'
 import { type Followed, Ledger } from '../../demo/src/chaos/ledger.ts'
 import { Writer } from '../../demo/src/chaos/writer.ts'
@@ -58,7 +59,7 @@ describe('an edit', () => {
 
   test('that a person types is known by its clocks, without a receipt', () => {
     const { ledger, ada } = people()
-    ada.doc.getText('text').insert(0, 'by hand')
+    ada.doc.getText(textName).insert(0, 'by hand')
 
     ada.book.saved(1)
 
@@ -70,12 +71,12 @@ describe('an edit', () => {
 describe('a document that breaks a promise is found out', () => {
   test('when it has an edit only in part', () => {
     const { ledger, ada } = people()
-    const text = ada.doc.getText('text')
+    const text = ada.doc.getText(textName)
     text.insert(0, 'half ')
     const half = Y.encodeStateAsUpdate(ada.doc)
     ada.doc.transact(() => {
       text.insert(5, 'of it')
-      ada.doc.getMap('chaos-receipts').set('x', 'text')
+      ada.doc.getMap(receiptsName).set('x', 'text')
     })
     ada.book.saved(2)
 
@@ -87,7 +88,7 @@ describe('a document that breaks a promise is found out', () => {
 
   test('when a deletion is missing', () => {
     const { ledger, ada } = people()
-    const text = ada.doc.getText('text')
+    const text = ada.doc.getText(textName)
     text.insert(0, 'a word too many')
     const before = copyOf(ada.doc)
     text.delete(2, 5)
@@ -99,13 +100,13 @@ describe('a document that breaks a promise is found out', () => {
 
   test('when a receipt is gone that nobody took away, or there that was taken away', () => {
     const { ledger, ada } = people()
-    ada.doc.transact(() => ada.doc.getMap('chaos-receipts').set('Ada-1', 'text'), {
+    ada.doc.transact(() => ada.doc.getMap(receiptsName).set('Ada-1', 'text'), {
       id: 'Ada-1',
       retracts: null
     })
     ada.book.saved(1)
     const thief = copyOf(ada.doc)
-    thief.getMap('chaos-receipts').delete('Ada-1')
+    thief.getMap(receiptsName).delete('Ada-1')
     expect(ledger.missingFrom(thief).map(({ id }) => id)).toEqual(['Ada-1'])
 
     const before = copyOf(ada.doc)
@@ -159,15 +160,15 @@ describe('a fingerprint', () => {
 
   test('differs when only a deletion is missing, and when something waits for what never came', () => {
     const doc = new Y.Doc()
-    doc.getText('text').insert(0, 'one')
+    doc.getText(textName).insert(0, 'one')
     const before = copyOf(doc)
     const updates: Uint8Array[] = []
     doc.on('update', (update: Uint8Array) => updates.push(update))
-    doc.getText('text').delete(0, 1)
+    doc.getText(textName).delete(0, 1)
     expect(fingerprintOf(before)).not.toBe(fingerprintOf(doc))
 
-    doc.getText('text').insert(2, 'a')
-    doc.getText('text').insert(3, 'b')
+    doc.getText(textName).insert(2, 'a')
+    doc.getText(textName).insert(3, 'b')
     const waiting = copyOf(before)
     Y.applyUpdate(waiting, updates[2] ?? new Uint8Array())
 
@@ -185,7 +186,7 @@ function people(random: () => number = randomOf(1)) {
 }
 
 function retract({ doc }: Person, id: string, retracts: string): void {
-  const receipts = doc.getMap('chaos-receipts')
+  const receipts = doc.getMap(receiptsName)
   const act = () => {
     receipts.set(id, 'retract')
     receipts.delete(retracts)

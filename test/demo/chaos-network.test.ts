@@ -60,7 +60,7 @@ test('a lost message breaks its connection, and nothing behind it arrives', asyn
   chances.splice(0, chances.length, 1, 1, 0)
 
   for (const word of ['arrives', 'lost', 'behind']) line.send(word)
-  const { code } = (await closed) as CloseEvent
+  const { code } = (await closed) as Event & { code: number }
 
   expect(code).toBe(1006)
   expect(line.readyState).toBe(3)

@@ -1,8 +1,7 @@
 // Whether replicas are equal, to the last byte: what each has of every client, what of it is deleted, and what a reader
 // would see. The encoding is our own because Yjs may cut the same content into different pieces on different replicas.
 import * as Y from 'yjs'
-import { textName } from '../editor-snippet.ts'
-import { receiptsName } from './ledger.ts'
+import { receiptsName, textName } from './document.ts'
 
 /** Equal texts are equal replicas. */
 export function fingerprintOf(doc: Y.Doc): string {

@@ -4,9 +4,7 @@
 // An edit is promised when its author was told that it is saved, or when it was seen on a replica other than the
 // author's. What was promised must be there, whatever crashed; what was not may die with the only tab that had it.
 import * as Y from 'yjs'
-
-/** Where bots write a receipt for each of their edits, under its id. */
-export const receiptsName = 'chaos-receipts'
+import { receiptsName } from './document.ts'
 
 /** What a bot gives as the origin of its transaction. */
 export type EditTag = {

@@ -1,8 +1,8 @@
 // What a bot does to the document, one transaction at a time: it writes a sentence word by word, erases, and takes back
 // its own receipts. Every edit leaves a receipt of its own. It knows the document only.
 import * as Y from 'yjs'
-import { textName } from '../editor-snippet.ts'
-import { type EditTag, receiptsName } from './ledger.ts'
+import { receiptsName, textName } from './document.ts'
+import type { EditTag } from './ledger.ts'
 
 const sentences = [
   'Nothing that anyone has seen may be lost.',
