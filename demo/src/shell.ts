@@ -25,6 +25,8 @@ export type PageContent = {
 /** Opens the room of the address bar, or a new one, on a page made by `demo/shell.js`. */
 export function openPage({ contentOf, seed, reach, mount }: PageContent): RoomAddress {
   bindThemeButton(find('#theme'))
+  // On a phone the row of pages is wider than the screen.
+  find('.site-nav [aria-current]').scrollIntoView({ block: 'nearest', inline: 'center' })
   const here = roomFromLocation()
   carryRoom(here)
   const room = reach === undefined ? here : reach(here)

@@ -6,19 +6,11 @@ import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { type ConnectionState, followConnection } from '../connection.ts'
 import type { Person } from '../person.ts'
-import { followSaving, type SaveState } from '../saved.ts'
+import { followSaving } from '../saved.ts'
 import { createSignal, type Signal } from '../signal.ts'
 import type { Followed, Ledger } from './ledger.ts'
+import { bookSaved, type Replica } from './replica.ts'
 import { Writer } from './writer.ts'
-
-/** What the checks need of everybody who has the document: bots, and the two people at the panes. */
-export type Replica = {
-  readonly person: Person
-  readonly doc: Y.Doc
-  readonly connection: Signal<ConnectionState>
-  /** Edits of its own that the server has not said to be saved. */
-  readonly unsaved: Signal<number>
-}
 
 export type Bot = Replica & {
   readonly dialect: 'y-websocket' | 'Hocuspocus'
@@ -94,17 +86,6 @@ function speakYWebsocket(home: BotHome, doc: Y.Doc, { name }: Person): Speaking 
   provider.connect()
   const { awareness } = provider
   return { followed, connected: { awareness, connection, unsaved, destroy: () => provider.destroy() } }
-}
-
-/** Books what an author is told to be saved; returns how many of its edits are not. */
-export function bookSaved(saving: Signal<SaveState>, followed: Followed): Signal<number> {
-  const unsaved = createSignal(0)
-  saving.watch(state => {
-    const count = 'unsavedEdits' in state ? state.unsavedEdits : 0
-    followed.saved(followed.made - count)
-    unsaved.set(count)
-  })
-  return unsaved
 }
 
 /**

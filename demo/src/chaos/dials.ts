@@ -87,8 +87,7 @@ function slider({ name, setting, hint, min, max, step, scale, unit }: Dial, run:
   return element(
     'div',
     { class: 'dial' },
-    element('label', { for: input.id }, name),
-    value,
+    element('div', { class: 'dial-head' }, element('label', { for: input.id }, name), value),
     input,
     element('p', { id: hintId, class: 'dial-hint' }, hint)
   )

@@ -8,16 +8,18 @@ import { receiptsName } from './document.ts'
 
 /** What a bot gives as the origin of its transaction. */
 export type EditTag = {
-  /** The name and a number: `Ada-41`. */
+  /** What people call it, the author's name and a number: `Abe-41`. */
   readonly id: string
+  /** Under which it leaves its receipt; bots of other pages in the room may have the same names. */
+  readonly receipt: string
   /** The receipt that this edit takes away, if it does. */
   readonly retracts: string | null
 }
 
 export type Edit = {
   readonly id: string
-  /** Whether it left a receipt under its id: what people type leaves none. */
-  readonly hasReceipt: boolean
+  /** What people type leaves none. */
+  readonly receipt: string | null
   readonly author: string
   /** The clocks of what it inserted: `[from, to)` of this client. */
   readonly client: number
@@ -46,7 +48,7 @@ export type Followed = {
 export class Ledger {
   readonly edits: Edit[] = []
   readonly #byClient = new Map<number, Book>()
-  readonly #retractedBy = new Map<string, Edit>()
+  readonly #retracted = new Set<string>()
 
   /** Books what is changed in `doc`, and what of others' is seen there. `provider` is the origin of remote changes. */
   follow(doc: Y.Doc, author: string, provider: unknown): Followed {
@@ -88,8 +90,9 @@ export class Ledger {
     if ((clocks.get(edit.client) ?? 0) < edit.to && edit.to > edit.from) return false
     if (!edit.deletions.every(range => isCovered(range, deleted.get(range.client) ?? []))) return false
     if (edit.retracts !== null && receipts.has(edit.retracts)) return false
+    const { receipt } = edit
     // Whoever took the receipt away may not have been promised anything: then both are right.
-    return !edit.hasReceipt || receipts.has(edit.id) || this.#retractedBy.has(edit.id)
+    return receipt === null || receipts.has(receipt) || this.#retracted.has(receipt)
   }
 
   #book(book: Book, transaction: Y.Transaction): void {
@@ -98,7 +101,7 @@ export class Ledger {
     const tag = isTag(origin) ? origin : null
     const edit: Edit = {
       id: tag?.id ?? `${book.author}-typed-${book.edits.length + 1}`,
-      hasReceipt: tag !== null,
+      receipt: tag?.receipt ?? null,
       author: book.author,
       client,
       from: beforeState.get(client) ?? 0,
@@ -112,7 +115,7 @@ export class Ledger {
     }
     book.edits.push(edit)
     this.edits.push(edit)
-    if (edit.retracts !== null) this.#retractedBy.set(edit.retracts, edit)
+    if (edit.retracts !== null) this.#retracted.add(edit.retracts)
   }
 
   /** A remote change brings structs up to a clock, and with them the whole edits that these belong to. */

@@ -1,9 +1,9 @@
-// What bots are called. Names are unique within a run: an edit's id begins with its author's.
+// What bots are called: as nobody at a pane is by default. Names are unique within a run.
 import { type Person, personColors } from '../person.ts'
 import type { Bot } from './bot.ts'
 
 const names = [
-  ...['Ada', 'Bo', 'Cleo', 'Dag', 'Eda', 'Finn', 'Gil', 'Hana', 'Ivo', 'Juno', 'Kai', 'Lia', 'Milo'],
+  ...['Abe', 'Bo', 'Cleo', 'Dag', 'Eda', 'Finn', 'Gil', 'Hana', 'Ivo', 'Juno', 'Kai', 'Lia', 'Milo'],
   ...['Nell', 'Odo', 'Pia', 'Quin', 'Rae', 'Sol', 'Tess', 'Uma', 'Vito', 'Wyn', 'Xena', 'Yuri', 'Zoe']
 ]
 

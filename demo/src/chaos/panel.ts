@@ -102,7 +102,7 @@ function actions(run: Run): HTMLElement {
   }
   run.isKilling.watch(show)
   run.verdict.watch(show)
-  run.complaint.watch(why => setText(complaint, why === '' ? '' : `Not killed: ${why}.`))
+  run.complaint.watch(why => setText(complaint, why))
   const buttons = element('div', { class: 'lever-buttons' }, pauseButton(run), startOverButton())
   return element('div', { class: 'actions' }, kill, autoKill(run), buttons, complaint)
 }

@@ -2,9 +2,9 @@
 // anybody may speak to it. It looks at documents and connections only, and never at what it hopes.
 import * as Y from 'yjs'
 import { createSignal, type Signal } from '../signal.ts'
-import type { Replica } from './bot.ts'
 import { clocksOf, fingerprintOf, shortHash } from './fingerprint.ts'
 import type { Ledger } from './ledger.ts'
+import type { Replica } from './replica.ts'
 import type { Good, Verdict } from './verdict.ts'
 
 export type RefereeParts = {

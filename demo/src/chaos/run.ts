@@ -1,12 +1,13 @@
 // One run: bots in one room of the child server, a network that gets worse as one likes, and kills. It ends when it is
 // stopped; a new run is a new room.
 import { createSignal, type Signal } from '../signal.ts'
-import { type Bot, joinAsBot, type Replica } from './bot.ts'
+import type { Bot, joinAsBot } from './bot.ts'
 import { ChildError, childServer } from './child-server.ts'
 import { Ledger } from './ledger.ts'
 import { inventBot } from './names.ts'
 import { createNetwork, type Network, type Toxics } from './network.ts'
 import { Referee } from './referee.ts'
+import type { Replica } from './replica.ts'
 import { Timeline } from './timeline.ts'
 import { isFailure, type Verdict } from './verdict.ts'
 import { askWitness } from './witness.ts'
@@ -49,6 +50,7 @@ export class Run {
   readonly #address: { serverUrl: string; room: string }
   readonly #nextEditMs = new WeakMap<Bot, number>()
   readonly #timer: ReturnType<typeof setInterval>
+  #joinAsBot: typeof joinAsBot | null = null
   #invented = 0
   #counted = 0
   #isStopped = false
@@ -81,11 +83,14 @@ export class Run {
     return this.#referee.verdict
   }
 
-  /** The child server listens, as this process: everybody may connect. */
-  open(pid: number | null): void {
+  /** The child server listens, as this process: the panes connect, and then the bots. */
+  async open(pid: number | null): Promise<void> {
     this.#count({ pid })
     this.#referee.begin()
     this.network.release()
+    // Their providers are not needed for the first picture.
+    const { joinAsBot } = await import('./bot.ts')
+    this.#joinAsBot = joinAsBot
   }
 
   /** A person at a pane is a replica like any other. */
@@ -119,7 +124,7 @@ export class Run {
 
   /** The server would not do it, and everybody is still connected. */
   #kept(why: string): void {
-    this.complaint.set(why)
+    this.complaint.set(`Not killed: ${why}.`)
     this.isKilling.set(false)
     this.network.release()
     this.#referee.resume()
@@ -208,19 +213,21 @@ export class Run {
       for (const bot of bots.slice(missing)) bot.crash()
       this.#bots.set(bots.slice(0, missing))
     }
-    if (missing > 0 && !this.isKilling.value) {
-      const home = {
-        ...this.#address,
-        socketClass: this.network.socketClass(() => this.settings.value),
-        ledger: this.ledger,
-        random: Math.random
-      }
-      const added = Array.from({ length: missing }, () => {
-        const { person, dialect } = inventBot(this.#invented++)
-        return joinAsBot(home, person, dialect)
-      })
-      this.#bots.set([...bots, ...added])
+    const join = this.#joinAsBot
+    if (missing <= 0 || join === null || this.isKilling.value || !this.#arePanesSettled()) return
+    const home = {
+      ...this.#address,
+      socketClass: this.network.socketClass(() => this.settings.value),
+      ledger: this.ledger,
+      random: Math.random
     }
+    // One at a time, as people come.
+    const { person, dialect } = inventBot(this.#invented++)
+    this.#bots.set([...bots, join(home, person, dialect)])
+  }
+
+  #arePanesSettled(): boolean {
+    return this.#panes.every(({ connection }) => connection.value.phase !== 'connecting')
   }
 
   #write(): void {

@@ -44,13 +44,13 @@ export class Writer {
     const tag = this.#nextTag()
     const receipts = this.#doc.getMap<string>(receiptsName)
     this.#doc.transact(() => {
-      receipts.set(tag.id, tag.retracts === null ? 'text' : 'retract')
+      receipts.set(tag.receipt, tag.retracts === null ? 'text' : 'retract')
       if (tag.retracts !== null) receipts.delete(tag.retracts)
       else if (this.#text.length > textLengthMax) this.#erase(0)
-      else if (this.#text.length > 80 && this.#random() < eraseShare) this.#erase(this.#anywhere())
+      else if (this.#text.length > 80 && this.#random() < eraseShare) this.#erase(this.#someWord())
       else this.#write()
     }, tag)
-    this.#receipts.push(tag.id)
+    this.#receipts.push(tag.receipt)
     return this.#cursor ?? this.#place(this.#text.length)
   }
 
@@ -59,13 +59,14 @@ export class Writer {
     const isRetraction = this.#receipts.length > 3 && this.#random() < retractShare
     const at = Math.floor(this.#random() * this.#receipts.length)
     const retracts = isRetraction ? (this.#receipts.splice(at, 1)[0] ?? null) : null
-    return { id: `${this.#name}-${this.#made}`, retracts }
+    const id = `${this.#name}-${this.#made}`
+    return { id, receipt: `${id} ${this.#doc.clientID}`, retracts }
   }
 
   #write(): void {
     if (this.#words.length === 0) {
       this.#words = sentences[Math.floor(this.#random() * sentences.length)] ?? []
-      this.#cursor = this.#place(this.#anywhere())
+      this.#cursor = this.#place(this.#someLine())
     }
     const [word = '…', ...rest] = this.#words
     this.#words = rest
@@ -75,24 +76,33 @@ export class Writer {
     this.#cursor = this.#place(at + written.length)
   }
 
+  /** A word and the space behind it; a line that has become empty goes, too. */
   #erase(from: number): void {
     const text = this.#text.toString()
-    const end = text.slice(from).search(/\s/)
-    this.#text.delete(from, end === -1 ? text.length - from : end + 1)
+    const word = /^\S*/.exec(text.slice(from))?.[0].length ?? 0
+    const length = word + (text[from + word] === ' ' ? 1 : 0)
+    this.#text.delete(from, Math.min(Math.max(length, 1), text.length - from))
   }
 
-  /** The beginning of a word or line. */
-  #anywhere(): number {
+  /** Where a word begins that is not the last of its line. */
+  #someWord(): number {
     const text = this.#text.toString()
     const from = Math.floor(this.#random() * text.length)
-    const space = text.slice(from).search(/\s/)
-    return space === -1 ? text.length : from + space + 1
+    const space = text.indexOf(' ', from)
+    return space === -1 ? 0 : text.lastIndexOf(' ', Math.max(0, space - 1)) + 1
+  }
+
+  /** Where a line begins: a sentence does not go into the middle of another. */
+  #someLine(): number {
+    const text = this.#text.toString()
+    const from = Math.floor(this.#random() * text.length)
+    return text.lastIndexOf('\n', from) + 1
   }
 
   #cursorIndex(): number {
     const known =
       this.#cursor === null ? null : Y.createAbsolutePositionFromRelativePosition(this.#cursor, this.#doc)
-    return known === null ? this.#anywhere() : Math.min(known.index, this.#text.length)
+    return known === null ? this.#someLine() : Math.min(known.index, this.#text.length)
   }
 
   #place(index: number): Y.RelativePosition {

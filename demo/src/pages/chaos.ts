@@ -1,13 +1,13 @@
 // The chaos page: a document under a server that is killed again and again.
 import '../style.css'
 import '../chaos.css'
-import { bookSaved } from '../chaos/bot.ts'
-import { childServer } from '../chaos/child-server.ts'
+import { type ChildState, childServer } from '../chaos/child-server.ts'
 import { textName } from '../chaos/document.ts'
 import { fingerprintOf } from '../chaos/fingerprint.ts'
 import { cleanLine } from '../chaos/network.ts'
 import { mountPanel } from '../chaos/panel.ts'
 import { refusalNote } from '../chaos/refusal-note.ts'
+import { bookSaved } from '../chaos/replica.ts'
 import { Run, type Settings } from '../chaos/run.ts'
 import { find } from '../dom.ts'
 import type { Participant } from '../participant.ts'
@@ -18,6 +18,8 @@ import { mountTextEditor } from '../text-editor.ts'
 const settings: Settings = { bots: 6, latencyMs: 80, jitterMs: 120, lossShare: 0.001 }
 
 function showPage(): void {
+  // Asked first, so that the answer is there when the page is.
+  const asked = childServer.state().catch(() => null)
   let run: Run | undefined
   const runIn = (room: RoomAddress): Run => {
     run ??= new Run({ serverUrl: `${room.serverUrl}/chaos/ws`, room: room.path }, settings)
@@ -41,7 +43,7 @@ function showPage(): void {
       })
     }
   })
-  void begin(runIn(room))
+  void begin(runIn(room), asked)
 }
 
 function watchPane(run: Run, { doc, provider, connection, saving, person }: Participant): void {
@@ -50,18 +52,18 @@ function watchPane(run: Run, { doc, provider, connection, saving, person }: Part
 }
 
 /** Nothing is begun on a server that does not allow it, and the page says how to. */
-async function begin(run: Run): Promise<void> {
-  const state = await childServer.state().catch(() => null)
+async function begin(run: Run, asked: Promise<ChildState | null>): Promise<void> {
+  mountPanel(find('#chaos'), run)
+  const state = await asked
   if (state === null || !state.isAllowed) {
     run.stop()
     find('#chaos').replaceChildren(refusalNote(state === null ? 'unreachable' : state.refusal))
     for (const id of ['#strip', '#panes', '#notice']) find(id).remove()
     return
   }
-  mountPanel(find('#chaos'), run)
   try {
-    const started = await childServer.start()
-    if (started.isAllowed) run.open(started.pid)
+    const started = state.phase === 'up' ? state : await childServer.start()
+    if (started.isAllowed) await run.open(started.pid)
   } catch (error) {
     run.complaint.set(error instanceof Error ? error.message : String(error))
   }
