@@ -21,6 +21,8 @@ import { type Arrival, pipeToChild, refuseUpgrade } from './pipe.ts'
 /** Below the server's prefix; documents whose names begin so are out of reach while this is allowed. */
 const socketPath = '/chaos/ws'
 const minuteMs = 60_000
+/** A connection may meet so many children that are killed before they answer it. */
+const handOnMax = 4
 
 type Parts = {
   readonly permission: Permission
@@ -79,6 +81,8 @@ export class Chaos {
     const prefix = `${pathPrefix === '/' ? '' : pathPrefix}${socketPath}`
     if (permission === 'nobody' || !isUnder(pathOf(request.url ?? '/'), prefix)) return false
     const header = (name: string) => headerOf(request, name)
+    // An error nobody listens to ends the process.
+    stream.on('error', () => stream.destroy())
     if (refusalToAct(permission, header) !== null) refuseUpgrade(stream, '403 Forbidden')
     else if (this.#sockets.size >= limits.chaosConnectionsMax)
       refuseUpgrade(stream, '503 Service Unavailable')
@@ -177,14 +181,17 @@ export class Chaos {
       this.#sockets.delete(stream)
       this.#watchIdle()
     })
-    // Until the turn comes nobody else listens, and an error nobody listens to ends the process.
-    stream.on('error', () => stream.destroy())
-    // Who comes while the child restarts waits for it instead of being turned away.
-    void this.#turn.then(() => {
-      if (stream.destroyed) return
-      if (this.#life.phase === 'up') pipeToChild(arrival, this.#life.child.port, path)
-      else refuseUpgrade(stream, '503 Service Unavailable')
-    })
+    void this.#handOn(arrival, path, handOnMax)
+  }
+
+  /** Who comes while the child restarts waits for it, instead of being turned away with an error on the console. */
+  async #handOn(arrival: Arrival, path: string, triesLeft: number): Promise<void> {
+    await this.#turn
+    const { stream } = arrival
+    if (stream.destroyed) return
+    if (this.#life.phase !== 'up' || triesLeft === 0) return refuseUpgrade(stream, '503 Service Unavailable')
+    const isServed = await pipeToChild(arrival, this.#life.child.port, path)
+    if (!isServed && !stream.destroyed) return this.#handOn(arrival, path, triesLeft - 1)
   }
 
   /** A page that was closed says nothing; that nobody is connected is how we know. */

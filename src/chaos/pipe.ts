@@ -21,23 +21,40 @@ const passedHeaders = [
 /**
  * Connects the socket of an upgrade request to the child's port, under `path`. When one side ends, so does the other;
  * the browser's ends without a reset, so that it is a lost connection to the page and no error on its console.
+ * Resolves to false when the child ended before it said anything: then nothing was passed on, and another may be asked.
  */
-export function pipeToChild({ request, stream, head }: Arrival, port: number, path: string): void {
+export function pipeToChild(
+  { request, stream, head }: Arrival,
+  port: number,
+  path: string
+): Promise<boolean> {
   const child = connect({ host: '127.0.0.1', port, noDelay: true })
   child.write(handshake(request, port, path))
-  if (head.length > 0) child.write(head)
-  child.pipe(stream)
-  stream.pipe(child)
   // Errors are ends here: what there is to be said about them is said by `close`.
   child.on('error', ignore)
-  stream.on('error', ignore)
-  child.once('close', () => stream.end(() => stream.destroy()))
-  stream.once('close', () => child.destroy())
+  const left = () => void child.destroy()
+  stream.once('close', left)
+  return new Promise(resolve => {
+    child.once('close', () => {
+      stream.off('close', left)
+      resolve(false)
+    })
+    child.once('readable', () => {
+      // The end is readable, too.
+      const first: Buffer | null = child.read()
+      if (first === null) return
+      resolve(true)
+      stream.write(first)
+      child.write(head)
+      child.pipe(stream)
+      stream.pipe(child)
+      child.once('close', () => stream.end(() => stream.destroy()))
+    })
+  })
 }
 
 /** Answers an upgrade without a WebSocket. */
 export function refuseUpgrade(stream: Duplex, status: '403 Forbidden' | '503 Service Unavailable'): void {
-  stream.on('error', ignore)
   stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 

@@ -10,7 +10,7 @@ import { startServer } from './server-process.ts'
 
 const kills = 5
 /** A comparison waits for slow lines and broken connections. */
-const long = { timeout: 45_000, interval: 50 }
+const long = { timeout: 45_000, interval: 100 }
 const forgetfulChild = fileURLToPath(new URL('plants/forgetful-child.mjs', import.meta.url))
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -48,7 +48,9 @@ describeGallery('the chaos page', gallery => {
     for (let kill = 1; kill <= kills; kill++) {
       await verdictIs(page, 'writing')
       await page.locator('.kill').click()
-      await expect.poll(() => figure(page, 'kills'), long).toBe(kill)
+      await expect
+        .poll(async () => `${await figure(page, 'kills')} ${await verdict(page)}`, long)
+        .toBe(`${kill} kept`)
       expect(await figure(page, 'checked')).toBeGreaterThanOrEqual(checked)
       checked = await figure(page, 'checked')
       pids.add(await figure(page, 'pid'))

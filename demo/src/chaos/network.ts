@@ -37,6 +37,8 @@ export type Network = {
   release(): void
   /** Connections that are open, being made, or have something on its way. */
   readonly lines: number
+  /** Breaks every connection there is. */
+  cut(): void
   /** Resolves when no connection is open any more and nothing is on its way. */
   drained(): Promise<void>
 }
@@ -44,7 +46,7 @@ export type Network = {
 type Parts = {
   readonly raw: RawSocketClass
   readonly random: () => number
-  /** A connection ended that neither a provider nor the toxics had ended: the server is gone, or wants us gone. */
+  /** A connection ended that neither a provider nor the toxics had ended: the server is gone, or has closed it. */
   readonly onServerGone: () => void
 }
 
@@ -96,6 +98,9 @@ export function createNetwork({ raw, random, onServerGone }: Parts): Network {
       const dials = [...waiting]
       waiting.clear()
       for (const dial of dials) dial()
+    },
+    cut() {
+      for (const line of [...lines]) line.break()
     },
     drained: () =>
       lines.size === 0 ? Promise.resolve() : new Promise(resolve => drainedListeners.add(resolve))
@@ -186,7 +191,7 @@ class Line extends EventTarget {
 
   #opened(raw: RawSocket): void {
     if (this.#isEnding) raw.close()
-    else if (this.#host.isHeld()) this.#break()
+    else if (this.#host.isHeld()) this.break()
     else
       this.#inward.pass(this.#delayMs(), () => {
         if (this.readyState !== ready.connecting) return
@@ -198,7 +203,7 @@ class Line extends EventTarget {
   /** Lets a message through late; or it is the one that is lost, and then nothing gets through behind it. */
   #pass(lane: Lane, deliver: () => void): void {
     const isLost = this.#host.random() < this.#toxics().lossShare
-    lane.pass(this.#delayMs(), isLost ? () => this.#break() : deliver)
+    lane.pass(this.#delayMs(), isLost ? () => this.break() : deliver)
   }
 
   #delayMs(): number {
@@ -206,7 +211,8 @@ class Line extends EventTarget {
     return latencyMs + this.#host.random() * jitterMs
   }
 
-  #break(): void {
+  /** As a network does it: without a word to either side. */
+  break(): void {
     if (this.readyState === ready.closed) return
     this.#isEnding = true
     closeQuietly(this.#raw)

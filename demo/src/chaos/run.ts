@@ -32,6 +32,10 @@ const editsMax = 20_000
 /** Of the bots, so many are thrown away with each kill, as tabs that crash. */
 const crashShare = 1 / 3
 const retryMs = 1000
+/** After one connection has ended, the others of a dead process end within this time. */
+const deathMs = 400
+/** How long what a dead process had sent may take to arrive, beside what the sliders add. */
+const drainedMsMax = 5_000
 
 export class Run {
   readonly ledger = new Ledger()
@@ -53,6 +57,7 @@ export class Run {
   #joinAsBot: typeof joinAsBot | null = null
   #invented = 0
   #counted = 0
+  #isAsking = false
   #isStopped = false
 
   constructor(address: { serverUrl: string; room: string }, settings: Settings) {
@@ -68,7 +73,7 @@ export class Run {
       ledger: this.ledger,
       replicas: () => [...this.#bots.value, ...this.#panes],
       askWitness: () => askWitness(address.serverUrl, address.room),
-      delayMs: () => this.settings.value.latencyMs + this.settings.value.jitterMs,
+      delayMs: () => this.#delayMs(),
       isFull: () => this.#isFull(),
       onEqual: checked => {
         this.timeline.mark('check')
@@ -137,21 +142,37 @@ export class Run {
     this.#bots.set([])
   }
 
-  /** A connection ended that we did not end: whoever is behind it, nobody comes back before the disk was read. */
+  /** A connection ended that we did not end. Until it is known why, nobody comes back. */
   async #serverGone(): Promise<void> {
+    if (this.isKilling.value || this.#isStopped || this.#isAsking) return
     this.network.hold()
-    if (this.isKilling.value || this.#isStopped) return
+    this.#isAsking = true
+    const isAlive = await this.#isAlive()
+    this.#isAsking = false
+    // It was killed by hand meanwhile: that is under way.
+    if (this.isKilling.value) return
+    // It closed one connection, as servers may: of whoever has the same identity twice, for one.
+    if (isAlive) return this.network.release()
     this.isKilling.set(true)
     this.timeline.mark('kill')
     this.#referee.leave('down')
     await this.#examine()
   }
 
+  /** A process that dies takes all its connections along, at once. */
+  async #isAlive(): Promise<boolean> {
+    await wait(deathMs)
+    if (this.network.lines === 0) return false
+    const state = await childServer.state().catch(() => null)
+    return state?.isAllowed === true && state.phase === 'up' && state.pid === this.figures.value.pid
+  }
+
   async #examine(): Promise<void> {
     const before = this.figures.value.pid
     const pid = await this.#awaitServer()
     // What was on its way from the dead server still arrives: it was promised, too.
-    await this.network.drained()
+    await Promise.race([this.network.drained(), wait(drainedMsMax + this.#delayMs())])
+    this.network.cut()
     if (this.#isStopped) return
     const orphans = this.#crashSome()
     const isKept = await this.#referee.examine(pid, orphans).catch(() => false)
@@ -168,6 +189,7 @@ export class Run {
     }
     this.isKilling.set(false)
     if (isKept) this.network.release()
+    // It did not hand the document out: it may have died again.
     else if (!isFailure(this.verdict.value) && !this.#isStopped) void this.#serverGone()
   }
 
@@ -181,7 +203,7 @@ export class Run {
         // Not there, or not yet: said below, and asked again.
       }
       this.#referee.leave('unreachable')
-      await new Promise(resolve => setTimeout(resolve, retryMs))
+      await wait(retryMs)
     }
     return null
   }
@@ -243,6 +265,10 @@ export class Run {
     }
   }
 
+  #delayMs(): number {
+    return this.settings.value.latencyMs + this.settings.value.jitterMs
+  }
+
   #isFull(): boolean {
     return this.ledger.edits.length >= editsMax
   }
@@ -250,4 +276,8 @@ export class Run {
   #count(changed: Partial<Figures>): void {
     this.figures.set({ ...this.figures.value, ...changed })
   }
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
 }
