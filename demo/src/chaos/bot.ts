@@ -88,10 +88,7 @@ function speakYWebsocket(home: BotHome, doc: Y.Doc, { name }: Person): Speaking 
   return { followed, connected: { awareness, connection, unsaved, destroy: () => provider.destroy() } }
 }
 
-/**
- * The server tells this provider of each message that is on the disk (SyncStatus). Its count begins at one with every
- * connection, whatever was written before, so only zero says something: all of it.
- */
+/** The server tells this provider of each message that is on the disk (SyncStatus). */
 function speakHocuspocus(home: BotHome, doc: Y.Doc, { name }: Person): Speaking {
   const socket = new HocuspocusProviderWebsocket({
     url: home.serverUrl,
@@ -104,12 +101,8 @@ function speakHocuspocus(home: BotHome, doc: Y.Doc, { name }: Person): Speaking 
   const room = decodeURIComponent(home.room)
   const provider = new HocuspocusProvider({ websocketProvider: socket, name: room, document: doc })
   const followed = home.ledger.follow(doc, name, provider)
-  const unsaved = createSignal(0)
+  const unsaved = bookReceipts(provider, () => socket.webSocket?.readyState === WebSocket.OPEN, followed)
   const connection = createSignal<ConnectionState>({ phase: 'connecting' })
-  provider.on('unsyncedChanges', ({ number }: { number: number }) => {
-    unsaved.set(number)
-    if (number === 0) followed.saved(followed.made)
-  })
   provider.on('synced', () => connection.set({ phase: 'online' }))
   provider.on('close', () => connection.set({ phase: 'retrying', failures: 1 }))
   provider.attach()
@@ -121,4 +114,38 @@ function speakHocuspocus(home: BotHome, doc: Y.Doc, { name }: Person): Speaking 
     socket.destroy()
   }
   return { followed, connected: { awareness, connection, unsaved, destroy } }
+}
+
+/**
+ * The provider's count of unsynced changes begins at one with every connection, but what was written without one is
+ * sent, and receipted, in addition: with many of those it is zero while something newer is still on its way. So the
+ * receipts are counted here, and an edit is promised only when all that are due have come.
+ */
+function bookReceipts(
+  provider: HocuspocusProvider,
+  isOpen: () => boolean,
+  followed: Followed
+): Signal<number> {
+  const unsaved = createSignal(0)
+  let queued = 0
+  let due = Number.POSITIVE_INFINITY
+  let last = 0
+  provider.document.on('update', (_update: Uint8Array, origin: unknown) => {
+    if (origin === provider) return
+    if (isOpen()) due += 1
+    else queued += 1
+  })
+  provider.on('open', () => {
+    // The one is for the SyncStep2; the provider sets its own count so, in a moment.
+    due = 1 + queued
+    queued = 0
+    last = 1
+  })
+  provider.on('unsyncedChanges', ({ number }: { number: number }) => {
+    if (number === last - 1 || (number === 0 && last === 0)) due -= 1
+    last = number
+    unsaved.set(number)
+    if (number === 0 && due <= 0) followed.saved(followed.made)
+  })
+  return unsaved
 }
