@@ -8,7 +8,7 @@ export const pages = [
     name: 'Start',
     title: 'Chorus · a sync server for Yjs, live',
     description:
-      'Text, rich text, a board, a canvas and a chat, each with two people in one room. A live demo of the Chorus sync server.'
+      'Text, rich text, a board, a canvas and a chat, each with two people in one room, and a server to kill. A live demo of the Chorus sync server.'
   },
   {
     id: 'text',
@@ -44,5 +44,12 @@ export const pages = [
     title: 'Chat · Chorus',
     description:
       'A conversation that is a Yjs document: history, who is typing, what is unread. A live demo of the Chorus sync server.'
+  },
+  {
+    id: 'chaos',
+    name: 'Chaos',
+    title: 'Chaos · Chorus',
+    description:
+      'Bots type while their server is killed and their network fails, and every edit is checked. A live demo of the Chorus sync server.'
   }
 ]

@@ -83,8 +83,8 @@ function flagsOf(values: Readonly<Record<string, unknown>>): Parameters<typeof r
 
 async function serve(config: Config): Promise<void> {
   const log = createLog(config.logLevel, process.stderr)
-  const { host, port, data, durability, path, hocuspocus, limit: limits } = config
-  const own = { host, port, data, durability, path, hocuspocus, limits, log }
+  const { host, port, data, durability, path, hocuspocus, chaos, limit: limits } = config
+  const own = { host, port, data, durability, path, hocuspocus, chaos, limits, log }
   const server = createServer({ ...own, ...accessOptions(config, log) })
   const url = await server.listen().catch((error: unknown) => {
     throw new CommandError(explain(error, config), exitCodes.failed)

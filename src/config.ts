@@ -195,6 +195,13 @@ export const settings = {
     value: 'file',
     help: 'a file with the token for /api, at least 32 characters'
   },
+  chaos: {
+    schema: z.enum(['auto', 'on', 'off'], 'must be auto, on or off'),
+    fallback: 'auto',
+    env: null,
+    value: 'auto|on|off',
+    help: 'whether the Chaos page may start and kill a child server; auto: for this machine, where nobody signs in'
+  },
   logLevel: {
     schema: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
     fallback: 'info',

@@ -223,6 +223,14 @@ export const defaultLimits = {
   applyBytesMax: 64 * MiB,
   /** UTF-16 units of the author named in `server.apply`. Above: it rejects. */
   authorLengthMax: 256,
+  /** Restarts of the Chaos page's child server within a minute. Above: HTTP 429. */
+  chaosRestartsPerMinuteMax: 30,
+  /** Connections to the Chaos page's child server. Above: the upgrade is answered with HTTP 503. */
+  chaosConnectionsMax: 200,
+  /** How long the Chaos page's child server lives without a connection; then it is ended and its data removed. */
+  chaosIdleMs: 60_000,
+  /** How long the Chaos page's child server has to listen. After that it is ended, and HTTP 503. */
+  chaosStartMs: 15_000,
   /** How long a closing connection has to answer the close frame before its socket is destroyed. */
   closeTimeoutMs: 3_000,
   /** Time over which the connections of a draining server are closed. */

@@ -4,6 +4,7 @@ import type { Store } from '../persistence/index.ts'
 import type { Authorize } from './access/grant.ts'
 import type { Rechecked } from './access/passes.ts'
 import type { Revocation, Whom } from './access/revocations.ts'
+import type { ChaosSetting } from './chaos/permission.ts'
 import type { DocumentCalls, HookOptions } from './hooks/api.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
@@ -65,6 +66,8 @@ export type ServerOptions = HookOptions & {
   readonly log?: Log
   /** Directory of the pages served at `/`; null serves none. Default: the demo. */
   readonly pages?: string | null
+  /** Whether the Chaos page may start and kill a child server: see docs/operating.md. Default `off`. */
+  readonly chaos?: ChaosSetting
   readonly time?: Time
 }
 

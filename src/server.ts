@@ -10,6 +10,8 @@ import { Admission } from './access/admission.ts'
 import { Gate, isLoopback } from './access/gate.ts'
 import { Passes } from './access/passes.ts'
 import { matchesRoom } from './access/patterns.ts'
+import { Chaos } from './chaos/chaos.ts'
+import { permissionOf } from './chaos/permission.ts'
 import { createControlToken, removeControl, writeControl } from './control.ts'
 import { createCompactor } from './document/compactor.ts'
 import { Fault } from './errors.ts'
@@ -63,6 +65,7 @@ type Running = {
   readonly transport: Transport
   readonly stateless: Stateless
   readonly passes: Passes
+  readonly chaos: Chaos
   readonly handlers: readonly Handler[]
   readonly controlToken: string
 }
@@ -107,10 +110,10 @@ class ChorusServer implements Server {
   async listen(): Promise<string> {
     const { host = '127.0.0.1', authorize } = this.#options
     if (authorize === undefined && !isLoopback(host)) throw new TypeError(openToAll(host))
-    const running = await this.#start()
+    const running = await this.#start(host)
     const limits = withLimits(this.#options.limits)
     const httpServer = createListener(limits, (request, response) => this.handle(request, response))
-    this.#takeUpgrades(httpServer, running.transport, true)
+    this.#takeUpgrades(httpServer, running, true)
     try {
       await listening(httpServer, host, this.#options.port ?? 0)
     } catch (error) {
@@ -126,8 +129,7 @@ class ChorusServer implements Server {
   }
 
   async attach(httpServer: HttpServer): Promise<void> {
-    const { transport } = await this.#start()
-    this.#takeUpgrades(httpServer, transport, false)
+    this.#takeUpgrades(httpServer, await this.#start(null), false)
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -207,10 +209,10 @@ class ChorusServer implements Server {
     return passes
   }
 
-  async #start(): Promise<Running> {
+  async #start(host: string | null): Promise<Running> {
     if (this.#running !== null || this.#stopping !== null) throw new Error('a server is started once')
     const store = await this.#openStore()
-    const running = await this.#build(store)
+    const running = await this.#build(store, host)
     this.#running = running
     this.#metrics.collectProcess()
     return running
@@ -226,7 +228,7 @@ class ChorusServer implements Server {
     })
   }
 
-  async #build(store: Store): Promise<Running> {
+  async #build(store: Store, host: string | null): Promise<Running> {
     const time = this.#options.time ?? systemTime
     const limits = withLimits(this.#options.limits)
     const metrics = this.#metrics
@@ -258,16 +260,18 @@ class ChorusServer implements Server {
     const { passes, transport, stateless } = this.#buildTransport({ ...shared, rooms, pacer })
     const controlToken = createControlToken()
     const isDraining = () => this.#stopping !== null
+    const chaos = new Chaos({ ...shared, permission: permissionOf(this.#options, host) })
     const { adminToken } = this.#options
     const tokens = adminToken === undefined ? [controlToken] : [controlToken, adminToken]
     const handlers: Handler[] = [
       operations({ store, journal, metrics, isDraining, controlToken }),
       rights({ passes, tokens }),
-      setAside({ store, limits, tokens })
+      setAside({ store, limits, tokens }),
+      chaos.handler
     ]
     if (this.#options.pages !== null) handlers.push(await pages(this.#options.pages ?? demoDirectory))
     const inside = { store, rooms, documents, seeds, changes, journal, compactions, compactor }
-    return { ...inside, transport, stateless, passes, handlers, controlToken }
+    return { ...inside, transport, stateless, passes, chaos, handlers, controlToken }
   }
 
   #buildTransport(parts: TransportNeeds) {
@@ -293,9 +297,10 @@ class ChorusServer implements Server {
     return { passes, transport, stateless }
   }
 
-  #takeUpgrades(httpServer: HttpServer, transport: Transport, isOurs: boolean): void {
+  #takeUpgrades(httpServer: HttpServer, { transport, chaos }: Running, isOurs: boolean): void {
     const upgraded = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
       if (isUnder(pathOf(request.url ?? '/'), this.#path)) {
+        if (chaos.upgrade(request, stream, head, this.#path)) return
         transport.upgrade(request, stream, head, this.#path)
       } else if (isOurs || httpServer.listenerCount('upgrade') === 1) {
         // Node listens no more for what a reset would throw, and the other side need not end its own half.
@@ -309,7 +314,7 @@ class ChorusServer implements Server {
 
   async #stop(): Promise<void> {
     if (this.#running !== null) {
-      await this.#running.transport.drain()
+      await Promise.all([this.#running.transport.drain(), this.#running.chaos.stop()])
       this.#detach()
       await this.#takeDown(this.#running)
     }

@@ -48,6 +48,7 @@ const layers: Layers = {
     ...[
       'src/transport/',
       'src/access/',
+      'src/chaos/',
       'src/http/',
       'src/hooks/',
       'src/room/',
@@ -70,6 +71,18 @@ const layers: Layers = {
   ],
   'src/access/': [errors, limits, `type ${log}`, metrics, time],
   'src/http/': ['src/room/', 'type src/access/', store, errors, limits, `type ${log}`, metrics],
+  'src/chaos/': [
+    ...[
+      'src/http/router.ts',
+      'src/transport/path.ts',
+      'src/access/gate.ts',
+      errors,
+      `type ${limits}`,
+      `type ${log}`,
+      time
+    ]
+  ],
+  'src/chaos/leash.ts': ['src/cli.ts'],
   'src/hooks/': ['src/room/', 'src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, time],
   'src/room/': [
     ...[
@@ -114,13 +127,13 @@ const homes: Homes = {
   'node:worker_threads': ['src/document/compactor.ts', 'src/document/compact-worker.ts'],
   'node:http': [
     ...['src/http/', 'src/transport/', 'src/access/request.ts', 'type src/access/', 'type src/server.ts'],
-    'type src/options.ts'
+    ...['type src/options.ts', 'type src/chaos/']
   ],
   'node:https': ['src/access/request.ts'],
-  'node:net': ['src/http/listener.ts', 'src/transport/'],
+  'node:net': ['src/http/listener.ts', 'src/transport/', 'src/chaos/pipe.ts'],
   'node:fs': [
     ...['src/cli.ts', 'src/sign-in.ts', 'src/control.ts', 'src/http/pages.ts', 'persistence/directory.ts'],
-    'src/document/compact-worker.ts'
+    ...['src/document/compact-worker.ts', 'src/chaos/']
   ]
 }
 

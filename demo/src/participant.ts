@@ -36,7 +36,7 @@ export type Participant = {
 /** Joins a room at a seat; the connection is under way when this returns. */
 export function join(room: RoomAddress, seat: Seat): Participant {
   const doc = new Y.Doc()
-  const tap = createTap('y-websocket')
+  const tap = createTap('y-websocket', room.socketClass)
   const options = { disableBc: true, connect: false, WebSocketPolyfill: tap.Socket }
   const provider = new WebsocketProvider(room.serverUrl, room.path, doc, options)
   batchUpdates(provider)

@@ -9,6 +9,8 @@ export type RoomAddress = {
   readonly path: string
   /** Opens the same room on another device. */
   readonly shareUrl: string
+  /** What the providers use in place of the browser's WebSocket. */
+  readonly socketClass?: typeof WebSocket
 }
 
 /** Rooms that the gallery makes up begin with this; only those are given something to begin with. */

@@ -19,15 +19,20 @@ export type PageContent = {
   readonly seed?: Seed
   /** How the panes come into the room; by y-websocket unless the page says otherwise. */
   readonly joinRoom?: typeof join
+  /** Where the room is, if not at the server that sent the page, or how it is reached. */
+  readonly reach?: (room: RoomAddress) => RoomAddress
   /** Fills a pane's body. */
   mount(participant: Participant, body: HTMLElement, room: RoomAddress): void
 }
 
 /** Opens the room of the address bar, or a new one, on a page made by `demo/shell.js`. */
-export function openPage({ contentOf, seed, joinRoom = join, mount }: PageContent): RoomAddress {
+export function openPage({ contentOf, seed, reach, joinRoom = join, mount }: PageContent): RoomAddress {
   bindThemeButton(find('#theme'))
-  const room = roomFromLocation()
-  carryRoom(room)
+  // On a phone the row of pages is wider than the screen.
+  find('.site-nav [aria-current]').scrollIntoView({ block: 'nearest', inline: 'center' })
+  const here = roomFromLocation()
+  carryRoom(here)
+  const room = reach === undefined ? here : reach(here)
   const left = joinRoom(room, 'left')
   const right = joinRoom(room, 'right')
   if (seed !== undefined) seedRoom(left, room, seed)

@@ -13,10 +13,21 @@ export type ServerProcess = {
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Starts `dist/src/cli.js` and waits for its `listening on` line; `port` 0 picks a free one. */
-export async function startServer({ port }: { port: number }): Promise<ServerProcess> {
-  const cli = ['dist/src/cli.js', '--port', String(port), '--data', ':memory:']
-  const child = spawn(process.execPath, cli, { cwd: repository, stdio: ['ignore', 'pipe', 'pipe'] })
+type Start = {
+  /** 0 picks a free one. */
+  readonly port: number
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Starts `dist/src/cli.js` and waits for its `listening on` line. */
+export async function startServer({ port, args = [], env = {} }: Start): Promise<ServerProcess> {
+  const cli = ['dist/src/cli.js', '--port', String(port), '--data', ':memory:', ...args]
+  const child = spawn(process.execPath, cli, {
+    cwd: repository,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   const exited = once(child, 'exit')
   let errors = ''
   child.stderr.on('data', chunk => {

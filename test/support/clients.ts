@@ -27,13 +27,15 @@ export type ClientOptions = {
   readonly doc?: Y.Doc
   readonly params?: Record<string, string>
   readonly connect?: boolean
+  /** The page that a browser would name in its handshake; without it none is named. */
+  readonly origin?: string
 }
 
 /** A client of `room` at the server's URL (http or ws), without a channel to other clients of this process. */
 export function connect(url: string, room: string, options: ClientOptions = {}): Client {
   const doc = options.doc ?? new Y.Doc()
   const provider = new providers[options.version ?? '3.1'](url.replace(/^http/, 'ws'), room, doc, {
-    WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+    WebSocketPolyfill: webSocketOf(options.origin),
     disableBc: true,
     connect: options.connect ?? true,
     params: options.params ?? {}
@@ -46,6 +48,17 @@ export function connect(url: string, room: string, options: ClientOptions = {}):
       doc.destroy()
     }
   }
+}
+
+/** `ws` has what a provider uses of the browser's own. */
+function webSocketOf(origin: string | undefined): typeof globalThis.WebSocket {
+  if (origin === undefined) return WebSocket as unknown as typeof globalThis.WebSocket
+  const withOrigin = class extends WebSocket {
+    constructor(address: string) {
+      super(address, { origin })
+    }
+  }
+  return withOrigin as unknown as typeof globalThis.WebSocket
 }
 
 /** Resolves when the client says that it is synced. */

@@ -24,12 +24,12 @@ export type Tap = {
   listen(listener: ((passage: Passage) => void) | null): void
 }
 
-/** Creates the tap of one pane; its sockets count up from 1. */
-export function createTap(dialect: Dialect): Tap {
+/** Creates the tap of one pane, into sockets of that class; they count up from 1. */
+export function createTap(dialect: Dialect, Socket: typeof WebSocket = WebSocket): Tap {
   let listener: ((passage: Passage) => void) | null = null
   let connections = 0
 
-  class TappedSocket extends WebSocket {
+  class TappedSocket extends Socket {
     readonly #connection: number
 
     constructor(...address: ConstructorParameters<typeof WebSocket>) {
