@@ -1,5 +1,6 @@
 // The server is there within a second, and so is every page of the gallery, on a slow computer. vitest.config.ts runs
-// this file alone.
+// this file alone. Of a page it counts the time that its main thread works, four times: how long it takes by the clock
+// hangs on what else the machine does, and is only printed.
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { pages } from '../../demo/pages.js'
@@ -41,18 +42,23 @@ describeGallery('every page', gallery => {
     '%s can be used within a second on a slow computer',
     { timeout },
     async name => {
+      const walls: number[] = []
       const { typicalMs, words } = await timed(interactiveMsMax, async () => {
         // A profile of its own each time: a browser that has seen the page keeps its files and its compiled scripts.
         const page = await gallery.visit(`${gallery.url}/source/index.html`)
         const devtools = await page.context().newCDPSession(page)
-        await devtools.send('Emulation.setCPUThrottlingRate', { rate: cpuThrottle })
+        await devtools.send('Performance.enable', { timeDomain: 'threadTicks' })
         await page.goto(`${gallery.url}/${name}.html`)
-        const ms = await interactiveMs(page, name)
+        walls.push(Math.round(await interactiveMs(page, name)))
+        const { metrics } = await devtools.send('Performance.getMetrics')
         await page.context().close()
-        return ms
+        const seconds = metrics.find(metric => metric.name === 'TaskDuration')?.value ?? Number.NaN
+        return seconds * 1000 * cpuThrottle
       })
 
-      console.info(`${name}, with ${cpuThrottle}x throttling: interactive after ${words}`)
+      console.info(
+        `${name}: its thread works ${words} on a slow computer; here it took ${walls.join(', ')} ms in all`
+      )
       expect(typicalMs).toBeLessThan(interactiveMsMax)
     }
   )
