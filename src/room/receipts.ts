@@ -16,6 +16,9 @@ import { isBeyond } from '../document/tail.ts'
 /** Client to clock, as the SyncStep1 says. */
 type StateVector = ReadonlyMap<number, number>
 
+/** A client that never sends its SyncStep2 would keep a larger vector for ever; of such documents a receipt may be early. */
+const keptClientsMax = 2_000
+
 type Waiting = { readonly ticket: number; count: number }
 
 export class Receipts {
@@ -43,7 +46,7 @@ export class Receipts {
    */
   step1Came(vector: StateVector): void {
     if (this.#hadBefore !== null && covers(this.#hadBefore, vector)) return this.asked()
-    this.#hadBefore = vector
+    this.#hadBefore = vector.size <= keptClientsMax ? vector : null
     this.#hasBegun = true
     this.#waiting = []
     this.#settled = 0
