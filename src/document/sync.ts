@@ -51,7 +51,8 @@ function all(checkpoint: Checkpoint): HeadPlan {
   return { type: 'segments', checkpoint, indexes: 'all' }
 }
 
-function covers(vector: ReadonlyMap<number, number>, ends: ReadonlyMap<number, number>): boolean {
+/** Whether the vector knows all that lies below the other: per client no lower clock. O(clients of the other). */
+export function covers(vector: ReadonlyMap<number, number>, ends: ReadonlyMap<number, number>): boolean {
   for (const [client, clock] of ends) if ((vector.get(client) ?? 0) < clock) return false
   return true
 }

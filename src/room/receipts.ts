@@ -1,8 +1,23 @@
 /**
  * What a member is owed for the updates it sent, in a dialect whose clients count those that are not saved yet. It
- * follows the client's counter: each update adds one, a SyncStep1 sets it to one (for the SyncStep2 that will answer
- * ours), and each receipt takes one away.
+ * follows the client's counter: each update adds one when it is made, a SyncStep1 sets it to one (for the SyncStep2
+ * that will answer ours), and each receipt takes one away.
+ *
+ * Providers send what was made while the socket was closed on the first message they receive, which is after their
+ * SyncStep1: the counter does not know of it, but the SyncStep1's state vector does. All of it comes before their first
+ * SyncStep2, as that answers a message (`resolveConnectionAttempt` in 2.15, 3.4 and 4.8). Deletions are in no state
+ * vector, so an update of deletions alone is taken for a counted one: a receipt too many shows the counter too low for
+ * a while, in 2.15 until the next SyncStep1; one too few would leave it above zero for as long.
  */
+import type { ClockRange } from '../document/scan.ts'
+import { covers } from '../document/sync.ts'
+import { isBeyond } from '../document/tail.ts'
+
+/** Client to clock, as the SyncStep1 says. */
+type StateVector = ReadonlyMap<number, number>
+
+/** A client that never sends its SyncStep2 would keep a larger vector for ever; of such documents a receipt may be early. */
+const keptClientsMax = 2_000
 
 type Waiting = { readonly ticket: number; count: number }
 
@@ -21,12 +36,17 @@ export class Receipts {
   #uncountedAfter = 0
   /** Updates not taken, which it still counts. */
   #refused = 0
+  /** What it had when it sent its latest SyncStep1; null once nothing made before that can come any more. */
+  #hadBefore: StateVector | null = null
 
   /**
    * It sent a SyncStep1 and is sent ours. Its counter begins anew, so nothing is owed for what came before. What its
    * SyncStep2 will hold, it may have sent already: until that is durable, no receipt may make the counter zero.
+   * A SyncStep1 that knows no more than the one before has waited, like updates: it was made first. Keeps the vector.
    */
-  counterReset(): void {
+  step1Came(vector: StateVector): void {
+    if (this.#hadBefore !== null && covers(this.#hadBefore, vector)) return this.asked()
+    this.#hadBefore = vector.size <= keptClientsMax ? vector : null
     this.#hasBegun = true
     this.#waiting = []
     this.#settled = 0
@@ -43,9 +63,9 @@ export class Receipts {
     else this.#uncounted++
   }
 
-  /** An update was taken, and is durable with this ticket. */
-  updateTaken(ticket: number): void {
-    if (this.#hasBegun) this.#add(ticket, 1)
+  /** An update that brings these structs was taken, and is durable with this ticket. */
+  updateTaken(ticket: number, structs: readonly ClockRange[]): void {
+    if (this.#hasBegun && !this.#wasMadeBefore(structs)) this.#add(ticket, 1)
   }
 
   /** A SyncStep2 was taken. It holds all that was refused before. */
@@ -55,8 +75,8 @@ export class Receipts {
     if (this.#hasBegun && count > 0) this.#add(ticket, count)
   }
 
-  updateRefused(): void {
-    if (this.#hasBegun) this.#refused++
+  updateRefused(structs: readonly ClockRange[]): void {
+    if (this.#hasBegun && !this.#wasMadeBefore(structs)) this.#refused++
   }
 
   step2Refused(): void {
@@ -83,8 +103,14 @@ export class Receipts {
     return count
   }
 
+  /** Whether all that it brings was there when the SyncStep1 was sent, so that the counter does not know of it. */
+  #wasMadeBefore(structs: readonly ClockRange[]): boolean {
+    return this.#hadBefore !== null && structs.length > 0 && !isBeyond(structs, this.#hadBefore)
+  }
+
   /** How many the counter has for it: one, or none when it did not ask. */
   #step2Came(ticket: number): number {
+    this.#hadBefore = null
     if (this.#uncounted > 0) {
       this.#uncounted--
       return 0

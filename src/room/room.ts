@@ -184,24 +184,24 @@ export class Room implements BatchWriter {
     if (this.#ended !== null) return
     if (type === 'sync-step-2') this.#receiveDeletes(member, scanned.scan)
     if (member.access === 'read' && (type === 'update' || this.document.judge(scanned.scan).type === 'new'))
-      return this.#refuseReader(member, type)
+      return this.#refuseReader(member, type, scanned.scan)
     const gap = this.commit(scanned, { author: member.port.id, member })
     member.lastTicket = this.#scannedTicket
     if (this.#isCongested) this.#congestion.hold(member)
-    this.#owe(member, type)
+    this.#owe(member, type, scanned.scan)
     if (type === 'update' && gap !== null) this.#askFor(member, gap)
   }
 
   /** An update that brings nothing new repeats what may not be durable yet: everything scanned so far will do. */
-  #owe(member: Member, type: 'update' | 'sync-step-2'): void {
+  #owe(member: Member, type: 'update' | 'sync-step-2', { structs }: UpdateScan): void {
     if (member.receipts === null) return
-    if (type === 'update') member.receipts.updateTaken(this.#scannedTicket)
+    if (type === 'update') member.receipts.updateTaken(this.#scannedTicket, structs)
     else member.receipts.step2Taken(this.#scannedTicket)
     sendReceipts(member, this.#durableTicket)
   }
 
-  #refuseReader(member: Member, type: 'update' | 'sync-step-2'): void {
-    if (type === 'update') member.receipts?.updateRefused()
+  #refuseReader(member: Member, type: 'update' | 'sync-step-2', { structs }: UpdateScan): void {
+    if (type === 'update') member.receipts?.updateRefused(structs)
     else member.receipts?.step2Refused()
     const frame = member.encoder.notSaved('read-only')
     if (frame !== null) member.port.send(frame)
@@ -302,7 +302,7 @@ export class Room implements BatchWriter {
   #receiveStep1(member: Member, stateVector: Uint8Array): void {
     const vector = decodeStateVector(stateVector, { clientsMax: this.#parts.limits.stateVectorEntriesMax })
     if (member.encoder.asksBack) {
-      member.receipts?.counterReset()
+      member.receipts?.step1Came(vector)
       this.#ask(member)
     }
     const pass = () => this.#answerStep1(member, vector)

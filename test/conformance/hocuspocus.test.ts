@@ -32,6 +32,14 @@ function textUpdate(text: string, clientID?: number): Uint8Array {
   return Y.encodeStateAsUpdate(doc)
 }
 
+/** A document that is written in letter by letter, and the update that each edit makes. */
+function recorded(): { doc: Y.Doc; updates: Uint8Array[]; insert(letter: string): void } {
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on('update', (update: Uint8Array) => updates.push(update))
+  return { doc, updates, insert: letter => doc.getText('t').insert(doc.getText('t').length, letter) }
+}
+
 const byToken: Authorize = ({ token }) => {
   if (token === 'hang') return new Promise(() => {})
   const access = token === 'writer' ? 'write' : token === 'reader' ? 'read' : 'none'
@@ -205,10 +213,12 @@ describe('receipts', () => {
   test('[HP9] none comes before the end marker, and before the SyncStep2 that holds everything', async () => {
     const { url } = await startServer()
     const client = await openHocuspocus(url)
+    const { doc, updates, insert } = recorded()
+    for (const letter of 'abc') insert(letter)
 
     client.raw.send(authFrame('room', ''), step1Frame('room'))
-    for (let i = 0; i < 3; i++) client.raw.send(updateFrameOf('room', textUpdate(`${i}`)))
-    client.raw.send(step1Frame('room'))
+    for (const update of updates) client.raw.send(updateFrameOf('room', update))
+    client.raw.send(step1Frame('room', Y.encodeStateVector(doc)))
     await until(() => client.heard('room').filter(what => what === 'sync-step-2').length === 2, 'two markers')
     await new Promise(resolve => setTimeout(resolve, 50))
     const early = client.heard('room').filter(what => what === 'saved').length
@@ -242,6 +252,92 @@ describe('receipts', () => {
     await new Promise(resolve => setTimeout(resolve, 50))
 
     expect(saved()).toBe(3)
+  })
+
+  test('[HP9] what was made before the SyncStep1 and comes after it is owed no receipt, the rest is', async () => {
+    const { url } = await startServer()
+    const client = await openHocuspocus(url)
+    const { doc, updates, insert } = recorded()
+    for (const letter of 'abcde') insert(letter)
+    const vector = Y.encodeStateVector(doc)
+    const heard = (what: string) => client.heard('room').filter(each => each === what).length
+
+    client.raw.send(authFrame('room', ''), step1Frame('room', vector))
+    for (const update of updates) client.raw.send(updateFrameOf('room', update))
+    await until(() => heard('sync-step-1') === 1, 'the question of the server')
+    client.raw.send(step2Frame('room', Y.encodeStateAsUpdate(doc)))
+    await until(() => heard('saved') > 0, 'the receipt')
+    await new Promise(resolve => setTimeout(resolve, 50))
+    const joined = heard('saved')
+    insert('f')
+    client.raw.send(updateFrameOf('room', updates.at(-1) as Uint8Array))
+    await until(() => heard('saved') > joined, 'the receipt of a new one')
+    await new Promise(resolve => setTimeout(resolve, 50))
+
+    expect([joined, heard('saved')]).toEqual([1, 2])
+  })
+
+  test('[HP9] an Update that the SyncStep1 covers half, and one of deletions alone, are owed', async () => {
+    const { url } = await startServer()
+    const client = await openHocuspocus(url)
+    const { doc, updates, insert } = recorded()
+    insert('a')
+    insert('b')
+    const vector = Y.encodeStateVector(doc)
+    insert('c')
+    const half = Y.mergeUpdates(updates.slice(1))
+    doc.getText('t').delete(0, 1)
+    const saved = () => client.heard('room').filter(what => what === 'saved').length
+
+    client.raw.send(authFrame('room', ''), step1Frame('room', vector))
+    for (const update of [updates[0], half, updates[3]])
+      client.raw.send(updateFrameOf('room', update as Uint8Array))
+    client.raw.send(step2Frame('room', Y.encodeStateAsUpdate(doc)))
+    await until(() => saved() >= 3, 'the receipts')
+    await new Promise(resolve => setTimeout(resolve, 50))
+
+    expect(saved()).toBe(3)
+  })
+
+  test('[HP9] a SyncStep1 that waited among the Updates, and knows less, does not begin anew', async () => {
+    const { url } = await startServer()
+    const client = await openHocuspocus(url)
+    const { doc, updates, insert } = recorded()
+    insert('a')
+    const older = Y.encodeStateVector(doc)
+    insert('b')
+    const vector = Y.encodeStateVector(doc)
+    insert('counted')
+    const [first, second, counted] = updates as [Uint8Array, Uint8Array, Uint8Array]
+    const saved = () => client.heard('room').filter(what => what === 'saved').length
+
+    client.raw.send(authFrame('room', ''), step1Frame('room', vector), updateFrameOf('room', counted))
+    client.raw.send(updateFrameOf('room', first), step1Frame('room', older), updateFrameOf('room', second))
+    for (let i = 0; i < 2; i++) client.raw.send(step2Frame('room', Y.encodeStateAsUpdate(doc)))
+    await until(() => saved() >= 2, 'the receipts')
+    await new Promise(resolve => setTimeout(resolve, 50))
+
+    expect(saved()).toBe(2)
+  })
+
+  test('[HP9, HP10] an Update of a reader from before its SyncStep1 is owed nothing when it may write', async () => {
+    const server = await startServer({ authorize: byToken })
+    const client = await openHocuspocus(server.url)
+    const { doc, updates, insert } = recorded()
+    for (const letter of 'abc') insert(letter)
+    const heard = (what: string) => client.heard('room').filter(each => each === what).length
+
+    client.raw.send(authFrame('room', 'reader'), step1Frame('room', Y.encodeStateVector(doc)))
+    for (const update of updates) client.raw.send(updateFrameOf('room', update))
+    client.raw.send(step2Frame('room', Y.encodeStateAsUpdate(doc)))
+    await until(() => heard('not saved') === 4, 'the refusals')
+    client.raw.send(authFrame('room', 'writer'))
+    await until(() => heard('sync-step-1') === 2, 'the question for what was refused')
+    client.raw.send(step2Frame('room', Y.encodeStateAsUpdate(doc)))
+    await until(() => heard('saved') > 0, 'the receipt')
+    await new Promise(resolve => setTimeout(resolve, 50))
+
+    expect(heard('saved')).toBe(1)
   })
 
   test('[HP10] a reader: Updates are refused, a SyncStep2 only if it brings something', async () => {

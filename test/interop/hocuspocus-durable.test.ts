@@ -47,6 +47,39 @@ function holdableStore(): { store: Store; hold(): void; release(): void; readonl
   }
 }
 
+/** A store whose appends wait, each for a `step` of its own. `stored`: whether one that holds the text is through. */
+function steppedStore(): {
+  store: Store
+  waiting: () => number
+  step: () => void
+  stored: (text: string) => boolean
+} {
+  const store = createMemoryStore()
+  const append = store.append.bind(store)
+  const waiting: (() => void)[] = []
+  const records: Buffer[] = []
+  store.append = async entries => {
+    await new Promise<void>(resolve => void waiting.push(resolve))
+    const result = await append(entries)
+    for (const { record } of entries) records.push(Buffer.from(record))
+    return result
+  }
+  return {
+    store,
+    waiting: () => waiting.length,
+    step: () => waiting.shift()?.(),
+    stored: text => records.some(record => record.includes(text))
+  }
+}
+
+/** Lets one append after the other through, slowly enough for everything to come of each. */
+async function stepUntil(step: () => void, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    step()
+    await new Promise(resolve => setTimeout(resolve, 30))
+  }
+}
+
 describe.each(providerVersions)('Hocuspocus %s', version => {
   const join = (url: string, doc = new Y.Doc()) => provide(url, 'room', { version, doc, token: 'tok' })
 
@@ -92,6 +125,51 @@ describe.each(providerVersions)('Hocuspocus %s', version => {
     await providerSynced(other)
     expect(textOf(other)).toBe('43210base')
   })
+
+  test.each([
+    ['', false],
+    [', with a forceSync among them', true]
+  ])(
+    '[HP9] an edit after a reconnect stays unsynced until on disk, whatever was made before%s',
+    async (_, forced) => {
+      const { store, waiting, step, stored } = steppedStore()
+      const { url } = await startServer({ store })
+      const a = join(url)
+      const begun = stepUntil(step, () => a.provider.isSynced && !a.provider.hasUnsyncedChanges)
+      a.doc.getText('t').insert(0, 'base')
+      await begun
+
+      await goOffline(a)
+      for (let i = 0; i < 5; i++) {
+        a.doc.getText('t').insert(0, `${i}`)
+        if (forced && i === 2) a.provider.forceSync()
+      }
+      void a.websocket.connect()
+      await until(() => waiting() > 0, 'the append')
+      // All of them have come, and what comes now is in another append.
+      await new Promise(resolve => setTimeout(resolve, 100))
+      a.doc.getMap('m').set('k', 'newest')
+      await new Promise(resolve => setTimeout(resolve, 50))
+      const early: number[] = []
+      const count = a.provider.unsyncedChanges
+      const look = () => {
+        if (a.provider.unsyncedChanges <= 0 && !stored('newest')) early.push(a.provider.unsyncedChanges)
+      }
+      a.provider.on('unsyncedChanges', look)
+      await stepUntil(step, () => stored('newest'))
+      await saved(a)
+      await new Promise(resolve => setTimeout(resolve, 100))
+
+      expect(early).toEqual([])
+      expect([count, a.provider.unsyncedChanges]).toEqual([2, 0])
+      // And they keep step from then on.
+      a.doc.getMap('m').set('k', 'last')
+      const counted = a.provider.hasUnsyncedChanges
+      await stepUntil(step, () => stored('last'))
+      await saved(a)
+      expect([counted, a.provider.unsyncedChanges]).toEqual([true, 0])
+    }
+  )
 
   test('[HP9] synced comes with the last stored character, with offline edits and a slow join', async () => {
     const store = createMemoryStore()

@@ -47,6 +47,9 @@ export type PageParts = {
   readonly onEdit: (update: Uint8Array) => void
 }
 
+/** Sent on the first message of the next connection. `scan`: of an update. */
+type Queued = { readonly message: Uint8Array; readonly scan: UpdateScan | null }
+
 export class Page {
   readonly doc = new Y.Doc()
   readonly name: string
@@ -69,7 +72,7 @@ export class Page {
   #barriers: number[] = []
   /** Hocuspocus: updates not acknowledged, as the provider counts them; and what waits for the server's first word. */
   #unsaved = 0
-  #queued: Uint8Array[] = []
+  #queued: Queued[] = []
 
   constructor(parts: PageParts) {
     this.#parts = parts
@@ -146,6 +149,7 @@ export class Page {
   disconnect(): void {
     this.#isWanted = false
     this.#sendStates([this.doc.clientID], new Map())
+    if (this.#wire !== null) this.#queued = []
     this.#drop(null)
   }
 
@@ -227,9 +231,7 @@ export class Page {
 
   #received(bytes: Uint8Array): void {
     this.#lastMessageMs = this.#time.nowMs()
-    const queued = this.#queued
-    this.#queued = []
-    for (const message of queued) this.#send(message)
+    this.#sendQueued()
     const message = this.#parts.tongue.unwrap(bytes)
     if (message === null) return
     const decoder = createDecoder(message)
@@ -253,6 +255,20 @@ export class Page {
     this.#parts.trace.note('receive', `${this.name} step ${step} of ${body.length} bytes`)
     if (step === step1) this.#answer(body)
     else this.#apply(step, body)
+  }
+
+  /**
+   * The counter was set by the SyncStep1 before, so a provider does not count these. The server cannot see that of
+   * updates that only delete, and acknowledges those: they are counted here, so that all others are checked exactly.
+   */
+  #sendQueued(): void {
+    const queued = this.#queued
+    this.#queued = []
+    for (const { message, scan } of queued) {
+      if (scan !== null) this.#sent.push(scan)
+      if (scan?.structs.length === 0) this.#unsaved++
+      this.#send(message)
+    }
   }
 
   /** At zero a provider says that it is synced, and that everything it sent is on disk. */
@@ -302,9 +318,19 @@ export class Page {
 
   #updated(update: Uint8Array, origin: unknown): void {
     if (origin === this) return
-    if (this.#isConnected && this.#parts.tongue.name === 'hocuspocus') this.#unsaved++
-    this.#sendUpdate(stepUpdate, update)
+    if (this.#isConnected) this.#sendUpdate(stepUpdate, update)
+    else this.#queueUpdate(update)
+    if (this.#parts.tongue.name === 'hocuspocus') this.#unsaved++
     this.#parts.onEdit(update)
+  }
+
+  /** In causal runs only behind all that was made before: it must not hang on what the SyncStep2 will bring. */
+  #queueUpdate(update: Uint8Array): void {
+    const { order, tongue } = this.#parts
+    if (tongue.name !== 'hocuspocus') return
+    const updates = this.#queued.filter(({ scan }) => scan !== null).length
+    if (order === 'causal' && updates < this.#unsaved) return
+    this.#queued.push({ message: syncMessage(stepUpdate, update), scan: scanUpdate(update) })
   }
 
   #sendStep1(): void {
@@ -324,7 +350,7 @@ export class Page {
     if (!this.#isConnected && tongue.name === 'y-websocket') return
     const update = encodeAwarenessUpdate(this.awareness, clientIDs, states)
     // Earlier providers tell everybody, once they are back, that everybody else is gone.
-    if (!this.#isConnected) return void this.#queued.push(awarenessMessage(update))
+    if (!this.#isConnected) return void this.#queued.push({ message: awarenessMessage(update), scan: null })
     this.#parts.trace.note('presence out', `${this.name} ${clocksOf(update)}`)
     this.#send(awarenessMessage(update))
   }

@@ -51,7 +51,7 @@ export function authFrame(address: string, token: string, version?: string): Uin
   })
 }
 
-export function step1Frame(address: string, stateVector = Uint8Array.of(0)): Uint8Array {
+export function step1Frame(address: string, stateVector: Uint8Array = Uint8Array.of(0)): Uint8Array {
   return syncFrame(address, 0, stateVector)
 }
 
