@@ -40,8 +40,8 @@ const layers: Layers = {
     ...['type src/transport/stateless.ts', errors, limits, log, time]
   ],
   'src/options.ts': [
-    ...['type persistence/index.ts', 'type src/access/', 'type src/hooks/', 'type src/room/'],
-    ...['type src/transport/', `type ${limits}`, `type ${log}`, time]
+    ...['type persistence/index.ts', 'type src/access/', 'type src/chaos/', 'type src/hooks/'],
+    ...['type src/room/', 'type src/transport/', `type ${limits}`, `type ${log}`, time]
   ],
   'src/server.ts': [
     'type src/options.ts',

@@ -72,6 +72,8 @@ export class Page {
   #barriers: number[] = []
   /** Hocuspocus: updates not acknowledged, as the provider counts them; and what waits for the server's first word. */
   #unsaved = 0
+  /** SyncStep1 messages of its own, to each of which the server will answer with one, too. */
+  #questions = 0
   #queued: Queued[] = []
 
   constructor(parts: PageParts) {
@@ -204,6 +206,7 @@ export class Page {
     this.#hasToldAll = false
     this.#sent = []
     this.#barriers = []
+    this.#questions = 0
     this.#lastMessageMs = this.#time.nowMs()
     if (this.#parts.tongue.name === 'hocuspocus') this.#send(authMessage('token'))
     this.#sendStep1()
@@ -281,7 +284,13 @@ export class Page {
   }
 
   #answer(stateVector: Uint8Array): void {
-    this.#sendUpdate(step2, Y.encodeStateAsUpdate(this.doc, stateVector))
+    const update = Y.encodeStateAsUpdate(this.doc, stateVector)
+    // A provider counts the answers to its own SyncStep1 only: that it has nothing unsaved says nothing of the others,
+    // in which there may be what another tab told this page past the server.
+    const isCounted = this.#parts.tongue.name === 'y-websocket' || this.#questions > 0
+    this.#questions = Math.max(0, this.#questions - 1)
+    if (isCounted) this.#sendUpdate(step2, update)
+    else this.#send(syncMessage(step2, update))
     this.#hasToldAll = true
   }
 
@@ -336,6 +345,7 @@ export class Page {
   #sendStep1(): void {
     if (this.#parts.tongue.name === 'hocuspocus') this.#unsaved = 1
     this.#barriers.push(this.#sent.length)
+    this.#questions++
     this.#send(syncMessage(step1, Y.encodeStateVector(this.doc)))
   }
 
