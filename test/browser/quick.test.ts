@@ -39,7 +39,7 @@ test('the server with all pages built listens within a second', async () => {
 
 describeGallery('every page', gallery => {
   test.each(pages.map(({ id }) => id))(
-    '%s can be used within a second on a slow computer',
+    '%s keeps the main thread of a slow computer busy for less than a second',
     { timeout },
     async name => {
       const walls: number[] = []
