@@ -315,10 +315,11 @@ class ChorusServer implements Server {
   async #stop(): Promise<void> {
     if (this.#running !== null) {
       await Promise.all([this.#running.transport.drain(), this.#running.chaos.stop()])
-      this.#detach()
       await this.#takeDown(this.#running)
     }
     if (this.#httpServer !== null) await closed(this.#httpServer)
+    // Until the port is shut: an upgrade that nobody answers holds it open.
+    this.#detach()
     if (this.#dataDirectory !== null && this.#url !== null) await removeControl(this.#dataDirectory)
     this.#metrics.close()
   }

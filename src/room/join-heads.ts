@@ -10,6 +10,7 @@ import { joinSegments } from '../document/segments.ts'
 import { diffUpdate } from '../document/splice.ts'
 import type { HeadPlan } from '../document/sync.ts'
 import type { Limits } from '../limits.ts'
+import { storeFault } from './store-fault.ts'
 
 /** The checkpoint was replaced while it was being read. The document has a newer one by now or in a moment. */
 export class Superseded extends Error {}
@@ -42,7 +43,7 @@ export class JoinHeads {
     return this.#keep(plan, key, [diffUpdate(joinSegments(segments), plan.vector)])
   }
 
-  /** The updates, from the store or the worker. Rejects with Superseded, or with what either of them threw. */
+  /** The updates, from the store or the worker. Rejects with Superseded, a Fault, or what the worker threw. */
   async prepare(document: string, plan: HeadPlan): Promise<Updates> {
     if (plan.type === 'nothing') return []
     const segments = plan.checkpoint.segments ?? (await this.#load(document, plan.checkpoint))
@@ -60,7 +61,9 @@ export class JoinHeads {
   }
 
   async #read(document: string, checkpoint: Checkpoint): Promise<Updates> {
-    const segments = await this.#store.segments(document, checkpoint.generation)
+    const segments = await this.#store.segments(document, checkpoint.generation).catch(error => {
+      throw storeFault(error)
+    })
     if (segments === null) throw new Superseded()
     checkpoint.segments = segments
     return segments

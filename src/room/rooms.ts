@@ -1,7 +1,6 @@
 /**
  * All rooms of this node: one per document (I4), opened on demand, compacted when their logs grow, closed when idle.
  */
-import { StoreError } from '../../persistence/store.ts'
 import { openDocument, type Unreadable } from '../document/document.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
 import { Fault, toFault } from '../errors.ts'
@@ -9,6 +8,7 @@ import type { Cancel } from '../time.ts'
 import type { Compactions } from './compactions.ts'
 import { checkDocumentName } from './document-name.ts'
 import { type Origin, Room, type RoomParts } from './room.ts'
+import { openingFault, storeFault } from './store-fault.ts'
 
 /** What is told of every change; see `Changes`. */
 export type ChangeWatch = {
@@ -247,17 +247,4 @@ export class Rooms {
     if (compacting === null && settling === null) close()
     else void Promise.all([compacting, settling]).then(close)
   }
-}
-
-/** What opening threw: the store, or what read the bytes that it gave. */
-export function openingFault(error: unknown): Fault {
-  if (error instanceof StoreError) return storeFault(error)
-  return new Fault('ERR_DOCUMENT_DAMAGED', 'the stored document could not be read', { cause: error })
-}
-
-/** What a store threw. */
-export function storeFault(error: unknown): Fault {
-  const isDamage = error instanceof StoreError && error.code === 'STORE_DAMAGED'
-  const message = error instanceof Error ? error.message : String(error)
-  return new Fault(isDamage ? 'ERR_DOCUMENT_DAMAGED' : 'ERR_STORE', message, { cause: error })
 }

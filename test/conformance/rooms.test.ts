@@ -6,7 +6,7 @@ import { defaultLimits } from '../../src/limits.ts'
 import { createServer, type Server } from '../../src/server.ts'
 import { type Client, connect, converged, synced, until } from '../support/clients.ts'
 import { holdAppends } from '../support/disk.ts'
-import { storeDocument } from '../support/documents.ts'
+import { compacted, storeDocument } from '../support/documents.ts'
 import { openRaw, updateFrame, updatesOf } from '../support/raw.ts'
 import { quietLog, spawnServer, startServer, temporaryDirectory } from '../support/server.ts'
 
@@ -81,6 +81,36 @@ test('[RM2] an append that failed and exists all the same is read again, not wri
 
   expect(b.doc.getText('t').toString()).toBe('once')
   expect((await store.load('room')).records).toHaveLength(1)
+})
+
+test('[RM2] a checkpoint that cannot be read for a join closes the joiner with 1013, and it comes again', async () => {
+  const store = createMemoryStore()
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, 'stored')
+  for (const room of ['room', 'other']) {
+    await storeDocument(store, room, doc)
+    await compacted(store, room)
+  }
+  // The document that was used last has its checkpoint in memory, and no other.
+  const { url } = await startServer({ store, limits: { checkpointCacheBytesMax: 0 } })
+  for (const room of ['room', 'other']) await synced(join(url, room))
+  const segments = store.segments.bind(store)
+  let failures = 0
+  store.segments = async () => {
+    failures++
+    throw new StoreError('STORE_FULL', 'planted')
+  }
+
+  const b = join(url)
+  const codes: number[] = []
+  b.provider.on('connection-close', event => {
+    codes.push(event?.code ?? 0)
+    store.segments = segments
+  })
+  await synced(b)
+
+  expect([failures, codes]).toEqual([1, [1013]])
+  expect(b.doc.getText('t').toString()).toBe('stored')
 })
 
 test('[RM3] a slow consumer is closed with 1013, the others notice nothing, and it catches up', async () => {

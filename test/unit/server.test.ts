@@ -6,8 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
+import { createMemoryStore } from '../../persistence/index.ts'
 import { createServer } from '../../src/server.ts'
-import { connect, converged, synced } from '../support/clients.ts'
+import { connect, converged, synced, until } from '../support/clients.ts'
+import { holdAppends } from '../support/disk.ts'
 import { quietLog, startServer, temporaryDirectory } from '../support/server.ts'
 
 test('two servers in one process keep their rooms apart', async () => {
@@ -156,6 +158,28 @@ describe('starting and stopping', () => {
     await synced(c)
 
     expect(c.doc.getText('t').toString()).toBe('kept')
+  })
+
+  test('who comes while the server stops is refused, and holds it up no longer than that', async () => {
+    const store = createMemoryStore()
+    const gate = holdAppends(store)
+    const server = createServer({ store, log: quietLog, pages: null })
+    const client = connect(await server.listen(), 'room')
+    onTestFinished(client.destroy)
+    await synced(client)
+    client.doc.getText('t').insert(0, 'x')
+    await until(() => gate.waiting() === 1, 'the append')
+
+    // All connections are gone then, and the append is waited for.
+    const stopped = server.stop()
+    await until(() => !client.provider.wsconnected, 'the end of the connection')
+    client.provider.disconnect()
+    const late = new WebSocket(server.url.replace('http', 'ws'))
+    const [error] = await once(late, 'error')
+    gate.open()
+    await stopped
+
+    expect(String(error)).toMatch(/503/)
   })
 
   test('a port that is taken is an error, and the directory is free again', async () => {
