@@ -32,8 +32,10 @@ import type { Member } from './member.ts'
 import {
   awaitState,
   awarenessRates,
+  canBeLed,
   clockForOwner,
   createPresence,
+  isConfirmation,
   nextClock,
   nothing,
   type Presence,
@@ -53,9 +55,6 @@ type Parts = { readonly time: Time; readonly limits: Limits; readonly presence: 
 
 /** A connection that has not announced itself this long after its end marker is taken for one without a state. */
 const announceGraceMs = 300
-
-/** Each step is a message there and back: who lags by more is led no further than its own changes lead it. */
-const leadStepsMax = 16
 
 export class Awareness {
   readonly #host: AwarenessHost
@@ -198,11 +197,11 @@ export class Awareness {
     const state = isStamped ? stamped(entry.state, presence.member.person.user) : entry.state
     if (isStamped) checkStateSize(state, this.#limits)
     const isSame = areBytesEqual(state, shared.state)
-    const confirms = isSame && !shared.isFirst && entry.clock === clockForOwner(shared)
+    const heardSinceMs = this.#time.nowMs() - this.#limits.awarenessRenewalMs
+    const confirms = isSame && !shared.isFirst && isConfirmation(shared, entry.clock, heardSinceMs)
     shared.received = entry.clock
     // The owner is led back into step: when a room is lost, its clock is all there is to publish above.
-    const lag = shared.published - shared.received
-    if (isSame && !shared.isFirst && lag > 0 && lag <= leadStepsMax) tellOwner(shared)
+    if (isSame && !shared.isFirst && canBeLed(shared)) tellOwner(shared)
     if (confirms) return
     shared.notBefore = presence.member.lastTicket
     if (isSame && !shared.isFirst) this.#renew(shared)

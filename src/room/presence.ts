@@ -86,6 +86,24 @@ export function nextClock(shared: SharedState): number {
   return Math.max(shared.received, shared.published) + 1
 }
 
+/** Each step is a message there and back: who lags by more is led no further than its own changes lead it. */
+const leadStepsMax = 16
+
+/** Whether the owner lags behind what was published, and a few messages bring it back into step. */
+export function canBeLed({ published, received }: SharedState): boolean {
+  return published > received && published - received <= leadStepsMax
+}
+
+/**
+ * AW2: whether an entry that changes nothing tells us only that its owner has heard of what was published. Publishing
+ * would leave that owner behind again. It may have heard more than we know of: whoever comes back while its old
+ * connection still is the owner is sent the state as everyone is. If nobody heard anything since, it is a renewal.
+ */
+export function isConfirmation(shared: SharedState, clock: number, heardSinceMs: number): boolean {
+  if (clock === clockForOwner(shared)) return true
+  return clock <= shared.published && shared.publishedAtMs >= heardSinceMs
+}
+
 /**
  * AW3: the clock its owner may be sent: never more than one above the owner's own. An owner that has changed its
  * state meanwhile is then at least as high and ignores the entry, instead of taking an old state of itself over.

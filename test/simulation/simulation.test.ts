@@ -53,7 +53,11 @@ const formerFailures: readonly (readonly [seed: number, what: string])[] = [
     578333707,
     'offline edits that a provider sent after its SyncStep1 were acknowledged, and it counted none of them'
   ],
-  [790772847, 'a joiner was closed as for a bug of ours when the store failed to read the checkpoint']
+  [790772847, 'a joiner was closed as for a bug of ours when the store failed to read the checkpoint'],
+  [
+    910006165,
+    'an answer about a clock the owner knew of already was published as a renewal, one above the owner'
+  ]
 ]
 
 test.each(formerFailures)('seed %i: %s', { timeout: 60_000 }, async seed => {

@@ -10,6 +10,8 @@ import { createMetrics } from '../../src/metrics.ts'
 import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
 import { Departed } from '../../src/room/departed.ts'
 import { type BatchWriter, Journal } from '../../src/room/journal.ts'
+import type { Member } from '../../src/room/member.ts'
+import { createPresence, isConfirmation, type SharedState } from '../../src/room/presence.ts'
 import { Refusals } from '../../src/room/refusals.ts'
 import { systemTime, type Time } from '../../src/time.ts'
 
@@ -186,4 +188,33 @@ test('a departed clientID is known for a minute, and only so many of them', () =
   clock.nowIs = 60_001
   departed.add(4, 40)
   expect([departed.clock(2), departed.clock(3), departed.clock(4)]).toEqual([null, null, 40])
+})
+
+describe('an entry that changes nothing', () => {
+  const shared: SharedState = {
+    clientID: 1,
+    owner: createPresence({} as Member),
+    state: new Uint8Array(),
+    received: 15,
+    published: 18,
+    publishedState: null,
+    publishedAtMs: 1_000,
+    changedAtMs: 0,
+    isFirst: false,
+    notBefore: 0
+  }
+
+  test('[AW2] confirms the clock its owner was sent, however long ago', () => {
+    expect(isConfirmation(shared, 16, 2_000)).toBe(true)
+  })
+
+  test('[AW2] confirms any clock published if that was a moment ago: publishing again would leave the owner behind', () => {
+    expect(isConfirmation(shared, 17, 1_000)).toBe(true)
+    expect(isConfirmation(shared, 18, 1_000)).toBe(true)
+  })
+
+  test('[AW2] is a renewal above what was published, or when nobody has heard of the state for a while', () => {
+    expect(isConfirmation(shared, 19, 1_000)).toBe(false)
+    expect(isConfirmation(shared, 17, 1_001)).toBe(false)
+  })
 })
