@@ -38,6 +38,7 @@ import { Rooms } from './room/rooms.ts'
 import { systemTime, type Time } from './time.ts'
 import { Addresses, proxyList } from './transport/addresses.ts'
 import { isUnder, pathOf } from './transport/path.ts'
+import { refuseUpgrade } from './transport/refuse-upgrade.ts'
 import { Stateless } from './transport/stateless.ts'
 import { Transport } from './transport/upgrade.ts'
 
@@ -303,9 +304,7 @@ class ChorusServer implements Server {
         if (chaos.upgrade(request, stream, head, this.#path)) return
         transport.upgrade(request, stream, head, this.#path)
       } else if (isOurs || httpServer.listenerCount('upgrade') === 1) {
-        // Node listens no more for what a reset would throw, and the other side need not end its own half.
-        stream.on('error', () => {})
-        stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => stream.destroy())
+        refuseUpgrade(stream, '404 Not Found')
       }
     }
     httpServer.on('upgrade', upgraded)

@@ -62,6 +62,7 @@ const layers: Layers = {
     'src/dialect/',
     'src/access/',
     'src/budget.ts',
+    'src/work-queue.ts',
     errors,
     limits,
     `type ${log}`,
@@ -75,6 +76,7 @@ const layers: Layers = {
     ...[
       'src/http/router.ts',
       'src/transport/path.ts',
+      'src/transport/refuse-upgrade.ts',
       'src/access/gate.ts',
       errors,
       `type ${limits}`,
@@ -83,7 +85,17 @@ const layers: Layers = {
     ]
   ],
   'src/chaos/leash.ts': ['src/cli.ts'],
-  'src/hooks/': ['src/room/', 'src/document/', store, errors, `type ${limits}`, `type ${log}`, metrics, time],
+  'src/hooks/': [
+    'src/room/',
+    'src/document/',
+    'src/work-queue.ts',
+    store,
+    errors,
+    `type ${limits}`,
+    `type ${log}`,
+    metrics,
+    time
+  ],
   'src/room/': [
     ...[
       'src/document/',
@@ -107,6 +119,7 @@ const layers: Layers = {
   'src/control.ts': [],
   'src/pacer.ts': [time],
   'src/budget.ts': [],
+  'src/work-queue.ts': [errors],
   'src/time.ts': [],
   'src/log.ts': [],
   'src/errors.ts': [],

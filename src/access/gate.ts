@@ -37,7 +37,7 @@ export class Gate {
     if (origin === undefined) return null
     if (origins !== null) return origins.includes(origin) ? null : 'origin'
     // Any page in the world can make this machine's browser connect to it, also under a name of its own (rebinding).
-    if (authentication === 'loopback') return isLoopback(hostOf(origin)) ? null : 'origin'
+    if (authentication === 'loopback') return isLoopback(urlOf(origin)?.hostname ?? '') ? null : 'origin'
     return null
   }
 
@@ -46,7 +46,7 @@ export class Gate {
     const { origin, host } = headers
     if (origin === undefined) return true
     if (this.#options.origins !== null) return this.#options.origins.includes(origin)
-    return host !== undefined && authorityOf(origin) === host.toLowerCase()
+    return isOwnOrigin(origin, host)
   }
 }
 
@@ -57,20 +57,16 @@ export function isLoopback(host: string): boolean {
   return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address)
 }
 
-function hostOf(origin: string): string {
-  try {
-    return new URL(origin).hostname
-  } catch {
-    // `null`, of sandboxed pages and files: nobody's host.
-    return ''
-  }
+/** Whether a page of this origin came from the host that it asks now, under the same name and port. */
+export function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
+  return host !== undefined && urlOf(origin)?.host === host.toLowerCase()
 }
 
-function authorityOf(origin: string): string {
+function urlOf(origin: string | undefined): URL | null {
   try {
-    return new URL(origin).host
+    return new URL(origin ?? '')
   } catch {
-    // As above.
-    return ''
+    // `null`, of sandboxed pages and files, or none at all: nobody we know.
+    return null
   }
 }

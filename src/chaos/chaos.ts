@@ -14,9 +14,10 @@ import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Cancel, Time } from '../time.ts'
 import { isUnder, pathOf } from '../transport/path.ts'
+import { refuseUpgrade } from '../transport/refuse-upgrade.ts'
 import { type Child, startChild } from './child.ts'
 import { type Permission, refusalToAct, refusalToLook } from './permission.ts'
-import { type Arrival, pipeToChild, refuseUpgrade } from './pipe.ts'
+import { type Arrival, pipeToChild } from './pipe.ts'
 
 /** Below the server's prefix; documents whose names begin so are out of reach while this is allowed. */
 const socketPath = '/chaos/ws'

@@ -2,7 +2,7 @@
  * Who may start and kill the child server of the Chaos page. A process that strangers can start is a gift to them, so
  * without a word of the operator it is for this machine only. It knows headers and settings, nothing of processes.
  */
-import { isLoopback } from '../access/gate.ts'
+import { isLoopback, isOwnOrigin } from '../access/gate.ts'
 
 /** `auto`: while the server listens on this machine only and asks nobody who they are. */
 export type ChaosSetting = 'auto' | 'on' | 'off'
@@ -52,20 +52,10 @@ export function refusalToLook(permission: Permission, header: Header): Refusal |
 export function refusalToAct(permission: Permission, header: Header): Refusal | null {
   const refusal = refusalToLook(permission, header)
   if (refusal !== null) return refusal
-  const authority = authorityOf(header('origin') ?? '')
-  return authority !== null && authority === header('host')?.toLowerCase() ? null : 'other-origin'
+  return isOwnOrigin(header('origin'), header('host')) ? null : 'other-origin'
 }
 
 /** The name in a Host header, without its port. */
 function nameOf(host: string | undefined): string {
   return (host ?? '').replace(/:\d+$/, '')
-}
-
-function authorityOf(origin: string): string | null {
-  try {
-    return new URL(origin).host
-  } catch {
-    // `null`, of sandboxed pages and files, or none at all: nobody we know.
-    return null
-  }
 }

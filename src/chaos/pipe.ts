@@ -53,12 +53,6 @@ export function pipeToChild(
   })
 }
 
-/** Answers an upgrade without a WebSocket. */
-export function refuseUpgrade(stream: Duplex, status: '403 Forbidden' | '503 Service Unavailable'): void {
-  // The other side need not end its own half.
-  stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => stream.destroy())
-}
-
 function handshake(request: IncomingMessage, port: number, path: string): string {
   const passed = passedHeaders.flatMap(name => {
     const value = request.headers[name]

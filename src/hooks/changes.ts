@@ -9,8 +9,8 @@ import type { Metrics } from '../metrics.ts'
 import type { Origin } from '../room/room.ts'
 import { type ChangeWatch, seedAuthor } from '../room/rooms.ts'
 import type { Cancel, Time } from '../time.ts'
+import { WorkQueue } from '../work-queue.ts'
 import { TimedCalls, TimedOut } from './timed-calls.ts'
-import { Turns } from './turns.ts'
 
 export type Change = {
   readonly document: string
@@ -46,7 +46,7 @@ type Pending = {
 export class Changes implements ChangeWatch {
   readonly #hook: OnChange
   readonly #parts: Parts
-  readonly #turns: Turns
+  readonly #turns: WorkQueue
   readonly #calls: TimedCalls
   /** One for each open room with changes; a room closes only when its changes have been told of. */
   readonly #pending = new Map<string, Pending>()
@@ -56,7 +56,7 @@ export class Changes implements ChangeWatch {
     this.#hook = hook
     this.#parts = parts
     // As many as there are documents pending may wait, and those are bounded.
-    this.#turns = new Turns({ atOnceMax: parts.limits.changesMax, waitingMax: Number.POSITIVE_INFINITY })
+    this.#turns = new WorkQueue({ atOnceMax: parts.limits.changesMax, waitingMax: Number.POSITIVE_INFINITY })
     this.#calls = new TimedCalls(parts.time, parts.limits.changeTimeoutMs)
   }
 

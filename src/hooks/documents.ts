@@ -13,8 +13,8 @@ import { scanInSlices } from '../room/intake.ts'
 import type { Rooms } from '../room/rooms.ts'
 import { openingFault, storeFault } from '../room/store-fault.ts'
 import type { Time } from '../time.ts'
+import { WorkQueue } from '../work-queue.ts'
 import { editOf, type Mutate } from './edit.ts'
-import { Turns } from './turns.ts'
 
 /** `stateVector`, as `Y.encodeStateVector` gives it: the update holds only what a document there lacks. */
 export type ReadOptions = { readonly stateVector?: Uint8Array }
@@ -45,18 +45,18 @@ const attemptsMax = 5
 
 export class Documents {
   readonly #parts: Parts
-  readonly #reads: Turns
-  readonly #edits: Turns
-  readonly #deletions: Turns
+  readonly #reads: WorkQueue
+  readonly #edits: WorkQueue
+  readonly #deletions: WorkQueue
   #applyingBytes = 0
 
   constructor(parts: Parts) {
     this.#parts = parts
     const { readsMax, readsWaitingMax } = parts.limits
-    this.#reads = new Turns({ atOnceMax: readsMax, waitingMax: readsWaitingMax })
+    this.#reads = new WorkQueue({ atOnceMax: readsMax, waitingMax: readsWaitingMax })
     // One at a time: each holds a whole Y.Doc, and who reads before they write must not be overtaken.
-    this.#edits = new Turns({ atOnceMax: 1, waitingMax: readsWaitingMax })
-    this.#deletions = new Turns({ atOnceMax: readsMax, waitingMax: readsWaitingMax })
+    this.#edits = new WorkQueue({ atOnceMax: 1, waitingMax: readsWaitingMax })
+    this.#deletions = new WorkQueue({ atOnceMax: readsMax, waitingMax: readsWaitingMax })
   }
 
   async read(document: string, { stateVector }: ReadOptions = {}): Promise<Uint8Array | null> {

@@ -11,8 +11,8 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { scanInSlices } from '../room/intake.ts'
 import type { Time } from '../time.ts'
+import { WorkQueue } from '../work-queue.ts'
 import { TimedCalls, TimedOut } from './timed-calls.ts'
-import { Turns } from './turns.ts'
 
 /** Given a document's name: a Yjs V1 update (the array is copied), or null for a document that begins empty. */
 export type Load = (document: string) => Uint8Array | null | PromiseLike<Uint8Array | null>
@@ -27,14 +27,14 @@ type Parts = {
 export class Seeds {
   readonly #load: Load
   readonly #parts: Parts
-  readonly #turns: Turns
+  readonly #turns: WorkQueue
   readonly #calls: TimedCalls
 
   constructor(load: Load, parts: Parts) {
     this.#load = load
     this.#parts = parts
     const { loadsMax, loadsWaitingMax, loadTimeoutMs } = parts.limits
-    this.#turns = new Turns({ atOnceMax: loadsMax, waitingMax: loadsWaitingMax })
+    this.#turns = new WorkQueue({ atOnceMax: loadsMax, waitingMax: loadsWaitingMax })
     this.#calls = new TimedCalls(parts.time, loadTimeoutMs)
   }
 

@@ -7,6 +7,7 @@ import { Fault } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { Refusals } from '../room/refusals.ts'
 import type { Cancel, Time } from '../time.ts'
+import { WorkQueue } from '../work-queue.ts'
 
 /** `127.0.0.1`, `10.0.0.0/8`, `fd00::/8`, or `loopback` for this machine. Throws TypeError when one is none of these. */
 export function proxyList(proxies: readonly string[]): BlockList {
@@ -54,7 +55,7 @@ export class Addresses {
   readonly #connections = new Map<string, number>()
   readonly #members = new Map<string, number>()
   readonly #refusals: Refusals
-  readonly #attempts = new Map<string, Attempts>()
+  readonly #attempts = new Map<string, WorkQueue>()
   readonly #delays = new Set<Cancel>()
   readonly #time: Time
 
@@ -83,28 +84,18 @@ export class Addresses {
   }
 
   /**
-   * Resolves when somebody there may be asked about, with what to call when the answer has been given. Those of one
-   * place wait for each other, so that nobody there can take all of what `authorize` can do. Bounded by the
-   * connections and what each may have under way.
+   * Runs what asks about somebody there, and settles as it does. Those of one place wait for each other, so that nobody
+   * there can take all of what `authorize` can do. Bounded by the connections and what each may have under way.
    */
-  async attempt(address: string): Promise<() => void> {
+  async attempt<T>(address: string, ask: () => Promise<T>): Promise<T> {
     const network = networkOf(address)
-    if (network === null) return nothing
-    const attempts = this.#attempts.get(network) ?? { underWay: 0, waiting: [] }
-    this.#attempts.set(network, attempts)
-    if (attempts.underWay >= this.#limits.attemptsPerAddressMax) {
-      await new Promise<void>(resolve => void attempts.waiting.push(resolve))
-    } else {
-      attempts.underWay++
-    }
-    let isOver = false
-    return () => {
-      if (isOver) return
-      isOver = true
-      const next = attempts.waiting.shift()
-      if (next !== undefined) return next()
-      attempts.underWay--
-      if (attempts.underWay === 0) this.#attempts.delete(network)
+    if (network === null) return ask()
+    const queue = this.#attempts.get(network) ?? this.#newQueue()
+    this.#attempts.set(network, queue)
+    try {
+      return await queue.run(ask)
+    } finally {
+      if (queue.isIdle) this.#attempts.delete(network)
     }
   }
 
@@ -132,12 +123,14 @@ export class Addresses {
     const network = networkOf(address)
     return network === null ? 0 : this.#refusals.delayMs(this.#refusals.add(network) - refusalsFree)
   }
+
+  #newQueue(): WorkQueue {
+    return new WorkQueue({
+      atOnceMax: this.#limits.attemptsPerAddressMax,
+      waitingMax: Number.POSITIVE_INFINITY
+    })
+  }
 }
-
-/** Those that wait have a place as soon as one is free: it goes from hand to hand. */
-type Attempts = { underWay: number; readonly waiting: (() => void)[] }
-
-function nothing(): void {}
 
 function add(counts: Map<string, number>, address: string, max: number): void {
   const network = networkOf(address)

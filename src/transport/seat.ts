@@ -67,13 +67,9 @@ export class Seat {
       holder.granted(admitted, purpose)
     }
     const kept = { granted, expires: () => holder.expires(), refused: holder.refused.bind(holder) }
-    const done = await this.#parts.addresses.attempt(this.#visitor.address)
-    if (this.#isLeft) return done()
-    const pass = await passes
-      .issue(attempt, { connection, holder: kept })
-      .catch(error => this.#refused(error, done))
-    done()
-    if (this.#isLeft) return pass.over()
+    const ask = () => this.#ask(attempt, { connection, holder: kept })
+    const pass = await this.#parts.addresses.attempt(this.#visitor.address, ask)
+    if (this.#isLeft || pass === null) return pass?.over()
     this.#pass = pass
     this.#admitted = pass.admitted
   }
@@ -116,15 +112,19 @@ export class Seat {
   }
 
   /**
-   * Rejects with the error; later, if this address was refused again and again. Whoever leaves meanwhile has kept its
-   * place all the same: others there wait for it, or guessing would go as fast as connecting.
+   * Null if it was left while it waited. Rejects later, if this address was refused again and again: whoever leaves
+   * meanwhile has kept its place all the same, or guessing would go as fast as connecting.
    */
-  async #refused(error: unknown, done: () => void): Promise<never> {
-    if (error instanceof Fault && !isWorthRetrying(error)) {
-      await this.#parts.addresses.refusal(this.#visitor.address)
+  async #ask(attempt: Attempt, asker: Parameters<Passes['issue']>[1]): Promise<Pass | null> {
+    if (this.#isLeft) return null
+    try {
+      return await this.#parts.passes.issue(attempt, asker)
+    } catch (error) {
+      if (error instanceof Fault && !isWorthRetrying(error)) {
+        await this.#parts.addresses.refusal(this.#visitor.address)
+      }
+      throw error
     }
-    done()
-    throw error
   }
 
   #person(): MemberPerson {

@@ -17,6 +17,7 @@ import type { Cancel } from '../time.ts'
 import { clientAddress } from './addresses.ts'
 import { Connection, type ConnectionHost, connectionRates } from './connection.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { refuseUpgrade } from './refuse-upgrade.ts'
 import { openSession, type SessionParts } from './sessions.ts'
 import { Turns, turnRates } from './turns.ts'
 
@@ -81,10 +82,7 @@ export class Transport {
     const fault = this.#full(visitor.address)
     if (fault !== null) {
       this.#parts.metrics.refused(fault.code)
-      const answer = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n\r\n'
-      // The other side need not end its own half.
-      stream.end(answer, () => stream.destroy())
-      return
+      return refuseUpgrade(stream, '503 Service Unavailable')
     }
     // Counted until the stream is gone, whatever becomes of the handshake.
     stream.once('close', () => this.#parts.addresses.disconnected(visitor.address))

@@ -1,35 +1,29 @@
 // The rich text page in a real browser, against the built server: Tiptap over Hocuspocus's provider, and a client of
 // the other dialect in the same room.
-import type { BrowserContextOptions, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { connect, synced } from '../support/clients.ts'
 import { bundle } from './bundle.ts'
+import { declareCuts, editorOf, saved } from './editors.ts'
 import {
   bothEqual,
-  cutOff,
   describeGallery,
   pane,
   patience,
   presentIn,
   type Seat,
   savingOf,
-  soon,
-  stateOf,
-  toggle
+  stateOf
 } from './gallery.ts'
-import { startServer } from './server-process.ts'
 
 const starterWords = 'Ask the brass band about Saturday'
-const saved = /^Saved · \d+ ms$/
+
+const editorPage = { path: '/rich.html', starterWords, textOf, typeAtEnd }
 
 describeGallery('the rich text page', gallery => {
-  /** Opens a fresh room and waits until both panes show the starter text. */
-  async function visitFreshRoom(options: BrowserContextOptions = {}): Promise<Page> {
-    const page = await gallery.visit(`${gallery.url}/rich.html`, options)
-    await bothContain(page, starterWords)
-    return page
-  }
+  const { visitFreshRoom, bothContain } = editorOf(gallery, editorPage)
+  declareCuts(gallery, editorPage)
 
   test('words and their formatting appear on the other side, in both directions', async () => {
     const page = await visitFreshRoom()
@@ -154,40 +148,6 @@ describeGallery('the rich text page', gallery => {
     await expect.poll(() => cursor.allTextContents(), patience).toEqual(['Zuse'])
   })
 
-  test('a pane that was cut off shows it, and merges what both sides wrote when connected again', async () => {
-    const page = await visitFreshRoom()
-
-    await cutOff(page, 'right')
-    await typeAtEnd(page, 'left', ' LEFT')
-    await typeAtStart(page, 'right', 'abc')
-
-    await expect.poll(() => savingOf(page, 'right'), patience).toBe('3 unsaved edits')
-    await expect.poll(() => savingOf(page, 'left'), patience).toMatch(saved)
-    expect(await textOf(page, 'right')).not.toContain('LEFT')
-    expect(await textOf(page, 'left')).not.toContain('abc')
-    await expect.poll(() => page.locator('.strip-verdict').textContent(), patience).toBe('two versions')
-
-    await toggle(page, 'right')
-    await expect.poll(() => stateOf(page, 'right'), patience).toBe('Online')
-    await expect.poll(() => savingOf(page, 'right'), patience).toMatch(saved)
-    await bothContain(page, 'LEFT')
-    await bothContain(page, 'abc')
-    await bothEqual(page)
-  })
-
-  test('people are visible again to both sides after a cut', async () => {
-    const page = await visitFreshRoom()
-    await expect.poll(() => presentIn(page, 'left'), soon).toBe(2)
-
-    await toggle(page, 'right')
-    await expect.poll(() => presentIn(page, 'left'), soon).toBe(1)
-    await expect.poll(() => presentIn(page, 'right'), soon).toBe(1)
-
-    await toggle(page, 'right')
-    await expect.poll(() => presentIn(page, 'left'), soon).toBe(2)
-    await expect.poll(() => presentIn(page, 'right'), soon).toBe(2)
-  })
-
   test('a switch turned off and on in one moment ends connected', async () => {
     const page = await visitFreshRoom()
 
@@ -290,28 +250,6 @@ describeGallery('the rich text page', gallery => {
     await expect.poll(() => savingOf(page, 'left'), patience).toBe('In sync')
     expect((await textOf(page, 'left')).trim()).toBe('')
   })
-
-  test('without a server the page says so, keeps the edits and sends them when it is back', async () => {
-    const first = await startServer({ port: 0 })
-    const page = await gallery.visit(`${first.url}/rich.html`)
-    await bothContain(page, starterWords)
-
-    await first.stop()
-    await page.locator('#notice:visible').waitFor()
-    await typeAtEnd(page, 'left', 'xyz')
-    expect(await stateOf(page, 'left')).toBe('Offline, retrying…')
-    expect(await savingOf(page, 'left')).toBe('3 unsaved edits')
-
-    // The second server knows nothing of the room: all of it comes back from the panes.
-    const second = await startServer({ port: Number(new URL(first.url).port) })
-    await page.locator('#notice').waitFor({ state: 'hidden' })
-    await expect.poll(() => savingOf(page, 'left'), patience).toMatch(saved)
-    await bothContain(page, 'xyz')
-    await page.close()
-    await second.stop()
-    // A browser reports each failed connection as an error; here that was the point.
-    gallery.forgive('WebSocket connection to')
-  })
 })
 
 function roomOf(page: Page): string {
@@ -344,20 +282,9 @@ function htmlOf(page: Page, seat: Seat): Promise<string> {
   return contentOf(page, seat, 'innerHTML')
 }
 
-async function bothContain(page: Page, words: string): Promise<void> {
-  await expect.poll(() => textOf(page, 'left'), patience).toContain(words)
-  await expect.poll(() => textOf(page, 'right'), patience).toContain(words)
-}
-
 async function typeAtEnd(page: Page, seat: Seat, words: string): Promise<void> {
   await pane(page, seat).locator('.ProseMirror').focus()
   await page.keyboard.press('Control+End')
-  await page.keyboard.type(words)
-}
-
-async function typeAtStart(page: Page, seat: Seat, words: string): Promise<void> {
-  await pane(page, seat).locator('.ProseMirror').focus()
-  await page.keyboard.press('Control+Home')
   await page.keyboard.type(words)
 }
 

@@ -1,30 +1,16 @@
 // The text page in a real browser, against the built server: what a visitor does in the first minute.
-import type { BrowserContextOptions, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import {
-  bothEqual,
-  cutOff,
-  describeGallery,
-  pane,
-  patience,
-  presentIn,
-  type Seat,
-  savingOf,
-  soon,
-  stateOf,
-  toggle
-} from './gallery.ts'
-import { startServer } from './server-process.ts'
+import { declareCuts, editorOf, saved } from './editors.ts'
+import { bothEqual, describeGallery, pane, patience, presentIn, type Seat, savingOf } from './gallery.ts'
 
 const starterWords = 'Two people can write here at the same time.'
 
+const editorPage = { path: '/text.html', starterWords, textOf, typeAtEnd }
+
 describeGallery('the text page', gallery => {
-  /** Opens a fresh room and waits until both panes show the starter text. */
-  async function visitFreshRoom(options: BrowserContextOptions = {}): Promise<Page> {
-    const page = await gallery.visit(`${gallery.url}/text.html`, options)
-    await bothContain(page, starterWords)
-    return page
-  }
+  const { visitFreshRoom, bothContain } = editorOf(gallery, editorPage)
+  declareCuts(gallery, editorPage)
 
   test('what is typed on the left appears on the right, and the other way round', async () => {
     const page = await visitFreshRoom()
@@ -50,47 +36,13 @@ describeGallery('the text page', gallery => {
     await expect.poll(() => cursor.allTextContents(), patience).toEqual(['Zuse'])
   })
 
-  test('a pane that was cut off shows it, and merges what both sides wrote when connected again', async () => {
-    const page = await visitFreshRoom()
-
-    await cutOff(page, 'right')
-    await typeAtEnd(page, 'left', 'LEFT WROTE THIS. ')
-    await typeAtEnd(page, 'right', 'abc')
-
-    await expect.poll(() => savingOf(page, 'right'), patience).toBe('3 unsaved edits')
-    await expect.poll(() => savingOf(page, 'left'), patience).toMatch(/^Saved · \d+ ms$/)
-    expect(await textOf(page, 'right')).not.toContain('LEFT WROTE THIS')
-    expect(await textOf(page, 'left')).not.toContain('abc')
-    await expect.poll(() => page.locator('.strip-verdict').textContent(), patience).toBe('two versions')
-
-    await toggle(page, 'right')
-    await expect.poll(() => stateOf(page, 'right'), patience).toBe('Online')
-    await expect.poll(() => savingOf(page, 'right'), patience).toMatch(/^Saved · \d+ ms$/)
-    await bothContain(page, 'LEFT WROTE THIS.')
-    await bothContain(page, 'abc')
-    expect(await textOf(page, 'left')).toBe(await textOf(page, 'right'))
-  })
-
-  test('people are visible again to both sides after a cut', async () => {
-    const page = await visitFreshRoom()
-    await expect.poll(() => presentIn(page, 'left'), soon).toBe(2)
-
-    await toggle(page, 'right')
-    await expect.poll(() => presentIn(page, 'left'), soon).toBe(1)
-    await expect.poll(() => presentIn(page, 'right'), soon).toBe(1)
-
-    await toggle(page, 'right')
-    await expect.poll(() => presentIn(page, 'left'), soon).toBe(2)
-    await expect.poll(() => presentIn(page, 'right'), soon).toBe(2)
-  })
-
   test('an edit is called saved when the server has answered', async () => {
     const page = await visitFreshRoom()
     await expect.poll(() => savingOf(page, 'right'), patience).toBe('In sync')
 
     await typeAtEnd(page, 'right', 'keep this')
 
-    await expect.poll(() => savingOf(page, 'right'), patience).toMatch(/^Saved · \d+ ms$/)
+    await expect.poll(() => savingOf(page, 'right'), patience).toMatch(saved)
   })
 
   test('undo takes back one’s own edits only, and redo brings them back', async () => {
@@ -171,29 +123,6 @@ describeGallery('the text page', gallery => {
     expect(await pane(page, 'left').getAttribute('style')).toContain('#0c7f93')
     expect(await page.locator('html').getAttribute('data-theme')).toBe('dark')
   })
-
-  test('without a server the page says so, keeps the edits and sends them when it is back', async () => {
-    const first = await startServer({ port: 0 })
-    const page = await gallery.visit(`${first.url}/text.html`)
-    await bothContain(page, starterWords)
-
-    await first.stop()
-    await page.locator('#notice:visible').waitFor()
-    await typeAtEnd(page, 'left', 'xyz')
-    expect(await page.locator('#notice').textContent()).toContain('No sync server answers at')
-    expect(await stateOf(page, 'left')).toBe('Offline, retrying…')
-    expect(await savingOf(page, 'left')).toBe('3 unsaved edits')
-
-    // The second server knows nothing of the room: all of it comes back from the panes.
-    const second = await startServer({ port: Number(new URL(first.url).port) })
-    await page.locator('#notice').waitFor({ state: 'hidden' })
-    await expect.poll(() => savingOf(page, 'left'), patience).toMatch(/^Saved/)
-    await bothContain(page, 'xyz')
-    await page.close()
-    await second.stop()
-    // A browser reports each failed connection as an error; here that was the point.
-    gallery.forgive('WebSocket connection to')
-  })
 })
 
 /** The text of a pane without the name tags of cursors, which stand inside the lines. */
@@ -204,11 +133,6 @@ function textOf(page: Page, seat: Seat): Promise<string> {
       copy.querySelectorAll('.cm-ySelectionCaret, .cm-placeholder').forEach(node => node.remove())
       return copy.textContent
     }).join('\\n')`)
-}
-
-async function bothContain(page: Page, words: string): Promise<void> {
-  await expect.poll(() => textOf(page, 'left'), patience).toContain(words)
-  await expect.poll(() => textOf(page, 'right'), patience).toContain(words)
 }
 
 async function typeAtEnd(page: Page, seat: Seat, words: string): Promise<void> {

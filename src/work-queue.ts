@@ -1,18 +1,23 @@
 /** Work that is done a few at a time; the rest waits for its turn, in order, and not without bound. */
-import { Fault } from '../errors.ts'
+import { Fault } from './errors.ts'
 
-export type TurnsOptions = {
+export type WorkQueueOptions = {
   readonly atOnceMax: number
   readonly waitingMax: number
 }
 
-export class Turns {
-  readonly #options: TurnsOptions
+export class WorkQueue {
+  readonly #options: WorkQueueOptions
   #running = 0
   readonly #waiting: (() => void)[] = []
 
-  constructor(options: TurnsOptions) {
+  constructor(options: WorkQueueOptions) {
     this.#options = options
+  }
+
+  /** Whether nothing is under way, and so nothing waits. */
+  get isIdle(): boolean {
+    return this.#running === 0
   }
 
   /** Resolves or rejects as the work does. Rejects with ERR_OVERLOADED, the work not begun, when too many wait. */
