@@ -320,8 +320,8 @@ export class Connection implements Port, Guest {
   }
 
   #socketClosed(): void {
-    // Whoever sends and leaves is not to lose it because others came first.
-    if (this.#waiting?.isEmpty === false && this.#state === 'open') this.#state = 'gone'
+    // Whoever sends and leaves is not to lose it because others came first, or because its room is not open yet.
+    if (this.#pauses > 0 && this.#state === 'open') this.#state = 'gone'
     else this.#close()
   }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryStore, type Store } from '../../persistence/index.ts'
-import { until } from '../support/clients.ts'
+import { until, untilAsync } from '../support/clients.ts'
 import { compacted, storeDocument } from '../support/documents.ts'
 import {
   awarenessFrame,
@@ -147,6 +147,34 @@ describe('the handshake', () => {
     expect(before).toBe(0)
     expect(textOf(raw)).toBe('some text')
   })
+
+  test.each([1, 3])(
+    '[YW4] %i updates of a client that leaves before the room is loaded are kept',
+    async count => {
+      const { store } = await stored('some text')
+      const openGate = holdLoads(store)
+      const server = await startServer({ store })
+      const raw = await openRaw({ url: server.url, path: 'room' })
+      for (let i = 0; i < count; i++) {
+        const doc = new Y.Doc()
+        doc.getText('t').insert(0, 'x')
+        raw.send(updateFrame(Y.encodeStateAsUpdate(doc)))
+      }
+      raw.socket.close()
+      await raw.closed()
+      await aMoment(server.url)
+
+      openGate()
+      const lengthOf = async () => {
+        const doc = new Y.Doc()
+        Y.applyUpdate(doc, (await server.read('room')) ?? Uint8Array.of(0, 0))
+        return doc.getText('t').length
+      }
+      await untilAsync(async () => (await lengthOf()) === 'some text'.length + count, 'the updates')
+      const left = async () => /^chorus_connections (.*)$/m.exec(await server.metrics())?.[1]
+      await untilAsync(async () => (await left()) === '0', 'the connection to be gone')
+    }
+  )
 
   test('[YW5] the stored document comes as updates, checkpoint before tail, then the end marker', async () => {
     const { store, doc } = await stored('checkpoint ', { isCompacted: true })
