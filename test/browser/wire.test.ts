@@ -227,6 +227,36 @@ describeGallery('the wire view', gallery => {
     expect(await page.evaluate('document.activeElement.id')).toBe('open-wire')
   })
 
+  test('a row can be clicked while messages pass, and stays in sight while one reads it', async () => {
+    const page = await visit('text')
+    await openWire(page)
+    const guest = await gallery.visit(page.url())
+    const all = page.locator('.wire-row')
+    /** The guest goes on until so many more have passed. */
+    const pass = async (more: number) => {
+      const wanted = (await all.count()) + more
+      while ((await all.count()) < wanted) await type(guest, 'text', 'left', 'x')
+    }
+    await pass(60)
+    // The last answers come after the last edit.
+    for (let before = -1; before !== (await all.count()); await page.waitForTimeout(500))
+      before = await all.count()
+    const row = all.nth((await all.count()) - 1)
+    const box = await row.locator('.wire-line').boundingBox()
+    if (box === null) throw new Error('the last row is not in sight')
+
+    await page.mouse.move(box.x + 20, box.y + box.height / 2)
+    await page.mouse.down()
+    await pass(20)
+    await page.mouse.up()
+    const details = row.locator('.wire-details')
+    await details.waitFor()
+    const before = await details.boundingBox()
+    await pass(20)
+
+    expect(await details.boundingBox()).toEqual(before)
+  })
+
   test('left open it is open on the next page, and has seen the handshake there', async () => {
     const page = await visit('text')
     await openWire(page)

@@ -185,7 +185,10 @@ export class Page {
   #tick(): void {
     this.#time.after(watchdogMs / 10, () => this.#tick())
     this.#presence.tick()
-    if (this.#isConnected && watchdogMs < this.#time.nowMs() - this.#lastMessageMs) this.#drop(null)
+    if (!this.#isConnected || watchdogMs >= this.#time.nowMs() - this.#lastMessageMs) return
+    // As providers do (`checkConnection` in 2.15, 3.4 and 4.8): what waited is not sent on the next connection.
+    this.#queued = []
+    this.#drop(null)
   }
 
   #setUp(): void {

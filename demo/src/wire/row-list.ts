@@ -1,5 +1,5 @@
-// The rows in the order in which they passed: the newest last, in sight as long as nobody scrolls away; a bounded
-// number of them; one tab stop, arrow keys inside.
+// The rows in the order in which they passed: the newest last, in sight as long as nobody scrolls away or looks into
+// a row; a bounded number of them; one tab stop, arrow keys inside.
 import { element } from '../dom.ts'
 import type { Participant } from '../participant.ts'
 import { everything, type Filter, isShown } from './filter.ts'
@@ -41,9 +41,10 @@ export function createRowList(participants: readonly Participant[]): RowList {
     empty
   )
 
+  const isPressed = pressWatch(scroller)
   const atEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < endPixels
   const keepEnd = (act: () => void) => {
-    const wasAtEnd = atEnd()
+    const wasAtEnd = atEnd() && !isPressed() && !isReading(scroller)
     act()
     empty.hidden = items.querySelector(':scope > li:not([hidden])') !== null
     ensureTabStop(items)
@@ -87,6 +88,28 @@ export function createRowList(participants: readonly Participant[]): RowList {
     },
     size: () => views.size
   }
+}
+
+/** A line that moves between press and release is never clicked. */
+function pressWatch(scroller: HTMLElement): () => boolean {
+  let isPressed = false
+  const released = () => {
+    isPressed = false
+  }
+  scroller.addEventListener('pointerdown', () => {
+    isPressed = true
+  })
+  for (const type of ['pointerup', 'pointercancel']) window.addEventListener(type, released)
+  return () => isPressed
+}
+
+/** Whether the inside of a row is in sight. */
+function isReading(scroller: HTMLElement): boolean {
+  const { top, bottom } = scroller.getBoundingClientRect()
+  return [...scroller.querySelectorAll('.wire-details')].some(details => {
+    const rect = details.getBoundingClientRect()
+    return rect.bottom > top && rect.top < bottom
+  })
 }
 
 function dropOldest(views: Map<number, RowView>): void {
