@@ -3,12 +3,14 @@
  * a second; meanwhile another process floods the server. Prints one line for each flood: percentiles of the delivery
  * times, and the server's memory before, at most, and some seconds after.
  *
- *   node bench/floods.js [--seconds 10] [flood ...]
+ *   node bench/floods.js [--seconds 10] [--store level|memory] [flood ...]
  */
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect as connectTcp } from 'node:net'
-import { setPriority } from 'node:os'
+import { setPriority, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -42,16 +44,21 @@ const floods = {
 
 async function main() {
   const { values, positionals } = parseArgs({
-    options: { seconds: { type: 'string', default: '10' } },
+    options: {
+      seconds: { type: 'string', default: '10' },
+      store: { type: 'string', default: 'level' }
+    },
     allowPositionals: true
   })
   for (const name of positionals.length > 0 ? positionals : Object.keys(floods)) {
-    print(await measure(name, Number(values.seconds)))
+    const data = values.store === 'memory' ? null : await mkdtemp(join(tmpdir(), 'chorus-floods-'))
+    print(await measure({ name, seconds: Number(values.seconds), data: data ?? ':memory:' }))
+    if (data !== null) await rm(data, { recursive: true, force: true })
   }
 }
 
-async function measure(name, seconds) {
-  const server = spawn(process.execPath, [command, '--port', '0', '--data', ':memory:'], {
+async function measure({ name, seconds, data }) {
+  const server = spawn(process.execPath, [command, '--port', '0', '--data', data], {
     stdio: ['ignore', 'pipe', 'inherit']
   })
   const url = await listening(server)
@@ -74,6 +81,7 @@ async function measure(name, seconds) {
   const after = await memory(url)
   calm.kill('SIGKILL')
   server.kill('SIGKILL')
+  await once(server, 'exit')
   return { name, times, before, most, after }
 }
 

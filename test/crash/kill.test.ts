@@ -4,10 +4,10 @@
  */
 import { expect, onTestFinished, test } from 'vitest'
 import { barrier, type Client, connect, disconnect, synced, until } from '../support/clients.ts'
+import { seed } from '../support/seed.ts'
 import { type ServerProcess, spawnServer, temporaryDirectory } from '../support/server.ts'
 import { randomFrom } from '../support/trace.ts'
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 const rounds = process.env.CHORUS_LONG === '1' ? 20 : 3
 const roomCount = 20
 

@@ -4,6 +4,8 @@
  */
 import { createEncoder, toUint8Array, writeVarUint } from 'lib0/encoding'
 import * as Y from 'yjs'
+import { randomOf } from '../support/random.ts'
+import { seed } from '../support/seed.ts'
 
 export type Random = {
   /** A number in [0, 1). */
@@ -14,18 +16,11 @@ export type Random = {
   pick<T>(values: readonly T[]): T
 }
 
-/** The seed of this run: SEED from the environment, else new each time; print it when a test fails. */
-export const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 0x7fffffff))
+/** Print it when a test fails. */
+export { seed }
 
-/** mulberry32. */
 export function createRandom(from: number): Random {
-  let state = from >>> 0
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x100000000
-  }
+  const next = randomOf(from)
   const below = (bound: number) => Math.floor(next() * bound)
   const pick = <T>(values: readonly T[]): T => {
     const value = values[below(values.length)]

@@ -11,10 +11,10 @@ import type { Store } from '../../persistence/store.ts'
 import { createServer, type Server } from '../../src/server.ts'
 import { diskStore } from '../support/disk.ts'
 import { randomOf } from '../support/random.ts'
+import { seed as firstSeed } from '../support/seed.ts'
 import { quietLog, startServer, temporaryDirectory } from '../support/server.ts'
 import { textUpdate } from '../support/text.ts'
 
-const firstSeed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 console.log(`test/hooks/crashes.test.ts: SEED=${firstSeed}`)
 
 test.each(Array.from({ length: 12 }, (_, i) => firstSeed + i))(

@@ -10,10 +10,10 @@ import { diskStore, holdAppends } from '../support/disk.ts'
 import { compacted, storeDocument } from '../support/documents.ts'
 import { randomOf } from '../support/random.ts'
 import { openRaw, updateFrame } from '../support/raw.ts'
+import { seed } from '../support/seed.ts'
 import { quietLog, startServer, temporaryDirectory } from '../support/server.ts'
 import { textOf, textUpdate } from '../support/text.ts'
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 console.log(`test/hooks/documents.test.ts: SEED=${seed}`)
 
 describe('read', () => {

@@ -6,11 +6,10 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { startBystanders } from '../support/bystanders.ts'
 import { until } from '../support/clients.ts'
 import { createRaw, openRaw } from '../support/raw.ts'
+import { seed } from '../support/seed.ts'
 import { spawnServer, startServer } from '../support/server.ts'
 import { maskedFrame, openTcp } from '../support/tcp.ts'
 import { randomFrom } from '../support/trace.ts'
-
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 const brokenFrames: readonly (readonly [string, number, Buffer])[] = [
   ['six bytes with reserved bits set', 1002, Buffer.from([0xc1, 0x80, 0, 0, 0, 0])],

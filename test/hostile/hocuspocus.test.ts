@@ -6,10 +6,9 @@ import { startBystanders } from '../support/bystanders.ts'
 import { until } from '../support/clients.ts'
 import { provide, saved } from '../support/hocuspocus.ts'
 import { authFrame, openHocuspocus, step1Frame, updateFrameOf } from '../support/raw-hocuspocus.ts'
+import { seed } from '../support/seed.ts'
 import { spawnServer, startServer } from '../support/server.ts'
 import { randomFrom } from '../support/trace.ts'
-
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 const recorded = (
   JSON.parse(readFileSync(join(import.meta.dirname, '../vectors/hocuspocus.json'), 'utf8')) as {

@@ -17,10 +17,9 @@ import {
   saved
 } from '../support/hocuspocus.ts'
 import { startProxy } from '../support/proxy.ts'
+import { seed } from '../support/seed.ts'
 import { quietLog, startServer } from '../support/server.ts'
 import { randomFrom } from '../support/trace.ts'
-
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 /** The bar: who comes back is seen, and sees, within a second. */
 const promptMs = 1_000

@@ -1,20 +1,22 @@
 /**
- * The whole server and its clients in one process on a virtual clock, one run per seed. `SEED` is the first (default: a
- * new one each time), `MINUTES` how long to go on (default: 1; 4 with CI=true, some thousand runs). scripts/simulate.js does the same for as long as you like.
+ * The whole server and its clients in one process on a virtual clock, one run per seed from the first on (seed.ts).
+ * `RUNS` is how many (2,000 with CI=true, always the same of a commit), else `MINUTES` how long to go on (1).
+ * scripts/simulate.js does the same for as long as you like.
  */
 import { describe, expect, test } from 'vitest'
+import { seed as first } from '../support/seed.ts'
 import { type PlantName, plants } from './plants.ts'
 import { RunFailed, simulate } from './run.ts'
 
-const first = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-const minutes = Number(process.env.MINUTES ?? (process.env.CI === 'true' ? 4 : 1))
+const runsMax = Number(process.env.RUNS ?? (process.env.CI === 'true' ? 2_000 : Number.POSITIVE_INFINITY))
+const minutes = Number(process.env.MINUTES ?? (Number.isFinite(runsMax) ? 30 : 1))
 /** Each planted bug is found in fewer runs than this. */
 const plantRunsMax = 120
 
 test(`runs from seed ${first} on find nothing wrong`, { timeout: (minutes + 1) * 60_000 }, async () => {
   const untilMs = performance.now() + minutes * 60_000
   let runs = 0
-  while (performance.now() < untilMs) await simulate(first + runs++)
+  while (runs < runsMax && performance.now() < untilMs) await simulate(first + runs++)
 
   console.info(`simulation: ${runs} runs from seed ${first} on`)
   expect(runs).toBeGreaterThan(0)

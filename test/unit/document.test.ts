@@ -13,9 +13,8 @@ import { Document, openDocument } from '../../src/document/document.ts'
 import { decodeRecord, encodeRecord } from '../../src/document/record.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
 import { JoinCursor, planJoin } from '../../src/document/sync.ts'
+import { seed } from '../support/seed.ts'
 import { randomFrom } from '../support/trace.ts'
-
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 /** Updates of one doc that types `count` times, one character or deletion each. */
 function typing(
