@@ -5,8 +5,10 @@
  *   npm run simulate -- --seed 7 --minutes 10   seed 7, 8, 9 … for ten minutes
  *   npm run simulate -- --seed 7 --runs 1       only seed 7, again
  *   npm run simulate -- --seed 7 --plant 2      with bug number 2 put in on purpose
+ *   npm run simulate -- --seed 7 --runs 1 --lines 9999
  *
- * Stops at the first run that finds something wrong, and prints its last events and the command that repeats it.
+ * Stops at the first run that finds something wrong, and prints its last events (400, or --lines) and the command that
+ * repeats it.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,6 +24,7 @@ const options = {
   minutes: { type: 'string', default: '1' },
   runs: { type: 'string' },
   plant: { type: 'string' },
+  lines: { type: 'string', default: '400' },
   help: { type: 'boolean', short: 'h', default: false }
 }
 
@@ -31,6 +34,7 @@ async function main(args) {
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
   const untilMs = Date.now() + 60_000 * Number(values.minutes)
   const runsMax = Number(values.runs ?? Number.POSITIVE_INFINITY)
+  process.env.LINES = values.lines
   const { simulate, plants } = await load()
   const name = values.plant === undefined ? undefined : Object.keys(plants)[Number(values.plant) - 1]
   if (values.plant !== undefined && name === undefined) throw new Error(listOf(plants))

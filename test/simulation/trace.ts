@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { VirtualClock } from './virtual-time.ts'
 
-const linesMax = 400
+const linesMax = Number(process.env.LINES ?? 400)
 
 /** What a run found to be wrong. */
 export class Violation extends Error {}

@@ -20,6 +20,9 @@ export type ClientEvents = {
   onclose: (code: number) => void
 }
 
+/** What is on its way in one direction, in order, and when the last of it arrives. */
+type Way = { dueMs: number; readonly items: (() => void)[] }
+
 /** Who learns that the connection is gone. */
 export type CutNews = 'both' | 'client' | 'server' | 'nobody'
 
@@ -39,8 +42,8 @@ export class Wire {
   readonly #parse = frameReader()
   #isUpDead = false
   #isDownDead = false
-  #upAtMs = 0
-  #downAtMs = 0
+  readonly #upward: Way = { dueMs: 0, items: [] }
+  readonly #downward: Way = { dueMs: 0, items: [] }
   #clientState: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting'
   #isClientReading = true
   #isPumping = false
@@ -171,13 +174,14 @@ export class Wire {
 
   /** After the latency, in order, unless the connection is cut before. */
   #later(direction: 'up' | 'down', run: () => void): void {
-    const now = this.#time.nowMs()
-    const atMs = now + this.#latency()
-    const dueMs = Math.max(atMs, direction === 'up' ? this.#upAtMs : this.#downAtMs)
-    if (direction === 'up') this.#upAtMs = dueMs
-    else this.#downAtMs = dueMs
-    this.#time.after(dueMs - now, () => {
-      if (direction === 'up' ? !this.#isUpDead : !this.#isDownDead) run()
+    const way = direction === 'up' ? this.#upward : this.#downward
+    const nowMs = this.#time.nowMs()
+    way.dueMs = Math.max(nowMs + this.#latency(), way.dueMs)
+    way.items.push(run)
+    // Whichever of two timers of one moment runs first (a sum of delays is not exact): the oldest is what has arrived.
+    this.#time.after(way.dueMs - nowMs, () => {
+      const item = way.items.shift()
+      if (direction === 'up' ? !this.#isUpDead : !this.#isDownDead) item?.()
     })
   }
 
