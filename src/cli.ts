@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openLevelStore, StoreError } from '../persistence/index.ts'
+import { exchange } from './access/request.ts'
 import {
   type Config,
   ConfigError,
@@ -19,6 +20,9 @@ import type { Server } from './options.ts'
 import { createServer } from './server.ts'
 import { dropSetAside, listSetAside, showSetAside } from './set-aside-command.ts'
 import { accessOptions, tokenFor } from './sign-in.ts'
+
+/** A disk of any size is copied within this. */
+const backupTimeoutMs = 7 * 24 * 3_600_000
 
 const exitCodes = { failed: 1, usage: 2 } as const
 
@@ -145,16 +149,18 @@ async function backup(config: Config, directory: string): Promise<void> {
 
 /** Returns null when nobody answers: the server is gone and has left its file behind. */
 async function askForBackup({ url, token }: { url: string; token: string }, directory: string) {
-  const response = await fetch(`${url}/api/backup`, {
-    method: 'POST',
+  // Not fetch, which waits for five minutes: the answer comes when the copy is complete.
+  const answer = await exchange({
+    url: new URL(`${url}/api/backup`),
+    body: { directory },
     headers: { authorization: `Bearer ${token}` },
-    body: JSON.stringify({ directory })
+    timeoutMs: backupTimeoutMs,
+    answerBytesMax: 64 * 1024
   }).catch(() => null)
-  if (response === null || response.status === 401 || response.status === 404) return null
-  const body = (await response.json()) as { keys: number; bytes: number; message?: string }
-  if (!response.ok)
-    throw new CommandError(body.message ?? `the server answered ${response.status}`, exitCodes.failed)
-  return body
+  if (answer === null || answer.status === 401 || answer.status === 404) return null
+  const body = answer.body as { keys: number; bytes: number; message?: string } | null
+  if (answer.status === 200 && body !== null) return body
+  throw new CommandError(body?.message ?? `the server answered ${answer.status}`, exitCodes.failed)
 }
 
 async function copy(source: string, directory: string) {
@@ -231,5 +237,8 @@ function fail(error: unknown): never {
   if (error instanceof CommandError) process.exit(error.exitCode)
   process.exit(error instanceof ConfigError ? exitCodes.usage : exitCodes.failed)
 }
+
+// Who reads what is printed and logged may leave: the server stays, and still drains when it is told to stop.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 main(process.argv.slice(2)).catch(fail)

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { defaultLimits, type LimitName, type Limits } from './limits.ts'
 import { logLevels } from './log.ts'
+import { prefixForm } from './transport/path.ts'
 
 const limitNames = Object.keys(defaultLimits) as [LimitName, ...LimitName[]]
 
@@ -69,7 +70,7 @@ export const settings = {
     help: 'sync: on disk before anyone sees it; relaxed: a power cut may lose the last second'
   },
   path: {
-    schema: z.string().regex(/^\/([^?#\s]*[^/?#\s])?$/, 'must begin with / and not end with one'),
+    schema: z.string().regex(prefixForm, 'must begin with / and not end with one'),
     fallback: '/',
     env: null,
     value: 'prefix',

@@ -24,7 +24,7 @@ export type ServerOptions = HookOptions & {
   readonly store?: Store
   /** `sync` (the default): nothing is seen before it would survive a power cut. */
   readonly durability?: 'sync' | 'relaxed'
-  /** Path below which documents and pages are served. Default `/`. */
+  /** Path below which documents and pages are served; it begins with `/` and does not end with one. Default `/`. */
   readonly path?: string
   /**
    * Who may do what: `jwt(…)`, `webhook(…)`, or a function of your own. It is asked once per connection and document,
@@ -74,7 +74,8 @@ export type ServerOptions = HookOptions & {
 export type Server = DocumentCalls & {
   /**
    * Opens the store and the port. Resolves to the server's URL. Rejects with StoreError, with EADDRINUSE, and with a
-   * TypeError when nobody is asked who they are and `host` is not this machine.
+   * TypeError when nobody is asked who they are and `host` is not this machine. Nothing is left of it then. Rejects with
+   * ERR_GOING_DOWN when the server is stopped meanwhile.
    */
   listen(): Promise<string>
   /**

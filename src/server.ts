@@ -37,8 +37,8 @@ import { Refusals } from './room/refusals.ts'
 import { Rooms } from './room/rooms.ts'
 import { systemTime, type Time } from './time.ts'
 import { Addresses, proxyList } from './transport/addresses.ts'
-import { isUnder, pathOf } from './transport/path.ts'
-import { refuseUpgrade } from './transport/refuse-upgrade.ts'
+import { checkPrefix, isUnder, pathOf } from './transport/path.ts'
+import { isForNobody, refuseUpgrade, servedPath } from './transport/refuse-upgrade.ts'
 import { Stateless } from './transport/stateless.ts'
 import { Transport } from './transport/upgrade.ts'
 
@@ -90,10 +90,13 @@ class ChorusServer implements Server {
   #httpServer: HttpServer | null = null
   #detach: () => void = () => {}
   #url: string | null = null
+  /** Settles when a start is over, whatever became of it. */
+  #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
 
   constructor(options: ServerOptions) {
     checkAdminToken(options.adminToken)
+    checkPrefix(options.path ?? '/')
     if (options.identity === 'stamped' && typeof options.authorize !== 'function') {
       throw new TypeError('identity can be stamped only where people sign in: it needs authorize (--auth)')
     }
@@ -111,26 +114,11 @@ class ChorusServer implements Server {
   async listen(): Promise<string> {
     const { host = '127.0.0.1', authorize } = this.#options
     if (authorize === undefined && !isLoopback(host)) throw new TypeError(openToAll(host))
-    const running = await this.#start(host)
-    const limits = withLimits(this.#options.limits)
-    const httpServer = createListener(limits, (request, response) => this.handle(request, response))
-    this.#takeUpgrades(httpServer, running, true)
-    try {
-      await listening(httpServer, host, this.#options.port ?? 0)
-    } catch (error) {
-      await this.stop()
-      throw error
-    }
-    this.#httpServer = httpServer
-    this.#url = urlOf(httpServer, this.#path)
-    if (this.#dataDirectory !== null) {
-      await writeControl(this.#dataDirectory, { url: this.#url, token: running.controlToken })
-    }
-    return this.#url
+    return this.#startOnce(() => this.#listen(host))
   }
 
-  async attach(httpServer: HttpServer): Promise<void> {
-    this.#takeUpgrades(httpServer, await this.#start(null), false)
+  attach(httpServer: HttpServer): Promise<void> {
+    return this.#startOnce(async () => this.#takeUpgrades(httpServer, await this.#open(null), false))
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -210,13 +198,45 @@ class ChorusServer implements Server {
     return passes
   }
 
-  async #start(host: string | null): Promise<Running> {
-    if (this.#running !== null || this.#stopping !== null) throw new Error('a server is started once')
-    const store = await this.#openStore()
-    const running = await this.#build(store, host)
-    this.#running = running
+  /** Nothing is left of a start that fails or is overtaken by a stop; one that could open nothing may be repeated. */
+  async #startOnce<T>(start: () => Promise<T>): Promise<T> {
+    if (this.#starting !== null || this.#stopping !== null) throw new Error('a server is started once')
+    const started = start()
+    this.#starting = started.then(ignore, ignore)
+    try {
+      const result = await started
+      if (this.#stopping !== null)
+        throw new Fault('ERR_GOING_DOWN', 'the server was stopped while it started')
+      return result
+    } catch (error) {
+      if (this.#running === null) this.#starting = null
+      else await this.stop()
+      throw error
+    }
+  }
+
+  async #listen(host: string): Promise<string> {
+    const running = await this.#open(host)
+    const limits = withLimits(this.#options.limits)
+    const httpServer = createListener(limits, (request, response) => this.handle(request, response))
+    this.#takeUpgrades(httpServer, running, true)
+    await listening(httpServer, host, this.#options.port ?? 0)
+    this.#httpServer = httpServer
+    const url = urlOf(httpServer, this.#path)
+    if (this.#dataDirectory !== null) {
+      await writeControl(this.#dataDirectory, { url, token: running.controlToken })
+    }
+    this.#url = url
+    return url
+  }
+
+  async #open(host: string | null): Promise<Running> {
+    const { pages: directory = demoDirectory } = this.#options
+    // Before anything is open that would have to be closed again.
+    const demo = directory === null ? [] : [await pages(directory)]
+    this.#running = this.#build(await this.#openStore(), { host, demo })
     this.#metrics.collectProcess()
-    return running
+    return this.#running
   }
 
   async #openStore(): Promise<Store> {
@@ -229,7 +249,7 @@ class ChorusServer implements Server {
     })
   }
 
-  async #build(store: Store, host: string | null): Promise<Running> {
+  #build(store: Store, { host, demo }: { host: string | null; demo: readonly Handler[] }): Running {
     const time = this.#options.time ?? systemTime
     const limits = withLimits(this.#options.limits)
     const metrics = this.#metrics
@@ -268,9 +288,9 @@ class ChorusServer implements Server {
       operations({ store, journal, metrics, isDraining, controlToken }),
       rights({ passes, tokens }),
       setAside({ store, limits, tokens }),
-      chaos.handler
+      chaos.handler,
+      ...demo
     ]
-    if (this.#options.pages !== null) handlers.push(await pages(this.#options.pages ?? demoDirectory))
     const inside = { store, rooms, documents, seeds, changes, journal, compactions, compactor }
     return { ...inside, transport, stateless, passes, chaos, handlers, controlToken }
   }
@@ -299,19 +319,23 @@ class ChorusServer implements Server {
   }
 
   #takeUpgrades(httpServer: HttpServer, { transport, chaos }: Running, isOurs: boolean): void {
-    const upgraded = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-      if (isUnder(pathOf(request.url ?? '/'), this.#path)) {
+    const take = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+      const path = pathOf(request.url ?? '/')
+      if (isUnder(path, this.#path)) {
         if (chaos.upgrade(request, stream, head, this.#path)) return
         transport.upgrade(request, stream, head, this.#path)
-      } else if (isOurs || httpServer.listenerCount('upgrade') === 1) {
+      } else if (isOurs || isForNobody(path, httpServer, upgraded)) {
         refuseUpgrade(stream, '404 Not Found')
       }
     }
+    const upgraded = Object.assign(take, { [servedPath]: this.#path })
     httpServer.on('upgrade', upgraded)
     this.#detach = () => void httpServer.off('upgrade', upgraded)
   }
 
   async #stop(): Promise<void> {
+    // A start goes on until there is something whole to take down.
+    await this.#starting
     if (this.#running !== null) {
       await Promise.all([this.#running.transport.drain(), this.#running.chaos.stop()])
       await this.#takeDown(this.#running)
@@ -324,7 +348,10 @@ class ChorusServer implements Server {
   }
 
   /** In reverse order of building: what accepts first, what keeps last. */
-  async #takeDown({ seeds, changes, rooms, journal, compactions, compactor, store }: Running): Promise<void> {
+  async #takeDown(running: Running): Promise<void> {
+    const { passes, stateless, seeds, changes, rooms, journal, compactions, compactor, store } = running
+    passes.admission.close()
+    stateless.close()
     rooms.flush()
     await journal.idle()
     await changes?.close()
@@ -349,6 +376,8 @@ function compactorOptions(limits: Limits): Parameters<typeof createCompactor>[0]
     }
   }
 }
+
+function ignore(): void {}
 
 function openToAll(host: string): string {
   return (

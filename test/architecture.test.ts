@@ -31,7 +31,7 @@ const store = 'persistence/store.ts'
 const layers: Layers = {
   'src/cli.ts': [
     ...['src/server.ts', 'src/sign-in.ts', 'src/set-aside-command.ts', 'src/config.ts', 'src/control.ts'],
-    ...['type src/options.ts', log, 'persistence/index.ts']
+    ...['src/access/request.ts', 'type src/options.ts', log, 'persistence/index.ts']
   ],
   'src/set-aside-command.ts': ['src/control.ts', 'persistence/index.ts'],
   'src/sign-in.ts': ['src/access/', 'src/config.ts', 'type src/options.ts', limits, `type ${log}`],
@@ -113,7 +113,7 @@ const layers: Layers = {
   ],
   'src/document/': [errors, limits, reader],
   'src/dialect/': [errors, reader],
-  'src/config.ts': [limits, log],
+  'src/config.ts': [limits, log, 'src/transport/path.ts'],
   'src/metrics.ts': [`type ${errors}`],
   'src/reader.ts': [errors],
   'src/control.ts': [],

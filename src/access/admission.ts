@@ -51,6 +51,9 @@ export class Admission {
   #epoch = 0
   #hasWarned = false
   #failureLoggedAtMs = Number.NEGATIVE_INFINITY
+  /** Ends a question that is being asked. Bounded by how many may be asked about each connection. */
+  readonly #abandon = new Set<(fault: Fault) => void>()
+  #isClosed = false
 
   constructor(options: AdmissionOptions, parts: AdmissionParts) {
     this.#options = options
@@ -91,6 +94,12 @@ export class Admission {
     this.#epoch++
   }
 
+  /** Answers who waits with ERR_GOING_DOWN, asks no more, and leaves no timer. */
+  close(): void {
+    this.#isClosed = true
+    for (const abandon of this.#abandon) abandon(new Fault('ERR_GOING_DOWN'))
+  }
+
   /**
    * Rejects with a Fault: ERR_NOT_AUTHENTICATED (no token, or none that could be read), ERR_EXPIRED, ERR_FORBIDDEN,
    * ERR_AUTHENTICATION_TIMEOUT, ERR_AUTHENTICATION_UNAVAILABLE.
@@ -126,19 +135,22 @@ export class Admission {
   }
 
   async #ask(authorize: Authorize, attempt: Attempt): Promise<Grant | null> {
+    if (this.#isClosed) throw new Fault('ERR_GOING_DOWN')
     const { time, limits } = this.#parts
-    let cancel = () => {}
-    const timeout = new Promise<never>((_, reject) => {
-      const tooLate = () =>
-        reject(new Fault('ERR_AUTHENTICATION_TIMEOUT', 'authorize did not answer in time'))
-      cancel = time.after(limits.authorizeTimeoutMs, tooLate)
+    let abandon: (fault: Fault) => void = () => {}
+    const abandoned = new Promise<never>((_, reject) => {
+      abandon = reject
     })
+    this.#abandon.add(abandon)
+    const tooLate = () => abandon(new Fault('ERR_AUTHENTICATION_TIMEOUT', 'authorize did not answer in time'))
+    const cancel = time.after(limits.authorizeTimeoutMs, tooLate)
     try {
-      return await Promise.race([Promise.resolve(attempt).then(authorize), timeout])
+      return await Promise.race([Promise.resolve(attempt).then(authorize), abandoned])
     } catch (error) {
       throw this.#failed(error, attempt)
     } finally {
       cancel()
+      this.#abandon.delete(abandon)
     }
   }
 

@@ -130,8 +130,8 @@ export class Chaos {
     if (life.phase === 'stopped') throw new Fault('ERR_GOING_DOWN')
     const directory = life.phase === 'down' ? life.directory : await mkdtemp(join(tmpdir(), 'chorus-chaos-'))
     this.#life = { phase: 'down', directory }
-    await this.#raise(directory)
-    this.#watchIdle()
+    // One that did not start has left its directory.
+    await this.#raise(directory).finally(() => this.#watchIdle())
   }
 
   async #restart({ child, directory }: Life & { phase: 'up' }): Promise<Killed> {

@@ -1,6 +1,7 @@
 /** A child server: the ordinary command in a process of its own, which may be killed at any moment. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Fault } from '../errors.ts'
 import type { Time } from '../time.ts'
@@ -44,25 +45,29 @@ export async function startChild({ data, startMs, time }: ChildOptions): Promise
     child.once('error', () => resolve())
   })
   const cancel = time.after(startMs, () => child.kill('SIGKILL'))
-  const port = await listeningPort(child)
+  const port = await listeningPort(child.stdout)
   cancel()
   if (port === null || child.pid === undefined) {
-    child.kill('SIGKILL')
+    // Of a process that there is not, Node has no id yet, and would kill all of our own group.
+    if (child.pid !== undefined) child.kill('SIGKILL')
     await exited
     throw new Fault('ERR_OVERLOADED', 'the child server did not start')
   }
   return { pid: child.pid, port, exited, kill: () => void child.kill('SIGKILL') }
 }
 
-/** Null when its output ended without: it is not there, or was not quick enough. */
-async function listeningPort(child: ChildProcess): Promise<number | null> {
-  if (child.stdout === null) return null
-  const lines = createInterface({ input: child.stdout })
+/**
+ * Null when its output ended without: it is not there, or was not quick enough. There is none at all where this process
+ * may open no more files, whatever the types of Node say.
+ */
+async function listeningPort(stdout: Readable | undefined): Promise<number | null> {
+  if (stdout === undefined) return null
+  const lines = createInterface({ input: stdout })
   for await (const line of lines) {
     const port = /^listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]
     if (port === undefined) continue
     // Whoever does not read a pipe blocks its writer in the end.
-    child.stdout.resume()
+    stdout.resume()
     return Number(port)
   }
   return null

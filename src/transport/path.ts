@@ -14,6 +14,15 @@ export function documentOfPath(url: string, prefix: string): { readonly document
   }
 }
 
+/** How a path is written below which a server serves: `/`, or with a `/` at its beginning and none at its end. */
+export const prefixForm = /^\/([^?#\s]*[^/?#\s])?$/
+
+/** Throws TypeError: what is written otherwise would be served nowhere. */
+export function checkPrefix(path: string): void {
+  if (!prefixForm.test(path))
+    throw new TypeError(`path must begin with / and not end with one, not "${path}"`)
+}
+
 /** Whether the path is the prefix or below it. `/` is the prefix of everything. */
 export function isUnder(path: string, prefix: string): boolean {
   return prefix === '/' || path === prefix || path.startsWith(`${prefix}/`)

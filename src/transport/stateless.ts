@@ -9,7 +9,7 @@ import type { HocuspocusEncoder } from '../dialect/hocuspocus.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import type { Time } from '../time.ts'
+import type { Cancel, Time } from '../time.ts'
 
 /** A client has said something that is not for the document. */
 export type StatelessMessage = {
@@ -50,6 +50,8 @@ export class Stateless {
   readonly #parts: Parts
   readonly #listeners = new Map<string, Set<Listener>>()
   #running = 0
+  /** The timers of the calls under way. Bounded by `statelessRunningMax`. */
+  readonly #timers = new Set<Cancel>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -89,6 +91,12 @@ export class Stateless {
     this.#tell(document, this.#checked(payload), null)
   }
 
+  /** Waits for none of the calls any longer, and leaves no timer. */
+  close(): void {
+    for (const cancel of this.#timers) cancel()
+    this.#timers.clear()
+  }
+
   /** Encoded once per address. */
   #tell(document: string, payload: string, except: Listener | null): void {
     const frames = new Map<string, Frame>()
@@ -113,11 +121,13 @@ export class Stateless {
       isOver = true
       this.#running--
       cancel()
+      this.#timers.delete(cancel)
     }
     const cancel = time.after(limits.statelessTimeoutMs, () => {
       over()
       this.#failed(message.document, 'timed-out')
     })
+    this.#timers.add(cancel)
     Promise.resolve(message)
       .then(onStateless)
       .catch((error: unknown) => this.#failed(message.document, 'failed', error))

@@ -1,6 +1,8 @@
 // The Chaos page's child server, with real processes: the built command as the child, the server in this process (and,
 // where it has to die, in one of its own) as the parent.
 import { existsSync, readdirSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -107,6 +109,34 @@ test('one that does not listen in time is ended, and the next one may try', asyn
   expect((await stateOf(url)).phase).toBe('down')
 })
 
+test('the data of one that did not start goes when nobody comes', async () => {
+  const before = directories()
+  const url = await chaosServer({ chaosStartMs: 1, chaosIdleMs: 300 })
+
+  expect((await send(url, 'start')).status).toBe(503)
+
+  const left = () => directories().filter(each => !before.includes(each))
+  expect(left()).toHaveLength(1)
+  await until(() => left().length === 0, 'its end')
+  expect((await stateOf(url)).phase).toBe('none')
+})
+
+test('where no more files may be opened, a start is refused as one at a limit', async () => {
+  const { url } = await spawnServer(['--port', '0', '--data', ':memory:'], { openFilesMax: 160 })
+  // One connection for the request; all others there can be.
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  onTestFinished(() => agent.destroy())
+  const ask = (method: string, path: string) => requestStatus(`${url}${path}`, { method, agent })
+  expect(await ask('GET', '/healthz')).toBe(200)
+  const others = Array.from({ length: 200 }, () => connectTcp(Number(new URL(url).port), '127.0.0.1'))
+  onTestFinished(() => others.forEach(socket => void socket.destroy()))
+  for (const socket of others) socket.on('error', () => {}).resume()
+  // The server closes at once what it has no place for.
+  await until(() => others.some(socket => socket.destroyed), 'the end of its files')
+
+  expect(await ask('POST', '/chaos/start')).toBe(503)
+})
+
 test('pages of other origins neither start it nor connect to it', async () => {
   const url = await chaosServer()
   const origin = 'https://example.org'
@@ -204,6 +234,16 @@ async function join(url: string): Promise<Client> {
   onTestFinished(client.destroy)
   await synced(client)
   return client
+}
+
+function requestStatus(url: string, options: { method: string; agent: Agent }): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const headers = { origin: new URL(url).origin }
+    const sent = request(url, { ...options, headers }, response => {
+      response.resume().on('end', () => resolve(response.statusCode ?? 0))
+    })
+    sent.on('error', reject).end()
+  })
 }
 
 function handshakeStatus(url: string, { origin = new URL(url).origin } = {}): Promise<number> {

@@ -5,6 +5,7 @@ import { Level } from 'level'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { barrier, type Client, connect, synced } from '../support/clients.ts'
 import { fingerprint, mountSmall, runCommand } from '../support/command.ts'
+import { openRaw } from '../support/raw.ts'
 import { spawnServer, temporaryDirectory } from '../support/server.ts'
 
 describe('y-chorus backup', () => {
@@ -137,6 +138,24 @@ describe('a start that must not be', () => {
     await open(later.url, 'room')
   })
 })
+
+test.each(['stdout', 'stderr'] as const)(
+  'when nobody reads its %s any more, it stays and drains',
+  async output => {
+    const server = await spawnServer(['--port', '0', '--data', ':memory:', '--log-level', 'debug'])
+    const left = await openRaw({ url: server.url, path: 'room' })
+    server.process[output]?.destroy()
+
+    // Something to log.
+    const bad = await openRaw({ url: server.url, path: 'room' })
+    bad.send(Uint8Array.of(99))
+    expect(await bad.closed()).toBe(4400)
+    const code = await server.terminate()
+
+    expect(code).toBe(0)
+    expect(await left.closed()).toBe(1012)
+  }
+)
 
 async function open(url: string, room: string): Promise<Client> {
   const client = connect(url, room)

@@ -42,9 +42,12 @@ const cli = join(import.meta.dirname, '../../dist/src/cli.js')
 /** The built command as a child process, ready; killed when the test ends. */
 export async function spawnServer(
   args: readonly string[],
-  { env = {} }: { env?: Record<string, string> } = {}
+  { env = {}, openFilesMax }: { env?: Record<string, string>; openFilesMax?: number } = {}
 ): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [cli, ...args], {
+  const command = [process.execPath, cli, ...args]
+  const bounded = openFilesMax === undefined ? [] : ['sh', '-c', `ulimit -n ${openFilesMax}; exec "$0" "$@"`]
+  const [program = '', ...operands] = [...bounded, ...command]
+  const child = spawn(program, operands, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe']
   })
