@@ -1,13 +1,15 @@
 /**
  * What a room that behaves feels of floods beside it, in the same server process. Two people write to each other 20 times
  * a second; meanwhile another process floods the server. Prints one line for each flood: percentiles of the delivery
- * times, and the server's memory before, at most, and some seconds after.
+ * times, the server's memory before, at most, and some seconds after, its bound where one is stated, and how often the two
+ * were closed.
  *
  *   node bench/floods.js [--seconds 10] [--store level|memory] [flood ...]
  */
 import { fork, spawn } from 'node:child_process'
+import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect as connectTcp } from 'node:net'
 import { setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,16 +18,28 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
+import { floods as costly } from './floods/costly.js'
+import { floods as hostileDocument } from './floods/hostile-document.js'
+import { floods as requests } from './floods/requests.js'
+import { floods as unfinished } from './floods/unfinished.js'
 
 const file = fileURLToPath(import.meta.url)
-const command = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url))
+const command = fileURLToPath(new URL('../dist/src/command/cli.js', import.meta.url))
+const application = fileURLToPath(new URL('floods/application.js', import.meta.url))
 const step1 = Uint8Array.of(0, 0, 1, 0)
 const ignore = () => {}
 
+/**
+ * Each is a function of the server's URL, or `run` and beside it `memoryMiB`, the bound of what the server may take,
+ * `signsIn`, where only who has a token is let in, and `isAttached`, where the HTTP server is an application's.
+ */
 const floods = {
   none: () => {},
-  'half-open': ({ url }) => {
-    for (let i = 0; i < 10_000; i++) tcp(url, '')
+  'half-open': {
+    run: ({ url }) => {
+      for (let i = 0; i < 10_000; i++) tcp(url, '')
+    },
+    memoryMiB: 400
   },
   'slow-loris': ({ url }) => {
     const sockets = Array.from({ length: 2_000 }, () => tcp(url, 'GET /x HTTP/1.1\r\nHost: x\r\n'))
@@ -39,7 +53,11 @@ const floods = {
   'updates-everywhere': ({ url }) => each(100, i => endless(url, `/flooded-${i}`, updates(i))),
   cursors: ({ url }) => each(100, i => endless(url, '/cursors', cursors(i))),
   rooms: ({ url }) => each(20, i => endless(url, '/', rooms(i))),
-  'big-states': ({ url }) => each(10, i => again(url, '/states', bigState(i)))
+  'big-states': ({ url }) => each(10, i => again(url, '/states', bigState(i))),
+  ...costly,
+  ...requests,
+  ...unfinished,
+  ...hostileDocument
 }
 
 async function main() {
@@ -51,18 +69,20 @@ async function main() {
     allowPositionals: true
   })
   for (const name of positionals.length > 0 ? positionals : Object.keys(floods)) {
-    const data = values.store === 'memory' ? null : await mkdtemp(join(tmpdir(), 'chorus-floods-'))
-    print(await measure({ name, seconds: Number(values.seconds), data: data ?? ':memory:' }))
-    if (data !== null) await rm(data, { recursive: true, force: true })
+    const directory = await mkdtemp(join(tmpdir(), 'chorus-floods-'))
+    const data = values.store === 'memory' ? ':memory:' : join(directory, 'data')
+    print(await measure({ name, seconds: Number(values.seconds), data, directory }))
+    await rm(directory, { recursive: true, force: true })
   }
 }
 
-async function measure({ name, seconds, data }) {
-  const server = spawn(process.execPath, [command, '--port', '0', '--data', data], {
-    stdio: ['ignore', 'pipe', 'inherit']
-  })
+async function measure({ name, seconds, data, directory }) {
+  const { signsIn = false, isAttached = false, memoryMiB = null } = floods[name]
+  const access = signsIn ? await signInWith(join(directory, 'secret')) : { args: [], query: '' }
+  const program = isAttached ? [application, data] : [command, '--port', '0', '--data', data, ...access.args]
+  const server = spawn(process.execPath, program, { stdio: ['ignore', 'pipe', 'inherit'] })
   const url = await listening(server)
-  const calm = fork(file, ['calm', url])
+  const calm = fork(file, ['calm', url, access.query])
   await once(calm, 'message')
   const before = await memory(url)
   const flood = fork(file, ['flood', url, name])
@@ -72,17 +92,28 @@ async function measure({ name, seconds, data }) {
   const endMs = Date.now() + seconds * 1000
   while (Date.now() < endMs) {
     await pause(500)
-    most = Math.max(most, await memory(url))
+    most = Math.max(most, (await residentMiB(server.pid)) ?? (await memory(url)))
   }
   flood.kill('SIGKILL')
   calm.send('report')
-  const [times] = await once(calm, 'message')
+  const [{ times, closed }] = await once(calm, 'message')
   await pause(3_000)
   const after = await memory(url)
   calm.kill('SIGKILL')
   server.kill('SIGKILL')
   await once(server, 'exit')
-  return { name, times, before, most, after }
+  return { name, times, closed, before, most, after, memoryMiB }
+}
+
+/** What lets the two in, and nobody else. */
+async function signInWith(secretFile) {
+  const secret = 'a secret of this run of the floods alone'
+  await writeFile(secretFile, secret)
+  const part = value => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const exp = Math.floor(Date.now() / 1000) + 3_600
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: 'calm', exp, rooms: { '*': 'write' } })}`
+  const signature = createHmac('sha256', secret).update(signed).digest('base64url')
+  return { args: ['--auth', 'jwt', '--jwt-secret-file', secretFile], query: `?token=${signed}.${signature}` }
 }
 
 async function listening(server) {
@@ -100,18 +131,29 @@ async function memory(url) {
   return Number(/^process_resident_memory_bytes (\S+)$/m.exec(text)?.[1] ?? 0) / 2 ** 20
 }
 
-function print({ name, times, before, most, after }) {
+/** MiB, as the system counts; null where it has no such file. A server that is flooded answers late. */
+async function residentMiB(pid) {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  const KiB = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]
+  return KiB === undefined ? null : Number(KiB) / 1024
+}
+
+function print({ name, times, closed, before, most, after, memoryMiB }) {
   const sorted = times.toSorted((a, b) => a - b)
   const at = share => (sorted[Math.ceil(sorted.length * share) - 1] ?? 0).toFixed(1)
   const mib = [before, most, after].map(value => value.toFixed(0)).join(' / ')
+  const bound = memoryMiB === null ? '' : ` (at most ${memoryMiB})`
   process.stdout.write(
-    `${name.padEnd(20)} n ${sorted.length}  p50 ${at(0.5)} ms  p99 ${at(0.99)} ms  max ${at(1)} ms  MiB ${mib}\n`
+    `${name.padEnd(20)} n ${sorted.length}  p50 ${at(0.5)} ms  p99 ${at(0.99)} ms  max ${at(1)} ms  ` +
+      `MiB ${mib}${bound}  closed others ${closed}\n`
   )
 }
 
 /** Two clients of one room: times from a keystroke to the other's document. */
-async function calm(url) {
-  const [writer, reader] = [await open(url, '/calm'), await open(url, '/calm')]
+async function calm(url, query) {
+  const [writer, reader] = [await open(url, `/calm${query}`), await open(url, `/calm${query}`)]
+  let closed = 0
+  for (const socket of [writer, reader]) socket.on('close', () => closed++)
   const doc = new Y.Doc()
   const sentAtMs = []
   const times = []
@@ -136,7 +178,7 @@ async function calm(url) {
   process.send('ready')
   process.on('message', () => {
     // Those that have not arrived count as well.
-    process.send([...times, ...sentAtMs.map(ms => performance.now() - ms)])
+    process.send({ times: [...times, ...sentAtMs.map(ms => performance.now() - ms)], closed })
   })
 }
 
@@ -252,7 +294,12 @@ function pause(ms) {
   return new Promise(resolve => setTimeout(resolve, ms))
 }
 
-const [role, url, name] = process.argv.slice(2)
-if (role === 'calm' && process.send !== undefined) await calm(url)
-else if (role === 'flood' && process.send !== undefined) floods[name]({ url })
+const [role, url, what = ''] = process.argv.slice(2)
+if (role === 'calm' && process.send !== undefined) await calm(url, what)
+else if (role === 'flood' && process.send !== undefined) run(floods[what], { url })
 else await main()
+
+function run(flood, target) {
+  if (typeof flood === 'function') flood(target)
+  else flood.run(target)
+}

@@ -119,8 +119,9 @@ function dialog() {
   <div id="qr-code" class="qr-code"></div>
   <p class="qr-link"><code id="qr-link"></code></p>
   <p id="qr-loopback" class="hint" hidden>
-    This page was opened by an address that only this computer understands. For another device, start the server
-    with <code>--host 0.0.0.0</code> and open the page by this computer’s network address.
+    The address of this page works only on this computer. For another device, start the server with
+    <code>--host 0.0.0.0 --auth none</code>, which lets everybody in your network read and write, and open the page at
+    this computer’s network address.
   </p>
   <form method="dialog"><button class="button primary" type="submit">Close</button></form>
 </dialog>`

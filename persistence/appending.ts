@@ -2,12 +2,13 @@
  * Appending: one batch per call, one put per entry once the document exists. This is the hot path of the
  * server.
  */
-import { checkValue } from './arguments.ts'
+import { checkConditions, checkValue } from './arguments.ts'
 import { bounds } from './bounds.ts'
 import { encodeName, type Head, kinds, recordKey, seal } from './format.ts'
+import type { Heads } from './heads.ts'
 import type { BatchDurability, Operation } from './ordered.ts'
 import type { Writer } from './session.ts'
-import { type AppendEntry, StoreError } from './store.ts'
+import { type AppendAnswer, type AppendEntry, StoreError, singleWriter } from './store.ts'
 import { birth, putCounters, putHead, type StoreParts } from './writing.ts'
 
 /** As `Store.append`, with how durable a batch is that creates no document. */
@@ -15,10 +16,10 @@ export function append(
   parts: StoreParts,
   entries: readonly AppendEntry[],
   durability: BatchDurability
-): Promise<number[]> {
+): Promise<AppendAnswer[]> {
   if (entries.length === 0) return Promise.resolve([])
   checkEntries(parts, entries)
-  return parts.session.write(writer => appendInTurn(parts, writer, entries, durability))
+  return parts.session.append(writer => appendInTurn(parts, writer, entries, durability))
 }
 
 function checkEntries(parts: StoreParts, entries: readonly AppendEntry[]): void {
@@ -30,6 +31,7 @@ function checkEntries(parts: StoreParts, entries: readonly AppendEntry[]): void 
     if (parts.heads.cached(document) === undefined) encodeName(document)
     checkValue(record)
   }
+  checkConditions(entries)
 }
 
 async function appendInTurn(
@@ -37,14 +39,26 @@ async function appendInTurn(
   writer: Writer,
   entries: readonly AppendEntry[],
   durability: BatchDurability
-): Promise<number[]> {
+): Promise<AppendAnswer[]> {
   const operations: Operation[] = []
-  const sequences: number[] = []
+  const answers: AppendAnswer[] = []
   const changed = new Map<string, Head>()
   let { counters } = parts.state
-  for (const { document, record } of entries) {
-    let head =
-      changed.get(document) ?? parts.heads.cached(document) ?? (await parts.heads.get(writer, document))
+  for (const entry of entries) {
+    const { document, record } = entry
+    const known = changed.get(document) ?? parts.heads.cached(document)
+    const found = known ?? (await headOrDamage(parts.heads, writer, document))
+    if (found instanceof StoreError) {
+      // Of this document alone: the entries of the others are written.
+      answers.push({ outcome: 'failed', cause: found })
+      continue
+    }
+    let head = found
+    const refusal = refusalOf(entry, head)
+    if (refusal !== null) {
+      answers.push(refusal)
+      continue
+    }
     if (head === null) {
       const born = birth(counters)
       head = born.head
@@ -53,15 +67,45 @@ async function appendInTurn(
     }
     const sequence = head.lastSequence + 1
     changed.set(document, { ...head, lastSequence: sequence })
-    sequences.push(sequence)
+    answers.push({
+      outcome: 'written',
+      incarnation: String(head.incarnation),
+      sequence,
+      identity: singleWriter
+    })
     const key = recordKey(head.incarnation, sequence)
     operations.push({ type: 'put', key, value: seal(key, kinds.record, record) })
   }
+  if (operations.length === 0) return answers
   const isBirth = counters !== parts.state.counters
   if (isBirth) operations.push(putCounters(counters))
   // A birth is always synced: an incarnation number lost in a crash would be given to two documents.
   await writer.batch(operations, isBirth ? 'synced' : durability)
   parts.state.counters = counters
   for (const [document, head] of changed) parts.heads.set(document, head)
-  return sequences
+  return answers
+}
+
+/** A damaged head as what it is; any other failure is one of the store. */
+async function headOrDamage(
+  heads: Heads,
+  writer: Writer,
+  document: string
+): Promise<Head | null | StoreError> {
+  try {
+    return await heads.get(writer, document)
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'STORE_DAMAGED') return error
+    throw error
+  }
+}
+
+/** What the entry asks for and does not find, or null. */
+function refusalOf({ incarnation, ifHead }: AppendEntry, head: Head | null): AppendAnswer | null {
+  if (incarnation != null && (head === null || String(head.incarnation) !== incarnation)) {
+    return { outcome: 'gone' }
+  }
+  if (ifHead === undefined) return null
+  const present = head?.lastSequence ?? 0
+  return ifHead === present ? null : { outcome: 'conflict', head: present }
 }

@@ -4,7 +4,14 @@
  */
 import { bounds } from './bounds.ts'
 import { encodeName, encodePrefix } from './format.ts'
-import { type AppendEntry, type CheckpointRequest, type ListOptions, StoreError } from './store.ts'
+import {
+  type AppendEntry,
+  type CheckpointRequest,
+  type HeadQuery,
+  type ListOptions,
+  type RecordLimits,
+  StoreError
+} from './store.ts'
 
 export function checkAppend(entries: readonly AppendEntry[]): void {
   if (entries.length > bounds.appendEntriesMax) {
@@ -13,6 +20,67 @@ export function checkAppend(entries: readonly AppendEntry[]): void {
   for (const entry of entries) {
     encodeName(entry.document)
     checkValue(entry.record)
+  }
+  checkConditions(entries)
+}
+
+/**
+ * Entries of one document name the same life, and one with `ifHead` is alone: so a document's entries are all written
+ * or none. Entries with neither cost a look each.
+ */
+export function checkConditions(entries: readonly AppendEntry[]): void {
+  if (entries.length < 2) {
+    for (const { ifHead } of entries) checkNumber(ifHead ?? 0, 'A head')
+    return
+  }
+  const first = new Map<string, AppendEntry>()
+  for (const entry of entries) {
+    checkNumber(entry.ifHead ?? 0, 'A head')
+    const before = first.get(entry.document)
+    if (before === undefined) first.set(entry.document, entry)
+    else if (!agree(before, entry)) {
+      const text = 'Entries of one document name the same life, and one that says ifHead is the only one'
+      throw new StoreError('STORE_ARGUMENT', text)
+    }
+  }
+}
+
+function agree(before: AppendEntry, entry: AppendEntry): boolean {
+  if (before.ifHead !== undefined || entry.ifHead !== undefined) return false
+  return (before.incarnation ?? null) === (entry.incarnation ?? null)
+}
+
+/** `what` begins the message: a sequence number, a head or a count. */
+export function checkNumber(value: number, what: string): void {
+  if (Number.isSafeInteger(value) && value >= 0) return
+  throw new StoreError('STORE_ARGUMENT', `${what} is a whole number from 0, not ${value}`)
+}
+
+export function checkHeads(queries: readonly HeadQuery[]): void {
+  if (queries.length > bounds.headQueriesMax) {
+    throw new StoreError('STORE_ARGUMENT', `At most ${bounds.headQueriesMax} heads are asked for at once`)
+  }
+  for (const { document, at } of queries) {
+    encodeName(document)
+    checkNumber(at ?? 0, 'A sequence number')
+  }
+}
+
+export function checkRecordsAfter(document: string, sequence: number, limits: RecordLimits): void {
+  encodeName(document)
+  checkNumber(sequence, 'A sequence number')
+  for (const limit of [limits.records, limits.bytes]) {
+    checkNumber(limit, 'A limit')
+    if (limit < 1) throw new StoreError('STORE_ARGUMENT', 'A limit is at least 1')
+  }
+}
+
+export function checkLease(key: string, holder: string, ms: number): void {
+  encodeName(key)
+  encodeName(holder)
+  checkNumber(ms, 'The time of a lease')
+  if (ms > bounds.leaseMsMax) {
+    throw new StoreError('STORE_ARGUMENT', `A lease is at most ${bounds.leaseMsMax} ms long`)
   }
 }
 

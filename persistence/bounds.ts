@@ -20,8 +20,16 @@ export const bounds = {
   removalKeysMax: 2000,
   /** Writes of callers that wait for the one under way. More: STORE_FAILED at once, nothing written. */
   waitingWritesMax: 10_000,
+  /** Of them those that are no appends (probes, set-aside, metadata …): the rest is kept for appends. */
+  waitingOthersMax: 1_000,
   /** Document heads kept in memory; the least recently used goes, and costs one read when it comes back. */
   headsMax: 10_000,
+  /** Documents asked of `heads` at once. More: STORE_ARGUMENT. */
+  headQueriesMax: 100_000,
+  /** Leases held at once in a store that keeps them in memory. More: STORE_FAILED. */
+  leasesMax: 100_000,
+  /** The longest lease. Longer: STORE_ARGUMENT. */
+  leaseMsMax: 24 * 60 * 60 * 1000,
   /** Names on one page of `list`. A larger limit: STORE_ARGUMENT. */
   listLimitMax: 10_000,
   listLimit: 1000,
@@ -29,6 +37,8 @@ export const bounds = {
   setAsideMax: 100,
   /** Their bytes per document; the oldest make room, the newest is always kept. */
   setAsideBytesMax: 64 * mebibyte,
+  /** A larger one is written in parts of so many bytes, and appends are written between two parts. */
+  setAsidePartBytes: 256 * 1024,
   /** Keys fetched from the database at once while walking a range. */
   pageKeys: 1000,
   /** A document that freed less than this is not worth compacting. */

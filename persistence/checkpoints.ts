@@ -6,6 +6,7 @@
 import { checkCheckpoint } from './arguments.ts'
 import { bounds } from './bounds.ts'
 import {
+  type Counters,
   encodeGarbage,
   type Garbage,
   type GarbagePurpose,
@@ -58,7 +59,7 @@ export class Checkpoints {
     const { heads, state, tidy, session } = this.#parts
     const found = await heads.get(writer, request.document)
     if (!isCurrent(found, request)) return superseded
-    const born = found === null ? birth(state.counters) : { head: found, counters: state.counters }
+    const born = found === null ? bornBy(state.counters) : { head: found, counters: state.counters }
     const old = born.head
     checkCheckpoint(request, old.lastSequence)
     const removed = removals(old, request.replaces)
@@ -95,7 +96,7 @@ export class Checkpoints {
     const { heads, state, session } = this.#parts
     const found = await heads.get(writer, request.document)
     if (!isCurrent(found, request)) return null
-    const born = found === null ? birth(state.counters) : { head: found, counters: state.counters }
+    const born = found === null ? bornBy(state.counters) : { head: found, counters: state.counters }
     const { incarnation } = born.head
     const generation = this.#nextGeneration(born.head)
     const garbage = { incarnation, firstGeneration: generation, lastGeneration: generation, runs: [] }
@@ -115,7 +116,7 @@ export class Checkpoints {
     const found = await heads.get(writer, request.document)
     if (!isCurrent(found, request)) return null
     const { incarnation, generation } = attempt
-    const old = found ?? { ...birth(state.counters).head, incarnation }
+    const old = found ?? { ...bornBy(state.counters).head, incarnation }
     checkCheckpoint(request, old.lastSequence)
     const head = { ...old, generation, segmentCount: request.segments.length }
     const garbage: Garbage = {
@@ -169,6 +170,12 @@ export function noteOf(garbage: Garbage, generation: number, purpose: GarbagePur
 
 export function putNote(note: GarbageNote): Operation {
   return { type: 'put', key: note.key, value: seal(note.key, kinds.garbage, encodeGarbage(note.garbage)) }
+}
+
+/** As `birth`; a checkpoint that begins a document takes a number, so that the head says that there is one. */
+function bornBy(counters: Counters): { head: Head; counters: Counters } {
+  const born = birth(counters)
+  return { ...born, head: { ...born.head, lastSequence: born.head.lastSequence + 1 } }
 }
 
 function isCurrent(head: Head | null, request: CheckpointRequest): boolean {

@@ -35,7 +35,7 @@ type Call =
       /** Record i of the loaded ones is replaced when bit i is set. */
       readonly mask: number
     }
-  | { readonly kind: 'delete'; readonly document: string }
+  | { readonly kind: 'delete'; readonly document: string; readonly label: string }
   | { readonly kind: 'setAside'; readonly document: string; readonly label: string }
   | { readonly kind: 'metadata'; readonly label: string }
   | { readonly kind: 'reopen' }
@@ -181,11 +181,11 @@ async function perform(store: Store, call: Call): Promise<void> {
       return
     }
     case 'delete':
-      await store.delete(call.document)
+      await store.delete(call.document, { timeMs: 1, bytes: bytesOf(call.label) })
       return
     case 'setAside':
       await store.setAside(call.document, {
-        author: 'a',
+        author: null,
         timeMs: 1,
         reason: call.label,
         bytes: bytesOf(call.label)
@@ -210,7 +210,8 @@ async function describe(store: Store): Promise<string> {
     assert.deepEqual(loaded.damaged, [])
     const aside = (await store.listSetAside(document)).map(entry => entry.reason)
     const life = loaded.incarnation === null ? 'none' : 'some'
-    lines.push(`${document} ${life} ${JSON.stringify(seen(loaded))} ${JSON.stringify(aside)}`)
+    const buried = loaded.tombstone === null ? '' : labelOf(loaded.tombstone.bytes)
+    lines.push(`${document} ${life} ${buried} ${JSON.stringify(seen(loaded))} ${JSON.stringify(aside)}`)
   }
   const metadata = await store.readMetadata('k')
   lines.push(metadata === null ? 'none' : labelOf(metadata))
@@ -233,7 +234,7 @@ function drawCall(random: () => number, index: number): Call {
     const mask = pick(2) === 0 ? 0x7fffffff : pick(0x7fffffff)
     return { kind: 'checkpoint', document, label, size: pick(4) === 0 ? 'large' : 'small', mask }
   }
-  if (kind < 85) return { kind: 'delete', document }
+  if (kind < 85) return { kind: 'delete', document, label }
   if (kind < 90) return { kind: 'setAside', document, label }
   if (kind < 93) return { kind: 'metadata', label }
   return kind < 97 ? { kind: 'reopen' } : { kind: 'crash' }

@@ -14,18 +14,27 @@ import {
   largeSegments,
   overwrite
 } from './conformance-tools.ts'
+import { copyStore } from './store.ts'
 
 export const sideCases: readonly ConformanceCase[] = [
   aCase('what is set aside comes back oldest first and outlives the document', async store => {
-    const entry = { author: 'ünn', timeMs: 1234567890123, reason: 'bad\u0000 ü', bytes: bytesOf('update') }
+    const author = { user: 'ünn', connection: 'run-1', origin: 'client' } as const
+    const entry = { author, timeMs: 1234567890123, reason: 'bad\u0000 ü', bytes: bytesOf('update') }
     await appendLabels(store, 'a', 'one')
     await store.setAside('a', entry)
-    await store.setAside('a', { author: '', timeMs: 0, reason: '', bytes: new Uint8Array(0) })
+    const unknown = { author: null, timeMs: 0, reason: '', bytes: new Uint8Array(0) }
+    await store.setAside('a', unknown)
+    const agent = { user: 'agent', connection: null, origin: 'server' } as const
+    await store.setAside('a', { ...unknown, author: agent })
+    await store.setAside('a', { ...unknown, author: { user: null, connection: null, origin: 'load' } })
     await store.delete('a')
 
     const listed = await store.listSetAside('a')
 
-    assert.equal(listed.length, 2)
+    assert.deepEqual(
+      listed.slice(1).map(each => each.author),
+      [null, agent, { user: null, connection: null, origin: 'load' }]
+    )
     assert.deepEqual(
       { ...listed[0], bytes: labelOf(listed[0]?.bytes ?? new Uint8Array(0)) },
       {
@@ -45,6 +54,25 @@ export const sideCases: readonly ConformanceCase[] = [
     const reasons = (await store.listSetAside('a')).map(entry => entry.reason)
 
     assert.deepEqual(reasons, numbers.slice(30).map(String))
+  }),
+
+  aCase('large entries are set aside whole, beside appends', async store => {
+    const MiB = 1024 * 1024
+    const large = (label: string, size: number) => ({ ...aside(label), bytes: countedBytes(size) })
+
+    await Promise.all([
+      ...Array.from({ length: 20 }, (_, number) => appendLabels(store, 'a', `record ${number}`)),
+      store.setAside('a', large('large', 3 * MiB + 1)),
+      store.setAside('b', large('other', 257 * 1024))
+    ])
+    const [entry] = await store.listSetAside('a')
+
+    assert.equal(entry?.reason, 'large')
+    assert.ok(Buffer.from(entry?.bytes ?? []).equals(countedBytes(3 * MiB + 1)))
+    assert.equal((await store.listSetAside('b'))[0]?.bytes.length, 257 * 1024)
+    assert.equal((await store.load('a')).records.length, 20)
+    assert.equal(await store.dropSetAside('a', entry?.number ?? 0), true)
+    assert.deepEqual(await store.listSetAside('a'), [])
   }),
 
   aCase('set-aside entries are found by document, and dropped one by one', async store => {
@@ -71,6 +99,33 @@ export const sideCases: readonly ConformanceCase[] = [
     assert.deepEqual(await store.setAsideDocuments(), ['a'])
   }),
 
+  aCase('a tombstone outlives its document, and is replaced, kept and removed by deletions', async store => {
+    const of = async (document: string) => {
+      const { tombstone } = await store.load(document)
+      return tombstone === null ? null : `${tombstone.timeMs} ${labelOf(tombstone.bytes)}`
+    }
+    await appendLabels(store, 'a', 'one')
+    assert.equal(await store.delete('a', { timeMs: 2.5, bytes: bytesOf('first') }), true)
+    assert.equal((await store.load('a')).incarnation, null)
+    assert.equal(await of('a'), '2.5 first')
+    await appendLabels(store, 'a', 'two')
+    assert.equal(await of('a'), '2.5 first')
+    assert.equal(await store.delete('a'), true)
+    assert.equal(await of('a'), '2.5 first')
+    assert.equal(await store.delete('a', { timeMs: 3, bytes: bytesOf('second') }), false)
+    assert.equal(await of('a'), '3 second')
+    assert.equal(await store.delete('ab', { timeMs: 1, bytes: bytesOf('other') }), false)
+    assert.deepEqual(await store.tombstones(), [
+      { document: 'ab', timeMs: 1 },
+      { document: 'a', timeMs: 3 }
+    ])
+    assert.equal(await store.delete('a', null), false)
+    assert.equal(await of('a'), null)
+    await store.dropTombstones(['ab', 'nobody'])
+    assert.deepEqual(await store.tombstones(), [])
+    assert.deepEqual(await store.list(), [])
+  }),
+
   aCase('metadata is written, replaced and removed, apart from documents', async store => {
     assert.equal(await store.readMetadata('k'), null)
     await store.writeMetadata('k', bytesOf('one'))
@@ -92,16 +147,26 @@ export const sideCases: readonly ConformanceCase[] = [
     assert.deepEqual(await store.list(), [])
   }),
 
-  aCaseWith(['persistence'], 'set-aside and metadata survive close and open', async (store, place) => {
-    await store.setAside('a', aside('kept'))
-    await store.writeMetadata('k', bytesOf('kept'))
-    await store.close()
+  aCaseWith(
+    ['persistence'],
+    'set-aside, tombstones and metadata survive close and open',
+    async (store, place) => {
+      await appendLabels(store, 'a', 'one')
+      await store.delete('a', { timeMs: 1, bytes: bytesOf('kept') })
+      await store.setAside('a', aside('kept'))
+      await store.setAside('a', { ...aside('large'), bytes: countedBytes(1_000_000) })
+      await store.writeMetadata('k', bytesOf('kept'))
+      await store.close()
 
-    const again = await place.open()
-    assert.equal((await again.listSetAside('a'))[0]?.reason, 'kept')
-    assert.equal(labelOf((await again.readMetadata('k')) ?? new Uint8Array(0)), 'kept')
-    await again.close()
-  }),
+      const again = await place.open()
+      assert.equal(labelOf((await again.load('a')).tombstone?.bytes ?? new Uint8Array(0)), 'kept')
+      const [kept, large] = await again.listSetAside('a')
+      assert.deepEqual([kept?.reason, large?.reason], ['kept', 'large'])
+      assert.ok(Buffer.from(large?.bytes ?? []).equals(countedBytes(1_000_000)))
+      assert.equal(labelOf((await again.readMetadata('k')) ?? new Uint8Array(0)), 'kept')
+      await again.close()
+    }
+  ),
 
   aCaseWith(['copy'], 'a copy is a store of its own with everything of one moment', async (store, place) => {
     await appendLabels(store, 'a', 'one', 'two')
@@ -112,7 +177,7 @@ export const sideCases: readonly ConformanceCase[] = [
     const directory = (await place.copyDirectory?.()) ?? ''
     const progress: number[] = []
 
-    const copying = store.copyTo(directory, ({ bytes }) => progress.push(bytes))
+    const copying = copyStore(store, directory, ({ bytes }) => progress.push(bytes))
     const late = copying.then(() => appendLabels(store, 'a', 'late'))
 
     const { keys, bytes } = await copying
@@ -126,7 +191,7 @@ export const sideCases: readonly ConformanceCase[] = [
     assert.equal(labelOf((await copy.readMetadata('k')) ?? new Uint8Array(0)), 'kept')
     await appendLabels(copy, 'a', 'only here')
     await copy.close()
-    await assertRejects(store.copyTo(directory), 'STORE_FOREIGN')
+    await assertRejects(copyStore(store, directory), 'STORE_FOREIGN')
   }),
 
   aCaseWith(['copy'], 'a copy beside writes holds a prefix of each document', async (store, place) => {
@@ -134,7 +199,7 @@ export const sideCases: readonly ConformanceCase[] = [
     for (let index = 0; index < 50; index++) appended.push(appendLabels(store, 'a', `r${index}`))
     const directory = (await place.copyDirectory?.()) ?? ''
 
-    await Promise.all([store.copyTo(directory), ...appended])
+    await Promise.all([copyStore(store, directory), ...appended])
 
     const copy = await place.openCopy?.(directory)
     assert.ok(copy !== undefined)
@@ -148,5 +213,12 @@ export const sideCases: readonly ConformanceCase[] = [
 ]
 
 function aside(reason: string) {
-  return { author: 'ann', timeMs: 1, reason, bytes: bytesOf(reason) }
+  return { author: null, timeMs: 1, reason, bytes: bytesOf(reason) }
+}
+
+/** Bytes of which no two thousand next to each other are the same. */
+function countedBytes(size: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  for (let at = 0; at < size; at += 997) bytes[at] = at / 997
+  return bytes
 }

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { ConformanceCase, ConformanceFeature, StorePlace } from './conformance-case.ts'
-import type { LoadedDocument, Store, StoreErrorCode } from './store.ts'
+import type { AppendAnswer, LoadedDocument, Store, StoreErrorCode } from './store.ts'
 
 /** Bytes that carry a label, padded to `size` when it is larger. */
 export function bytesOf(label: string, size = 0): Uint8Array {
@@ -45,7 +45,15 @@ export function aCaseWith(
 }
 
 export async function appendLabels(store: Store, document: string, ...labels: string[]): Promise<number[]> {
-  return store.append(labels.map(label => ({ document, record: bytesOf(label) })))
+  return sequencesOf(await store.append(labels.map(label => ({ document, record: bytesOf(label) }))))
+}
+
+/** The numbers of what was written; an entry that was not fails the case. */
+export function sequencesOf(answers: readonly AppendAnswer[]): number[] {
+  return answers.map(answer => {
+    assert.ok(answer.outcome === 'written', `an entry was answered with ${answer.outcome}`)
+    return answer.sequence
+  })
 }
 
 export type Overwrite = {

@@ -9,11 +9,13 @@ import type { ConformanceCase, ConformanceFeature } from './conformance-case.ts'
 import { checkpointCases } from './conformance-checkpoints.ts'
 import { logCases } from './conformance-log.ts'
 import { sideCases } from './conformance-side.ts'
+import { writerCases } from './conformance-writers.ts'
 
 export const storeConformanceCases: readonly ConformanceCase[] = [
   ...logCases,
   ...checkpointCases,
-  ...sideCases
+  ...sideCases,
+  ...writerCases
 ]
 
 /** The cases a store with these features must pass. */

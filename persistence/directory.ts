@@ -25,12 +25,15 @@ const harmlessNames: ReadonlySet<string> = new Set(['lost+found', 'control.json'
 export type ClaimedDirectory = { readonly logPath: string; finish(): Promise<void> }
 
 /**
- * Claims a directory for a store: an existing one of ours, an empty or a missing one. Rejects with a
- * StoreError.
+ * Claims a directory for a store: an existing one of ours, or, unless it has to be there, an empty or a missing one.
+ * Rejects with a StoreError.
  */
-export async function claimForStore(directory: string): Promise<ClaimedDirectory> {
+export async function claimForStore(
+  directory: string,
+  { mustExist }: { readonly mustExist: boolean }
+): Promise<ClaimedDirectory> {
   const path = resolve(directory)
-  const names = await listOrCreate(path)
+  const names = mustExist ? await listExisting(path) : await listOrCreate(path)
   const logPath = join(path, logName)
   if (names.has(markerName)) {
     await checkMarker(path)
@@ -71,6 +74,13 @@ export async function claimForCopy(
       await rm(unfinished, { force: true })
     }
   }
+}
+
+/** Whoever looks for documents and finds no store has most likely mistyped its name: nothing is made there. */
+async function listExisting(path: string): Promise<Set<string>> {
+  const names = new Set(await readdir(path).catch(() => []))
+  if (names.has(markerName)) return names
+  throw new StoreError('STORE_MISSING', `There is no y-chorus store in ${path}; nothing was created.`)
 }
 
 async function listOrCreate(path: string): Promise<Set<string>> {

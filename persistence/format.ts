@@ -6,7 +6,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { bounds } from './bounds.ts'
-import { type SetAside, StoreError } from './store.ts'
+import { StoreError, type Tombstone } from './store.ts'
 
 /** Numbers are 48 bits: enough for ten thousand records a second over 800 years, and exact in a double. */
 export const numberMax = 2 ** 48 - 1
@@ -22,6 +22,7 @@ const letters = {
   setAside: 0x71, // q
   record: 0x72, // r
   segment: 0x73, // s
+  tombstone: 0x74, // t
   garbage: 0x78 // x
 } as const
 
@@ -32,10 +33,15 @@ export const kinds = {
   record: 0x03,
   segment: 0x04,
   checkpointMeta: 0x05,
-  setAside: 0x06,
+  /** Read, and no longer written: its author was one name. */
+  setAsideNamed: 0x06,
   metadata: 0x07,
   garbage: 0x08,
-  probe: 0x09
+  probe: 0x09,
+  tombstone: 0x0a,
+  setAside: 0x0b,
+  /** Its bytes lie in parts. */
+  setAsideInParts: 0x0c
 } as const
 
 export type KeyRange = { readonly from: Buffer; readonly to: Buffer }
@@ -74,14 +80,19 @@ export const countersKey = Buffer.from([letters.counters])
 export const probeKey = Buffer.from([letters.probe])
 export const everything: KeyRange = { from: Buffer.alloc(0), to: Buffer.from([0xff]) }
 export const allGarbage: KeyRange = letterRange(letters.garbage)
+export const allTombstones: KeyRange = letterRange(letters.tombstone)
 export const allSetAside: KeyRange = letterRange(letters.setAside)
 
 export function headKey(name: Buffer): Buffer {
   return lettered(letters.head, name)
 }
 
-/** The name in a head key. */
-export function nameOfHeadKey(key: Buffer): string {
+export function tombstoneKey(name: Buffer): Buffer {
+  return lettered(letters.tombstone, name)
+}
+
+/** The name in the key of a head or a tombstone. */
+export function nameOfKey(key: Buffer): string {
   return key.toString('utf8', 1)
 }
 
@@ -313,27 +324,15 @@ export function decodeGarbage(body: Buffer): Garbage {
   }
 }
 
-/** time f64 . author length u32 . author . reason length u32 . reason . bytes */
-export function encodeSetAside(entry: SetAside): Buffer {
-  const author = Buffer.from(entry.author, 'utf8')
-  const reason = Buffer.from(entry.reason, 'utf8')
-  const start = Buffer.alloc(12)
-  start.writeDoubleBE(entry.timeMs, 0)
-  start.writeUInt32BE(author.length, 8)
-  const middle = Buffer.alloc(4)
-  middle.writeUInt32BE(reason.length, 0)
-  return Buffer.concat([start, author, middle, reason, entry.bytes])
+/** time f64 . bytes */
+export function encodeTombstone({ timeMs, bytes }: Tombstone): Buffer {
+  const time = Buffer.alloc(8)
+  time.writeDoubleBE(timeMs, 0)
+  return Buffer.concat([time, bytes])
 }
 
-export function decodeSetAside(body: Buffer): SetAside {
-  const authorEnd = 12 + body.readUInt32BE(8)
-  const reasonEnd = authorEnd + 4 + body.readUInt32BE(authorEnd)
-  return {
-    timeMs: body.readDoubleBE(0),
-    author: body.toString('utf8', 12, authorEnd),
-    reason: body.toString('utf8', authorEnd + 4, reasonEnd),
-    bytes: plain(body.subarray(reasonEnd))
-  }
+export function decodeTombstone(body: Buffer): Tombstone {
+  return { timeMs: body.readDoubleBE(0), bytes: plain(body.subarray(8)) }
 }
 
 function numbers(...values: readonly number[]): Buffer {

@@ -31,10 +31,8 @@ export class Heads {
   async get(reader: OrderedReader, document: string): Promise<Head | null> {
     const cached = this.#cache.get(document)
     if (cached !== undefined) return cached
-    const stored = await readHead(reader, document)
-    if (stored === null) return null
-    const head = { ...stored, lastSequence: await readLastSequence(reader, stored) }
-    this.set(document, head)
+    const head = await readTrueHead(reader, document)
+    if (head !== null) this.set(document, head)
     return head
   }
 
@@ -69,6 +67,13 @@ export async function readHead(reader: OrderedReader, document: string): Promise
   const value = await reader.get(key)
   if (value === undefined) return null
   return decodeHead(unsealOrThrow(key, kinds.head, value, `The head of document ${JSON.stringify(document)}`))
+}
+
+/** The head with its true last sequence number. Rejects with STORE_DAMAGED. */
+export async function readTrueHead(reader: OrderedReader, document: string): Promise<Head | null> {
+  const stored = await readHead(reader, document)
+  if (stored === null) return null
+  return { ...stored, lastSequence: await readLastSequence(reader, stored) }
 }
 
 /** Rejects with STORE_DAMAGED: numbers given out twice would mix two documents. */

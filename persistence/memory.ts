@@ -3,21 +3,38 @@
  * Simple rather than fast; every call is finished before it returns its promise.
  */
 
-import { checkAppend, checkCheckpoint, checkList, checkValue } from './arguments.ts'
-import { bounds } from './bounds.ts'
-import { encodeName } from './format.ts'
 import {
+  checkAppend,
+  checkCheckpoint,
+  checkHeads,
+  checkList,
+  checkRecordsAfter,
+  checkValue
+} from './arguments.ts'
+import { bounds } from './bounds.ts'
+import { following } from './following.ts'
+import { encodeName } from './format.ts'
+import { Leases } from './leases.ts'
+import {
+  type AppendAnswer,
   type AppendEntry,
   type CheckpointRequest,
   type CheckpointResult,
   type CopyProgress,
+  type DocumentHead,
+  type HeadQuery,
   type ListOptions,
   type LoadedDocument,
+  type RecordLimits,
+  type RecordsAfter,
   type SetAside,
   type Store,
   type StoredCheckpoint,
+  type StoredRecord,
   type StoredSetAside,
-  StoreError
+  StoreError,
+  singleWriter,
+  type Tombstone
 } from './store.ts'
 
 type Life = {
@@ -36,14 +53,18 @@ export function createMemoryStore(): Store {
 }
 
 class MemoryStore implements Store {
+  readonly lanes = 1
+  readonly node = singleWriter.node
   readonly #documents = new Map<string, Life>()
   readonly #aside = new Map<string, StoredSetAside[]>()
+  readonly #tombstones = new Map<string, Tombstone>()
   readonly #metadata = new Map<string, Uint8Array>()
+  readonly #leases = new Leases(() => performance.now())
   #incarnations = 0
   #sequenceFloor = 0
   #isClosed = false
 
-  async append(entries: readonly AppendEntry[]): Promise<number[]> {
+  async append(entries: readonly AppendEntry[]): Promise<AppendAnswer[]> {
     this.#checkOpen()
     checkAppend(entries)
     return entries.map(entry => this.#appendOne(entry))
@@ -52,9 +73,46 @@ class MemoryStore implements Store {
   async load(document: string): Promise<LoadedDocument> {
     this.#checkOpen(document)
     const life = this.#documents.get(document)
-    if (life === undefined) return { incarnation: null, checkpoint: null, records: [], damaged: [] }
-    const records = [...life.records].map(([sequence, record]) => ({ sequence, record }))
-    return { incarnation: life.incarnation, checkpoint: life.checkpoint, records, damaged: [] }
+    const tombstone = this.#tombstones.get(document) ?? null
+    if (life === undefined)
+      return { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [], tombstone }
+    const records = recordsOf(life, 0)
+    const { incarnation, checkpoint, lastSequence: head } = life
+    return { incarnation, head, checkpoint, records, damaged: [], tombstone }
+  }
+
+  async recordsAfter(
+    document: string,
+    incarnation: string,
+    sequence: number,
+    limits: RecordLimits
+  ): Promise<RecordsAfter> {
+    this.#checkOpen()
+    checkRecordsAfter(document, sequence, limits)
+    const life = this.#documents.get(document)
+    if (life?.incarnation !== incarnation) return { outcome: 'gone' }
+    return following(recordsOf(life, sequence), { after: sequence, head: life.lastSequence, limits })
+  }
+
+  async heads(queries: readonly HeadQuery[]): Promise<DocumentHead[]> {
+    this.#checkOpen()
+    checkHeads(queries)
+    return queries.map(({ document, at }) => {
+      const life = this.#documents.get(document)
+      if (life === undefined) return { incarnation: null, generation: 0, head: 0, identity: null }
+      const isThere = at !== undefined && life.records.has(at)
+      return {
+        incarnation: life.incarnation,
+        generation: life.checkpoint?.generation ?? 0,
+        head: life.lastSequence,
+        identity: isThere ? singleWriter : null
+      }
+    })
+  }
+
+  async lease(key: string, holder: string, ms: number): Promise<boolean> {
+    this.#checkOpen()
+    return this.#leases.take(key, holder, ms)
   }
 
   async segments(document: string, generation: number): Promise<readonly Uint8Array[] | null> {
@@ -72,6 +130,8 @@ class MemoryStore implements Store {
     if (!isSameLife || !isSameBase) return { outcome: 'superseded' }
     checkCheckpoint(request, found?.lastSequence ?? 0)
     const life = found ?? this.#begin(request.document)
+    // Its head is above 0: there is a document.
+    if (found === undefined) life.lastSequence++
     for (const sequence of request.replaces) life.records.delete(sequence)
     const generation = (request.base ?? 0) + 1
     const segments = request.segments.map(segment => segment.slice())
@@ -117,11 +177,27 @@ class MemoryStore implements Store {
       .slice(0, limit)
   }
 
-  async delete(document: string): Promise<boolean> {
+  async delete(document: string, tombstone?: Tombstone | null): Promise<boolean> {
     this.#checkOpen(document)
+    if (tombstone === null) this.#tombstones.delete(document)
+    else if (tombstone !== undefined) {
+      checkValue(tombstone.bytes)
+      this.#tombstones.set(document, { timeMs: tombstone.timeMs, bytes: tombstone.bytes.slice() })
+    }
     const lastSequence = this.#documents.get(document)?.lastSequence ?? 0
     this.#sequenceFloor = Math.max(this.#sequenceFloor, lastSequence)
     return this.#documents.delete(document)
+  }
+
+  async tombstones(): ReturnType<Store['tombstones']> {
+    this.#checkOpen()
+    const kept = [...this.#tombstones].map(([document, { timeMs }]) => ({ document, timeMs }))
+    return kept.sort((a, b) => a.timeMs - b.timeMs || compareUtf8(a.document, b.document))
+  }
+
+  async dropTombstones(documents: readonly string[]): Promise<void> {
+    this.#checkOpen(...documents)
+    for (const document of documents) this.#tombstones.delete(document)
   }
 
   async readMetadata(key: string): Promise<Uint8Array | null> {
@@ -154,11 +230,15 @@ class MemoryStore implements Store {
     for (const name of names) encodeName(name)
   }
 
-  #appendOne({ document, record }: AppendEntry): number {
-    const life = this.#documents.get(document) ?? this.#begin(document)
-    life.lastSequence++
-    life.records.set(life.lastSequence, record.slice())
-    return life.lastSequence
+  #appendOne({ document, record, incarnation = null, ifHead }: AppendEntry): AppendAnswer {
+    const present = this.#documents.get(document)
+    if (incarnation !== null && present?.incarnation !== incarnation) return { outcome: 'gone' }
+    const head = present?.lastSequence ?? 0
+    if (ifHead !== undefined && ifHead !== head) return { outcome: 'conflict', head }
+    const life = present ?? this.#begin(document)
+    const sequence = ++life.lastSequence
+    life.records.set(sequence, record.slice())
+    return { outcome: 'written', incarnation: life.incarnation, sequence, identity: singleWriter }
   }
 
   #begin(document: string): Life {
@@ -173,6 +253,13 @@ class MemoryStore implements Store {
     this.#documents.set(document, life)
     return life
   }
+}
+
+/** Those above a sequence number, in order. */
+function recordsOf(life: Life, above: number): StoredRecord[] {
+  return [...life.records]
+    .filter(([sequence]) => sequence > above)
+    .map(([sequence, record]) => ({ sequence, identity: singleWriter, record }))
 }
 
 /** The oldest go; the newest stays however large it is. */

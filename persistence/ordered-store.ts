@@ -3,7 +3,7 @@
  * its place. What the calls do is in appending, reading, checkpoints, set-aside and copy.
  */
 import { append } from './appending.ts'
-import { checkList, checkValue } from './arguments.ts'
+import { checkHeads, checkList, checkRecordsAfter, checkValue } from './arguments.ts'
 import { bounds } from './bounds.ts'
 import { Checkpoints, noteOf, putNote } from './checkpoints.ts'
 import { type CopyTarget, copyEverything } from './copy.ts'
@@ -15,7 +15,7 @@ import {
   headRange,
   kinds,
   metadataKey,
-  nameOfHeadKey,
+  nameOfKey,
   numberMax,
   probeKey,
   recordKey,
@@ -24,19 +24,26 @@ import {
 } from './format.ts'
 import { readNotes, sweep } from './garbage.ts'
 import { Heads, readCounters } from './heads.ts'
+import { Leases } from './leases.ts'
 import { collectRange, type Operation, type OrderedBackend, type OrderedDatabase } from './ordered.ts'
-import { readDocument, readSegments } from './reading.ts'
+import { readDocument, readHeads, readRecordsAfter, readSegments } from './reading.ts'
 import { guarded, type OnReport } from './reports.ts'
 import { asStoreError, Session, type Writer } from './session.ts'
+import { readSetAside, readSetAsideDocuments, type SetAsideBounds } from './set-aside.ts'
+import { SettingAside } from './setting-aside.ts'
 import {
-  dropSetAsideOperation,
-  readSetAside,
-  readSetAsideDocuments,
-  type SetAsideBounds,
-  setAsideOperations
-} from './set-aside.ts'
-import { type DamageReport, type ListOptions, type LoadedDocument, type Store, StoreError } from './store.ts'
+  type CopyProgress,
+  type DamageReport,
+  type ListOptions,
+  type LoadedDocument,
+  type RecordLimits,
+  type Store,
+  StoreError,
+  singleWriter,
+  type Tombstone
+} from './store.ts'
 import { type Schedule, scheduleByTimer, Tidy } from './tidy.ts'
+import { dropTombstones, listTombstones, tombstoneOperations } from './tombstones.ts'
 import { putCounters, putHead, type StoreParts } from './writing.ts'
 
 export type OrderedStoreOptions = {
@@ -68,13 +75,20 @@ export async function openOrderedStore(
 }
 
 class OrderedStore implements Store {
+  readonly lanes = 1
+  readonly node = singleWriter.node
   readonly #options: OrderedStoreOptions
   readonly #limits: SetAsideBounds
   readonly #onReport: OnReport
   readonly #heads: Heads
   readonly #tidy: Tidy
+  readonly #leases: Leases
   readonly #state: { counters: Counters } = { counters: { nextIncarnation: 1, sequenceFloor: 0 } }
-  #opened: { readonly parts: StoreParts; readonly checkpoints: Checkpoints } | null = null
+  #opened: {
+    readonly parts: StoreParts
+    readonly checkpoints: Checkpoints
+    readonly settingAside: SettingAside
+  } | null = null
 
   constructor(options: OrderedStoreOptions) {
     this.#options = options
@@ -84,6 +98,7 @@ class OrderedStore implements Store {
     }
     this.#onReport = guarded(options.onReport)
     this.#heads = new Heads(options.headsMax ?? bounds.headsMax)
+    this.#leases = new Leases(options.now ?? (() => performance.now()))
     this.#tidy = new Tidy(options.schedule ?? scheduleByTimer, this.#onReport)
   }
 
@@ -102,10 +117,11 @@ class OrderedStore implements Store {
       onReport: this.#onReport,
       state: this.#state
     }
-    this.#opened = { parts, checkpoints: new Checkpoints(parts) }
+    const settingAside = new SettingAside(parts, this.#limits)
+    this.#opened = { parts, checkpoints: new Checkpoints(parts), settingAside }
   }
 
-  append(entries: Parameters<Store['append']>[0]): Promise<number[]> {
+  append(entries: Parameters<Store['append']>[0]): ReturnType<Store['append']> {
     const durability = this.#options.durability === 'relaxed' ? 'unsynced' : 'synced'
     return this.#session.operation(() => append(this.#parts, entries, durability))
   }
@@ -116,6 +132,30 @@ class OrderedStore implements Store {
       for (const damage of loaded.damaged) await this.#moveDamaged(document, loaded.incarnation, damage)
       return loaded
     })
+  }
+
+  recordsAfter(
+    document: string,
+    incarnation: string,
+    sequence: number,
+    limits: RecordLimits
+  ): ReturnType<Store['recordsAfter']> {
+    return this.#session.operation(() => {
+      checkRecordsAfter(document, sequence, limits)
+      const query = { document, incarnation, sequence, limits }
+      return this.#session.read(database => readRecordsAfter(database, query))
+    })
+  }
+
+  heads(queries: Parameters<Store['heads']>[0]): ReturnType<Store['heads']> {
+    return this.#session.operation(() => {
+      checkHeads(queries)
+      return this.#session.read(database => readHeads(database, queries))
+    })
+  }
+
+  lease(key: string, holder: string, ms: number): Promise<boolean> {
+    return this.#session.operation(async () => this.#leases.take(key, holder, ms))
   }
 
   segments(document: string, generation: number): Promise<readonly Uint8Array[] | null> {
@@ -129,12 +169,7 @@ class OrderedStore implements Store {
   }
 
   setAside(document: string, entry: Parameters<Store['setAside']>[1]): Promise<void> {
-    return this.#session.operation(() => {
-      checkValue(entry.bytes)
-      return this.#session.write(async writer => {
-        await writer.batch(await setAsideOperations(writer, document, entry, this.#limits), 'synced')
-      })
-    })
+    return this.#session.operation(() => this.#settingAside.add(document, entry))
   }
 
   listSetAside(document: string): ReturnType<Store['listSetAside']> {
@@ -146,13 +181,7 @@ class OrderedStore implements Store {
   }
 
   dropSetAside(document: string, number: number): Promise<boolean> {
-    return this.#session.operation(() =>
-      this.#session.write(async writer => {
-        const operation = await dropSetAsideOperation(writer, document, number)
-        if (operation !== null) await writer.batch([operation], 'synced')
-        return operation !== null
-      })
-    )
+    return this.#session.operation(() => this.#settingAside.drop(document, number))
   }
 
   list(options?: ListOptions): Promise<readonly string[]> {
@@ -161,12 +190,23 @@ class OrderedStore implements Store {
       const range = headRange(encodePrefix(prefix), encodePrefix(after))
       const query = { ...range, limit, values: 'omit' } as const
       const entries = await this.#session.read(database => collectRange(database, query))
-      return entries.map(([key]) => nameOfHeadKey(key))
+      return entries.map(([key]) => nameOfKey(key))
     })
   }
 
-  delete(document: string): Promise<boolean> {
-    return this.#session.operation(() => this.#delete(document))
+  delete(document: string, tombstone?: Tombstone | null): Promise<boolean> {
+    return this.#session.operation(() => {
+      if (tombstone != null) checkValue(tombstone.bytes)
+      return this.#delete(document, tombstoneOperations(document, tombstone))
+    })
+  }
+
+  tombstones(): ReturnType<Store['tombstones']> {
+    return this.#session.operation(() => this.#session.read(listTombstones))
+  }
+
+  dropTombstones(documents: readonly string[]): Promise<void> {
+    return this.#session.operation(() => dropTombstones(this.#session, documents))
   }
 
   readMetadata(key: string): Promise<Uint8Array | null> {
@@ -202,7 +242,7 @@ class OrderedStore implements Store {
     )
   }
 
-  copyTo(directory: string, onProgress?: Parameters<Store['copyTo']>[1]): ReturnType<Store['copyTo']> {
+  copyTo(directory: string, onProgress?: (progress: CopyProgress) => void): Promise<CopyProgress> {
     return this.#session.operation(async () => {
       const { claimCopy } = this.#options
       if (claimCopy === undefined) throw new StoreError('STORE_ARGUMENT', 'This store cannot be copied')
@@ -215,9 +255,13 @@ class OrderedStore implements Store {
     return this.#session.close()
   }
 
-  get #parts(): StoreParts {
+  get #open() {
     if (this.#opened === null) throw new StoreError('STORE_FAILED', 'The store was not opened')
-    return this.#opened.parts
+    return this.#opened
+  }
+
+  get #parts(): StoreParts {
+    return this.#open.parts
   }
 
   get #session(): Session {
@@ -225,8 +269,11 @@ class OrderedStore implements Store {
   }
 
   get #checkpoints(): Checkpoints {
-    if (this.#opened === null) throw new StoreError('STORE_FAILED', 'The store was not opened')
-    return this.#opened.checkpoints
+    return this.#open.checkpoints
+  }
+
+  get #settingAside(): SettingAside {
+    return this.#open.settingAside
   }
 
   /**
@@ -255,25 +302,26 @@ class OrderedStore implements Store {
     incarnation: string | null,
     { sequence, reason }: DamageReport
   ): Promise<void> {
-    const isMoved = await this.#session.write(async writer => {
+    const replaced = await this.#session.write(async writer => {
       const head = await this.#heads.get(writer, document)
-      if (head === null || String(head.incarnation) !== incarnation) return false
+      if (head === null || String(head.incarnation) !== incarnation) return null
       const key = recordKey(head.incarnation, sequence)
       const bytes = await writer.get(key)
-      if (bytes === undefined) return false
+      if (bytes === undefined) return null
       const timeMs = this.#options.now?.() ?? Date.now()
-      const entry = { author: '', timeMs, reason: `damaged record ${sequence}: ${reason}`, bytes }
-      const added = await setAsideOperations(writer, document, entry, this.#limits)
+      const entry = { author: null, timeMs, reason: `damaged record ${sequence}: ${reason}`, bytes }
       // The head carries the sequence number on, for this may be the last record.
-      await writer.batch([...added, { type: 'del', key }, putHead(document, head)], 'synced')
-      return true
+      const beside: Operation[] = [{ type: 'del', key }, putHead(document, head)]
+      return this.#settingAside.addBeside(writer, { document, entry, beside })
     })
-    if (isMoved) this.#onReport({ kind: 'record-set-aside', document, sequence, reason })
+    if (replaced === null) return
+    await this.#settingAside.removeLater(document, replaced)
+    this.#onReport({ kind: 'record-set-aside', document, sequence, reason })
   }
 
-  async #delete(document: string): Promise<boolean> {
+  async #delete(document: string, beside: readonly Operation[]): Promise<boolean> {
     const { session, tidy } = this.#parts
-    const deleted = await session.write(writer => this.#deleteInTurn(writer, document))
+    const deleted = await session.write(writer => this.#deleteInTurn(writer, document, beside))
     if (deleted === null) return false
     const { note, epoch } = deleted
     try {
@@ -290,9 +338,12 @@ class OrderedStore implements Store {
     return true
   }
 
-  async #deleteInTurn(writer: Writer, document: string) {
+  async #deleteInTurn(writer: Writer, document: string, beside: readonly Operation[]) {
     const head = await this.#heads.get(writer, document)
-    if (head === null) return null
+    if (head === null) {
+      if (beside.length > 0) await writer.batch(beside, 'synced')
+      return null
+    }
     const { incarnation } = head
     const { nextIncarnation } = this.#state.counters
     const sequenceFloor = Math.max(this.#state.counters.sequenceFloor, head.lastSequence)
@@ -301,7 +352,7 @@ class OrderedStore implements Store {
     const garbage = { incarnation, firstGeneration: 0, lastGeneration: numberMax, runs }
     const note = noteOf(garbage, numberMax, 'deleted')
     const remove: Operation = { type: 'del', key: headKey(encodeName(document)) }
-    await writer.batch([remove, putCounters(counters), putNote(note)], 'synced')
+    await writer.batch([remove, putCounters(counters), putNote(note), ...beside], 'synced')
     this.#heads.forget(document)
     this.#state.counters = counters
     return { note, epoch: this.#session.epoch }

@@ -3,11 +3,13 @@
  * into records that may be set aside and a checkpoint that must not be opened as if it were empty.
  */
 
+import { following } from './following.ts'
 import {
   type Head,
   kinds,
   numberMax,
   plain,
+  recordKey,
   recordRange,
   segmentKey,
   segmentRange,
@@ -16,25 +18,37 @@ import {
   unsealOrThrow
 } from './format.ts'
 import { isInRuns, readNotes } from './garbage.ts'
-import { readHead } from './heads.ts'
+import { readHead, readTrueHead } from './heads.ts'
 import type { OrderedDatabase, OrderedReader } from './ordered.ts'
-import type { StoredRecord } from './store.ts'
-import { type DamageReport, type LoadedDocument, type StoredCheckpoint, StoreError } from './store.ts'
+import {
+  type DamageReport,
+  type DocumentHead,
+  type HeadQuery,
+  type LoadedDocument,
+  type RecordLimits,
+  type RecordsAfter,
+  type StoredCheckpoint,
+  type StoredRecord,
+  StoreError,
+  singleWriter
+} from './store.ts'
+import { readTombstone } from './tombstones.ts'
 
-const nothing: LoadedDocument = { incarnation: null, checkpoint: null, records: [], damaged: [] }
+const nothing = { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [] } as const
 
 /** Everything of a document. Damaged records are reported and still in place. Rejects with STORE_DAMAGED. */
 export async function readDocument(database: OrderedDatabase, document: string): Promise<LoadedDocument> {
   // Most documents that are opened for the first time are new, and a snapshot costs more than this look.
-  if ((await readHead(database, document)) === null) return nothing
+  const [found, buried] = await Promise.all([readHead(database, document), readTombstone(database, document)])
+  if (found === null) return { ...nothing, tombstone: buried }
   return inSnapshot(database, async reader => {
-    const head = await readHead(reader, document)
-    if (head === null) return nothing
+    const [head, tombstone] = await Promise.all([readHead(reader, document), readTombstone(reader, document)])
+    if (head === null) return { ...nothing, tombstone }
     const [checkpoint, log] = await Promise.all([
       readCheckpoint(reader, document, head),
-      readRecords(reader, head.incarnation)
+      readRecords(reader, head)
     ])
-    return { incarnation: String(head.incarnation), checkpoint, ...log }
+    return { incarnation: String(head.incarnation), checkpoint, ...log, tombstone }
   })
 }
 
@@ -52,7 +66,76 @@ export async function readSegments(
   })
 }
 
-async function inSnapshot<T>(
+/** As `Store.recordsAfter`. A damaged record ends what is given back: `load` moves it out of the way. */
+export async function readRecordsAfter(
+  database: OrderedDatabase,
+  { document, incarnation, sequence, limits }: RecordsQuery
+): Promise<RecordsAfter> {
+  return inSnapshot(database, async reader => {
+    const head = await readTrueHead(reader, document)
+    if (head === null || String(head.incarnation) !== incarnation) return { outcome: 'gone' }
+    const stored = recordsAbove(reader, head.incarnation, sequence)
+    return following(stored, { after: sequence, head: head.lastSequence, limits })
+  })
+}
+
+export type RecordsQuery = {
+  readonly document: string
+  readonly incarnation: string
+  readonly sequence: number
+  readonly limits: RecordLimits
+}
+
+async function* recordsAbove(
+  reader: OrderedReader,
+  incarnation: number,
+  sequence: number
+): AsyncGenerator<StoredRecord> {
+  const notes = await readNotes(reader, incarnation)
+  for await (const page of reader.range(recordRange(incarnation, sequence + 1, numberMax))) {
+    for (const [key, value] of page) {
+      const sequence = sequenceOfRecordKey(key)
+      const unsealed = unseal(key, kinds.record, value)
+      if ('damage' in unsealed || notes.some(note => isInRuns(note.garbage.runs, sequence))) return
+      yield { sequence, identity: singleWriter, record: plain(unsealed.body) }
+    }
+  }
+}
+
+/** As `Store.heads`: all of them in one view. */
+export async function readHeads(
+  database: OrderedDatabase,
+  queries: readonly HeadQuery[]
+): Promise<DocumentHead[]> {
+  return inSnapshot(database, async reader => {
+    const found: DocumentHead[] = []
+    for (const { document, at } of queries) {
+      const head = await readTrueHead(reader, document)
+      if (head === null) {
+        found.push({ incarnation: null, generation: 0, head: 0, identity: null })
+        continue
+      }
+      const { incarnation, generation, lastSequence } = head
+      const isThere = at !== undefined && (await hasRecord(reader, incarnation, at))
+      found.push({
+        incarnation: String(incarnation),
+        generation,
+        head: lastSequence,
+        identity: isThere ? singleWriter : null
+      })
+    }
+    return found
+  })
+}
+
+async function hasRecord(reader: OrderedReader, incarnation: number, sequence: number): Promise<boolean> {
+  if (sequence > numberMax || (await reader.get(recordKey(incarnation, sequence))) === undefined) return false
+  const notes = await readNotes(reader, incarnation)
+  return !notes.some(note => isInRuns(note.garbage.runs, sequence))
+}
+
+/** One frozen view for all of `work`. */
+export async function inSnapshot<T>(
   database: OrderedDatabase,
   work: (reader: OrderedReader) => Promise<T>
 ): Promise<T> {
@@ -94,19 +177,21 @@ function incomplete(what: string, found: number, head: Head): StoreError {
 
 async function readRecords(
   reader: OrderedReader,
-  incarnation: number
-): Promise<{ records: StoredRecord[]; damaged: DamageReport[] }> {
+  { incarnation, lastSequence }: Head
+): Promise<{ head: number; records: StoredRecord[]; damaged: DamageReport[] }> {
   const notes = await readNotes(reader, incarnation)
   const records: StoredRecord[] = []
   const damaged: DamageReport[] = []
+  let head = lastSequence
   for await (const page of reader.range(recordRange(incarnation, 0, numberMax))) {
     for (const [key, value] of page) {
       const sequence = sequenceOfRecordKey(key)
+      head = Math.max(head, sequence)
       if (notes.some(note => isInRuns(note.garbage.runs, sequence))) continue
       const unsealed = unseal(key, kinds.record, value)
-      if ('body' in unsealed) records.push({ sequence, record: plain(unsealed.body) })
+      if ('body' in unsealed) records.push({ sequence, identity: singleWriter, record: plain(unsealed.body) })
       else damaged.push({ sequence, reason: unsealed.damage })
     }
   }
-  return { records, damaged }
+  return { head, records, damaged }
 }

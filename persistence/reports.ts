@@ -21,6 +21,9 @@ export type StoreReport =
   | { readonly kind: 'removal-failed'; readonly document: string; readonly cause: StoreError }
   | { readonly kind: 'compacted'; readonly ranges: number; readonly freedBytes: number }
   | { readonly kind: 'compaction-failed'; readonly cause: StoreError }
+  /** A database elsewhere does not answer, or not yet; calls wait for it. */
+  | { readonly kind: 'database-away'; readonly cause: StoreError }
+  | { readonly kind: 'database-back' }
 
 /** Must not throw; what it throws is dropped, for a listener must not fail a write. */
 export type OnReport = (report: StoreReport) => void

@@ -37,6 +37,7 @@ export class Session {
   #readersGone: (() => void) | null = null
   #lastWrite: Promise<void> = Promise.resolve()
   #waitingWrites = 0
+  #waitingOthers = 0
   #active = 0
   #idle: (() => void) | null = null
   #closed: Promise<void> | null = null
@@ -93,13 +94,23 @@ export class Session {
     return (await this.#opened()).database
   }
 
-  /** Runs `work` alone among the writes, in order of call. Refused when too many wait. */
-  write<T>(work: (writer: Writer) => Promise<T>): Promise<T> {
-    if (this.#waitingWrites >= bounds.waitingWritesMax) {
-      return Promise.reject(
-        new StoreError('STORE_FAILED', 'Too many writes are waiting; nothing was written')
-      )
+  /**
+   * Runs `work` alone among the writes, in order of call. Refused when too many wait, and long before that where it is no
+   * append: whoever asks for something else must not end what people write.
+   */
+  async write<T>(work: (writer: Writer) => Promise<T>): Promise<T> {
+    if (this.#waitingOthers >= bounds.waitingOthersMax) throw tooMany()
+    this.#waitingOthers++
+    try {
+      return await this.append(work)
+    } finally {
+      this.#waitingOthers--
     }
+  }
+
+  /** The same for an append. */
+  append<T>(work: (writer: Writer) => Promise<T>): Promise<T> {
+    if (this.#waitingWrites >= bounds.waitingWritesMax) return Promise.reject(tooMany())
     this.#waitingWrites++
     const turn = this.#lastWrite.then(() => this.#turn(work))
     // The caller has the rejection; the next in the queue must run either way.
@@ -220,6 +231,10 @@ export function asStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   const message = error instanceof Error ? error.message : String(error)
   return new StoreError('STORE_FAILED', `The store failed: ${message}`, { cause: error })
+}
+
+function tooMany(): StoreError {
+  return new StoreError('STORE_FAILED', 'Too many writes are waiting; nothing was written')
 }
 
 function ignore(): void {}

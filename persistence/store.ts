@@ -4,16 +4,61 @@
  * The behaviour is pinned by `conformance.ts`, which every store must pass; `memory.ts` is the oracle.
  */
 
-/**
- * One record to append: what one room commits at once. The store may keep `record` until the promise settles.
- */
-export type AppendEntry = { readonly document: string; readonly record: Uint8Array }
+import type { Author } from './author.ts'
 
 /**
- * A record as it lies in the log. `sequence` increases within a document and is never reused, delete
- * included.
+ * Identity of one life of a document: deleting and writing again begins another. Unique within the store.
+ * `null` stands for a document that nothing was ever written to (or that was deleted).
  */
-export type StoredRecord = { readonly sequence: number; readonly record: Uint8Array }
+export type Incarnation = string | null
+
+/**
+ * One record to append: what one room commits at once. The store may keep `record` until the promise settles.
+ * Entries of one document in one append name the same life; an entry with `ifHead` is its document's only one.
+ */
+export type AppendEntry = {
+  readonly document: string
+  readonly record: Uint8Array
+  /** The life this belongs to. Absent or null: the one that there is; and where there is none, one begins. */
+  readonly incarnation?: Incarnation
+  /** Append only if the document's head is this. 0: only if there is no document. */
+  readonly ifHead?: number
+}
+
+/**
+ * Which append wrote a record: whose (`node`: one running store, never the same again) and which of its batches. With
+ * the sequence number this is a position: at two equal positions lies the same record, also after a database was put
+ * back to an earlier state. A store with one writer at a time has the same identity everywhere (`singleWriter`).
+ */
+export type RecordIdentity = { readonly node: string; readonly batch: number }
+
+export const singleWriter: RecordIdentity = Object.freeze({ node: '', batch: 0 })
+
+/** What became of one entry. The answer to one entry does not fail the others. */
+export type AppendAnswer =
+  /** It would survive a power cut. `incarnation`: the life it is in, for the entries to come. */
+  | {
+      readonly outcome: 'written'
+      readonly incarnation: string
+      readonly sequence: number
+      readonly identity: RecordIdentity
+    }
+  /** The life that the entry names has ended. Nothing was written. */
+  | { readonly outcome: 'gone' }
+  /** The head is not what the entry said, but this. Nothing was written. */
+  | { readonly outcome: 'conflict'; readonly head: number }
+  /** The store takes everything but this. Nothing was written of the document's entries. */
+  | { readonly outcome: 'failed'; readonly cause: StoreError }
+
+/**
+ * A record as it lies in the log. `sequence` grows by one with each record of a life, and is never reused, delete
+ * included: the next life begins above. So whoever knows a head sees by the numbers whether a record is missing.
+ */
+export type StoredRecord = {
+  readonly sequence: number
+  readonly identity: RecordIdentity
+  readonly record: Uint8Array
+}
 
 /**
  * The merged state that replaced older records. `generation` increases with each checkpoint of an
@@ -26,23 +71,49 @@ export type StoredCheckpoint = {
 }
 
 /**
- * Identity of one life of a document: deleting and writing again begins another. Unique within the store.
- * `null` stands for a document that nothing was ever written to (or that was deleted).
- */
-export type Incarnation = string | null
-
-/**
  * Bytes that could not be read as what they should be. They were moved to the set-aside area, never dropped.
  */
 export type DamageReport = { readonly sequence: number; readonly reason: string }
 
+/** What is kept of a document that was deleted, so that old copies of it are known. `timeMs`: since the epoch. */
+export type Tombstone = { readonly timeMs: number; readonly bytes: Uint8Array }
+
 /** Checkpoint and log of one document in one consistent view: never an old checkpoint with a newer log. */
 export type LoadedDocument = {
   readonly incarnation: Incarnation
+  /** The highest sequence number given out in this life, whether its record is still there or not; 0: none. */
+  readonly head: number
   readonly checkpoint: StoredCheckpoint | null
   readonly records: readonly StoredRecord[]
   readonly damaged: readonly DamageReport[]
+  /** Of the lives before this one; null: none was left, or it was dropped. */
+  readonly tombstone: Tombstone | null
 }
+
+/** `at`: a sequence number of which the identity is asked. */
+export type HeadQuery = { readonly document: string; readonly at?: number }
+
+/** Where a document stands. */
+export type DocumentHead = {
+  readonly incarnation: Incarnation
+  /** Of its checkpoint; 0: it has none. */
+  readonly generation: number
+  /** The highest sequence number given out in this life; 0: there is no document. */
+  readonly head: number
+  /** Of the record at `at`; null: nothing was asked, or that record is not in the log (any more). */
+  readonly identity: RecordIdentity | null
+}
+
+/** At most so many, and no further record once so many bytes were reached: the first is always among them. */
+export type RecordLimits = { readonly records: number; readonly bytes: number }
+
+export type RecordsAfter =
+  /** The records that follow, without a gap. Fewer than asked for, and not up to `head`: ask again. */
+  | { readonly outcome: 'records'; readonly records: readonly StoredRecord[]; readonly head: number }
+  /** The next ones have been replaced by a checkpoint, or were never there: load the document. */
+  | { readonly outcome: 'missing' }
+  /** That life has ended. */
+  | { readonly outcome: 'gone' }
 
 export type CheckpointRequest = {
   readonly document: string
@@ -67,9 +138,12 @@ export type CheckpointResult =
   | { readonly outcome: 'written'; readonly generation: number }
   | { readonly outcome: 'superseded' }
 
-/** An update that was refused, kept for an operator. `timeMs` is milliseconds since the epoch. */
+/**
+ * An update that was refused, kept for an operator. `author`: null when nobody knows whose it was. `timeMs` is
+ * milliseconds since the epoch.
+ */
 export type SetAside = {
-  readonly author: string
+  readonly author: Author | null
   readonly timeMs: number
   readonly reason: string
   readonly bytes: Uint8Array
@@ -87,21 +161,54 @@ export type ListOptions = {
 
 export type CopyProgress = { readonly keys: number; readonly bytes: number }
 
-export type Store = {
+/** Documents: what was written to each, and what replaces it. Names are opaque but for their order. */
+export type DocumentLog = {
   /**
-   * Resolves when all entries would survive a power cut, with the sequence number of each, in order.
-   * All or nothing. Several entries of one document keep their order. After a rejection the caller cannot
-   * know whether the entries exist: it must load the document again before it appends to it.
+   * How many appends are made at once, if no document is in two of them. Appends of one document are made one after the
+   * other, in the order of the calls.
    */
-  append(entries: readonly AppendEntry[]): Promise<number[]>
+  readonly lanes: number
+  /** The node in the identities of what this store appends. Empty where there is one writer at a time. */
+  readonly node: string
+  /**
+   * Resolves when everything written would survive a power cut, with an answer to each entry, in order. Several entries
+   * of one document keep their order. A store whose replies can be lost finds out itself what became of an append, and
+   * rejects only if it cannot within a bound. After a rejection the caller cannot know whether the entries exist: it
+   * must load the document again before it appends to it.
+   */
+  append(entries: readonly AppendEntry[]): Promise<AppendAnswer[]>
   /** What is given back is the caller's to keep and to read, not to write into. */
   load(document: string): Promise<LoadedDocument>
+  /** The records of a life after a sequence number, for whoever has loaded it before. */
+  recordsAfter(
+    document: string,
+    incarnation: string,
+    sequence: number,
+    limits: RecordLimits
+  ): Promise<RecordsAfter>
+  /** Where documents stand now, in the order of the queries: nothing that was durable before the call is missed. */
+  heads(queries: readonly HeadQuery[]): Promise<DocumentHead[]>
   /** The segments of a checkpoint read before, or `null` when it has been replaced since. */
   segments(document: string, generation: number): Promise<readonly Uint8Array[] | null>
   /**
    * Compare-and-set: see CheckpointRequest and CheckpointResult. Readers see the old or the new one whole.
    */
   checkpoint(request: CheckpointRequest): Promise<CheckpointResult>
+  /** Names in the order of their UTF-8 bytes. */
+  list(options?: ListOptions): Promise<readonly string[]>
+  /**
+   * Removes checkpoint and log; what was set aside stays. Resolves to false when there was nothing. The tombstone
+   * replaces the one before in the same step, also where there was nothing; `null` removes it, and without one it stays.
+   */
+  delete(document: string, tombstone?: Tombstone | null): Promise<boolean>
+  /** Which tombstones there are, the oldest first. */
+  tombstones(): Promise<readonly { readonly document: string; readonly timeMs: number }[]>
+  /** Removes the tombstones of these documents, if they are there. Durable when resolved. */
+  dropTombstones(documents: readonly string[]): Promise<void>
+}
+
+/** What was refused and is kept apart from the documents, for an operator. */
+export type SetAsideStore = {
   /**
    * Bounded per document: the oldest ones make room (`setAsideMax`, `setAsideBytesMax`). Durable when
    * resolved.
@@ -113,26 +220,51 @@ export type Store = {
   setAsideDocuments(): Promise<readonly string[]>
   /** Removes one entry for good. Resolves to false when there was none of that number. */
   dropSetAside(document: string, number: number): Promise<boolean>
-  /** Names in the order of their UTF-8 bytes. */
-  list(options?: ListOptions): Promise<readonly string[]>
-  /** Removes checkpoint and log; what was set aside stays. Resolves to false when there was nothing. */
-  delete(document: string): Promise<boolean>
+}
+
+/** Small named values of the server's own, apart from documents. */
+export type MetadataStore = {
   /** Small named values of the server's own (bytes), apart from documents. */
   readMetadata(key: string): Promise<Uint8Array | null>
   writeMetadata(key: string, value: Uint8Array | null): Promise<void>
-  /** A synced write and read of a probe: rejects when the store cannot be written now. For `/readyz`. */
-  probe(): Promise<void>
+}
+
+/** A copy of everything while the store is in use. */
+export type CopySource = {
   /** Writes a consistent copy of everything to an empty or missing directory while the store is in use. */
   copyTo(directory: string, onProgress?: (progress: CopyProgress) => void): Promise<CopyProgress>
-  /** Waits for what is under way, then releases files and locks. Later calls reject with STORE_CLOSED. */
-  close(): Promise<void>
 }
+
+/** Who may do something that one at a time should do. */
+export type LeaseStore = {
+  /**
+   * Resolves to true when `holder` has the lease of `key` for `ms` from now, by the store's clock; it may ask again
+   * to keep it. False: another has it. 0 gives it up. What a lease guards must be safe without it: a holder that
+   * stands still does not notice that its time is over.
+   */
+  lease(key: string, holder: string, ms: number): Promise<boolean>
+}
+
+/** What a server is given: all of it, from one opening to one closing. Parts of a server take what they need of it. */
+export type Store = DocumentLog &
+  SetAsideStore &
+  MetadataStore &
+  LeaseStore &
+  /** Not every store can: a database has tools of its own. */
+  Partial<CopySource> & {
+    /** A synced write and read of a probe: rejects when the store cannot be written now. For `/readyz`. */
+    probe(): Promise<void>
+    /** Waits for what is under way, then releases files and locks. Later calls reject with STORE_CLOSED. */
+    close(): Promise<void>
+  }
 
 export const storeErrorCodes = {
   /** Another process holds the directory. */
   STORE_LOCKED: 'STORE_LOCKED',
   /** The directory holds something that is not ours; nothing was written to it. */
   STORE_FOREIGN: 'STORE_FOREIGN',
+  /** There is no store in the directory, and none was to be made. */
+  STORE_MISSING: 'STORE_MISSING',
   /** The directory cannot be created or written. */
   STORE_UNWRITABLE: 'STORE_UNWRITABLE',
   /** The directory was written by a newer version with another format. */
@@ -163,4 +295,17 @@ export class StoreError extends Error {
     this.name = 'StoreError'
     this.code = code
   }
+}
+
+/** As `CopySource.copyTo`. Rejects with STORE_ARGUMENT where the store has no copy to give. */
+export async function copyStore(
+  store: Store,
+  directory: string,
+  onProgress?: (progress: CopyProgress) => void
+): Promise<CopyProgress> {
+  if (store.copyTo !== undefined) return store.copyTo(directory, onProgress)
+  throw new StoreError(
+    'STORE_ARGUMENT',
+    'This store makes no copy of itself. Use the tools of its database: for PostgreSQL, pg_dump.'
+  )
 }

@@ -1,4 +1,7 @@
-/** Builds the server (tsc) and the demo pages (vite): always, or only what is older than its sources. */
+/**
+ * Builds the server (tsc), what the package has beside it for `require` and for types (rolldown), and the demo pages
+ * (vite): always, or only what is older than its sources.
+ */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { root, runQuietly, say } from './run.js'
@@ -6,11 +9,26 @@ import { root, runQuietly, say } from './run.js'
 const parts = [
   {
     name: 'server',
-    inputs: ['src', 'persistence', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
-    product: 'dist/src/cli.js',
+    inputs: ['src', 'persistence', 'bus', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
+    product: 'dist/src/command/cli.js',
     // With an error nothing is written, so that the next run does not take a broken build for a good one.
     command: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError'],
     finish: removeOrphans
+  },
+  {
+    name: 'package',
+    inputs: [
+      'src',
+      'persistence',
+      'bus',
+      'tsconfig.json',
+      'tsconfig.build.json',
+      'package.json',
+      'rolldown.config.js'
+    ],
+    product: 'dist/types/index.d.ts',
+    command: ['node_modules/rolldown/bin/cli.mjs', '-c', 'rolldown.config.js', '--logLevel', 'warn'],
+    finish() {}
   },
   {
     name: 'demo pages',
@@ -25,8 +43,10 @@ export function build() {
   for (const part of parts) buildPart(part)
 }
 
-export function buildStale() {
-  for (const part of parts) if (isStale(part)) buildPart(part)
+/** With names: only those parts. */
+export function buildStale(...names) {
+  const wanted = names.length === 0 ? parts : parts.filter(({ name }) => names.includes(name))
+  for (const part of wanted) if (isStale(part)) buildPart(part)
 }
 
 function isStale({ name, inputs, product }) {
@@ -65,9 +85,13 @@ function filesAndFolders(path) {
   return [path, ...inside.flatMap(name => filesAndFolders(join(path, name)))]
 }
 
-/** Outputs whose source is gone: tsc leaves them, and they would be packed and published. */
+/** Outputs whose source is gone: tsc leaves them, and they would be packed and published. What rolldown made comes anew. */
 function removeOrphans() {
   const dist = join(root, 'dist')
+  for (const name of readdirSync(dist, { recursive: true })) {
+    if (/\.(map|cjs|d\.cts)$/.test(name)) rmSync(join(dist, name))
+  }
+  rmSync(join(dist, 'types'), { recursive: true, force: true })
   for (const name of readdirSync(dist, { recursive: true })) {
     const source = name.replace(/\.(js|d\.ts)(\.map)?$/, '.ts')
     if (source !== name && !existsSync(join(root, source))) rmSync(join(dist, name))

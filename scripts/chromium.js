@@ -1,7 +1,8 @@
 /** A browser for the browser tests: any Chromium or Chrome, else Debian's package where we may install it. */
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { runQuietly, SetupError, say } from './run.js'
+import { installPackages } from './debian.js'
+import { SetupError, say } from './run.js'
 
 // As test/browser/chromium.ts looks for it.
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
@@ -22,14 +23,7 @@ export function ensureChromium() {
 }
 
 function install() {
-  if (!existsSync('/usr/bin/apt-get') || process.getuid?.() !== 0) {
-    throw new SetupError('none was found, and only on Debian as root is one installed')
-  }
-  say('installing Chromium for the browser tests (the first time only)')
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  runQuietly('apt-get', ['update'], { env, problem: 'apt-get update failed' })
-  const packages = ['install', '-y', '--no-install-recommends', 'chromium']
-  runQuietly('apt-get', packages, { env, problem: 'apt-get install chromium failed' })
+  installPackages(['chromium'], 'the browser tests')
   if (!isPresent()) throw new SetupError('the chromium package brought no browser')
 }
 

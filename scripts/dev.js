@@ -27,7 +27,7 @@ await runScript(main)
 
 function main() {
   ensurePackages()
-  buildStale()
+  buildStale('server', 'demo pages')
   // Not `node --watch`: the server reads the built pages once, and those are no modules of its.
   for (const directory of ['dist', 'demo/dist']) watch(join(root, directory), { recursive: true }, changed)
   // Both compile everything once now; the server starts on what comes out, and prints its address.
@@ -66,7 +66,7 @@ async function restartServer() {
     await ended
   }
   isRestarting = false
-  if (!isEnding) server = start(['dist/src/cli.js', ...serverArguments])
+  if (!isEnding) server = start(['dist/src/command/cli.js', ...serverArguments])
 }
 
 async function end(signal) {

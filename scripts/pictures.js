@@ -74,7 +74,7 @@ async function main() {
 }
 
 async function startServer() {
-  const command = ['dist/src/cli.js', '--port', '0', '--data', ':memory:']
+  const command = ['dist/src/command/cli.js', '--port', '0', '--data', ':memory:']
   const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   for await (const line of createInterface({ input: child.stdout })) {
     const url = /listening on (http:\/\/[^\s"/]+)/.exec(line)?.[1]

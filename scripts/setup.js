@@ -1,18 +1,19 @@
 /**
  * What `npm start` and `npm test` need, made when it is missing: packages, the built server and demo, for tests a
- * browser. Runs before any package is installed, so this folder imports nothing but Node's own modules.
+ * browser and services. Runs before any package is installed, so this folder imports nothing but Node's own modules.
  *
- *   node scripts/setup.js start|test|build
+ *   node scripts/setup.js start|test|build|stale
  */
 import { build, buildStale } from './build.js'
 import { ensureChromium } from './chromium.js'
 import { ensurePackages } from './packages.js'
 import { nodeVersionProblem, runScript, SetupError, say } from './run.js'
+import { ensureServices } from './services.js'
 
 const modes = {
   start() {
     ensurePackages()
-    buildStale()
+    buildStale('server', 'demo pages')
   },
   test() {
     ensurePackages()
@@ -25,15 +26,20 @@ const modes = {
       say('*** the tests go on without ***')
     }
     ensureChromium()
+    ensureServices()
   },
   build() {
     ensurePackages()
     build()
+  },
+  stale() {
+    ensurePackages()
+    buildStale()
   }
 }
 
 function main(mode) {
-  if (!Object.hasOwn(modes, mode)) throw new SetupError('usage: node scripts/setup.js start|test|build')
+  if (!Object.hasOwn(modes, mode)) throw new SetupError('usage: node scripts/setup.js start|test|build|stale')
   const problem = nodeVersionProblem(process.versions.node)
   if (problem !== null) throw new SetupError(problem)
   modes[mode]()

@@ -1,5 +1,7 @@
 /** Types of tables.js for the tests that check its work: what it reads of the tables in src/. */
-export type TableName = 'faults' | 'settings' | 'limits'
+import type { z } from 'zod'
+
+export type TableName = 'faults' | 'settings' | 'limits' | 'files' | 'options'
 
 type Fault = { readonly closeCode: number; readonly httpStatus: number; readonly publicReason: string }
 
@@ -16,7 +18,9 @@ export type TableParts<Name extends string> = {
   readonly flagOf: (name: Name) => string
   readonly variableOf: (name: Name) => string
   readonly defaultLimits: { readonly [name: string]: number }
-  readonly limitsSource: string
+  readonly sources: readonly { readonly path: string; readonly text: string }[]
+  readonly shapes: { readonly [name: string]: { readonly [option: string]: z.ZodType } }
+  readonly kindOf: (schema: z.ZodType) => string
 }
 
 export declare const tableHomes: { readonly [name in TableName]: string }

@@ -1,27 +1,46 @@
 /**
  * Rewrites the tables of the docs that repeat the code, between `<!-- table:name -->` and `<!-- /table -->`:
- * `faults` in PROTOCOL.md, `settings` and `limits` in docs/operating.md. test/docs.test.ts holds them equal.
+ * `faults` in PROTOCOL.md, `settings` and `limits` in docs/operating.md, the list of files in docs/files.md.
+ * test/docs.test.ts holds them equal.
  *
  *   node scripts/tables.js
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildStale } from './build.js'
+import { readSources, renderFileList } from './file-list.js'
+import { optionTables } from './option-tables.js'
 import { isMain, root, runScript, say } from './run.js'
 
 /** Which file holds which table. */
 export const tableHomes = {
   faults: 'PROTOCOL.md',
   settings: 'docs/operating.md',
-  limits: 'docs/operating.md'
+  limits: 'docs/operating.md',
+  files: 'docs/files.md',
+  options: 'docs/options.md'
 }
 
-/** The tables as Markdown, by name. `limitsSource` is the text of src/limits.ts, whose comments say what limits do. */
-export function renderTables({ faults, settings, flagOf, variableOf, defaultLimits, limitsSource }) {
+/**
+ * The tables as Markdown, by name. `sources` are all source files; the comments of src/base/limits.ts say what limits do.
+ */
+export function renderTables({
+  faults,
+  settings,
+  flagOf,
+  variableOf,
+  defaultLimits,
+  sources,
+  shapes,
+  kindOf
+}) {
+  const textOf = path => sources.find(source => source.path === path)?.text ?? ''
   return {
     faults: faultsTable(faults),
     settings: settingsTable(settings, { flagOf, variableOf }),
-    limits: limitsTable(defaultLimits, limitsSource)
+    limits: limitsTable(defaultLimits, textOf('src/base/limits.ts')),
+    files: renderFileList(sources),
+    options: optionTables({ shapes, textOf, kindOf, table })
   }
 }
 
@@ -110,13 +129,16 @@ function table(head, rows) {
 }
 
 async function readBuilt() {
-  const [{ faults }, { settings, flagOf, variableOf }, { defaultLimits }] = await Promise.all([
-    import('../dist/src/errors.js'),
-    import('../dist/src/config.js'),
-    import('../dist/src/limits.js')
-  ])
-  const limitsSource = readFileSync(join(root, 'src/limits.ts'), 'utf8')
-  return { faults, settings, flagOf, variableOf, defaultLimits, limitsSource }
+  const [{ faults }, { settings, flagOf, variableOf }, { defaultLimits }, { kindOf }, { shapes }] =
+    await Promise.all([
+      import('../dist/src/base/errors.js'),
+      import('../dist/src/command/config.js'),
+      import('../dist/src/base/limits.js'),
+      import('../dist/src/base/check.js'),
+      import('../dist/src/options.js')
+    ])
+  const sources = readSources()
+  return { faults, settings, flagOf, variableOf, defaultLimits, sources, shapes, kindOf }
 }
 
 async function main() {

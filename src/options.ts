@@ -1,15 +1,40 @@
-/** What a server can be told when it is made, and what can be asked of it: the public face of `createServer`. */
+/**
+ * What a server can be told when it is made, and what can be asked of it: the public face of `createServer`. Every option
+ * stands in `serverShape`, which the compiler holds equal to the types; docs/options.md is made of both.
+ */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Store } from '../persistence/index.ts'
 import type { Authorize } from './access/grant.ts'
+import { jwtShape } from './access/jwt.ts'
 import type { Rechecked } from './access/passes.ts'
-import type { Revocation, Whom } from './access/revocations.ts'
+import { type Revocation, revocationShape, type Whom, whomShape } from './access/revocations.ts'
+import { webhookShape } from './access/webhook.ts'
+import {
+  callback,
+  checkOptions,
+  either,
+  flag,
+  having,
+  limitsOption,
+  listOf,
+  matching,
+  oneOf,
+  type ShapeOf,
+  secret,
+  text,
+  whole
+} from './base/check.ts'
+import type { Limits } from './base/limits.ts'
+import type { Log } from './base/log.ts'
+import type { Time } from './base/time.ts'
 import type { ChaosSetting } from './chaos/permission.ts'
-import type { DocumentCalls, HookOptions } from './hooks/api.ts'
-import type { Limits } from './limits.ts'
-import type { Log } from './log.ts'
+import type { DocumentCalls } from './documents/api.ts'
+import { applyShape, deleteShape, listShape, readShape } from './documents/documents.ts'
+import type { OnChange } from './hooks/changes.ts'
+import type { HookOptions } from './hooks/options.ts'
+import type { Load } from './hooks/seeds.ts'
 import type { PresencePolicy } from './room/awareness.ts'
-import type { Time } from './time.ts'
+import { prefixForm } from './transport/path.ts'
 import type { HocuspocusPaths } from './transport/sessions.ts'
 import type { OnStateless } from './transport/stateless.ts'
 
@@ -18,7 +43,11 @@ export type ServerOptions = HookOptions & {
   readonly host?: string
   /** Port to listen on; 0 (the default) picks a free one. */
   readonly port?: number
-  /** Directory of the documents, or `:memory:` (the default for embedders) to keep nothing. */
+  /**
+   * Where the documents are: a directory (or its `file:` URL), `./chorus-data` if none is named, as with the command; a
+   * `postgres://` URL, which needs the package `pg`; or `:memory:`, which keeps nothing: the documents are gone with the
+   * process.
+   */
   readonly data?: string
   /** A store of your own, in place of `data`. The server does not close it. */
   readonly store?: Store
@@ -61,14 +90,83 @@ export type ServerOptions = HookOptions & {
   readonly onStateless?: OnStateless
   /** Whether a client's stateless message goes to the other Hocuspocus clients of its document. Default false. */
   readonly statelessRelay?: boolean
+  /** Bounds that differ from the defaults: docs/operating.md lists all of them. */
   readonly limits?: Partial<Limits>
   /** Default: warnings and errors, as JSON on standard error. */
   readonly log?: Log
-  /** Directory of the pages served at `/`; null serves none. Default: the demo. */
+  /**
+   * Directory of the pages served at `/`; null serves none. Default: the demo where nobody has to sign in, and none where
+   * people do.
+   */
   readonly pages?: string | null
   /** Whether the Chaos page may start and kill a child server: see docs/operating.md. Default `off`. */
   readonly chaos?: ChaosSetting
+  /** The clock and the timers, for tests. Default: the system's. */
   readonly time?: Time
+}
+
+/** Where one of the server's own pages can come from: a scheme and a host, with nothing behind it. */
+const originForm = /^(null|[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*)$/i
+
+/** Every option of `createServer`, and what it may be. */
+export const serverShape = {
+  host: text('the name or address of this machine', /./),
+  port: whole(0, 65_535),
+  data: text('a directory, a file: or postgres:// URL, or :memory:', /./),
+  store: having<Store>('a store', 'append', 'load', 'checkpoint', 'delete', 'probe', 'close'),
+  durability: oneOf('sync', 'relaxed'),
+  path: text('a path that begins with / and does not end with one', prefixForm),
+  authorize: either(callback<Authorize>(), oneOf('none')),
+  tokenCookie: text('the name of a cookie', /^[\w!#$%&'*+.^`|~-]+$/),
+  origins: listOf(
+    'a list of origins, like https://example.org',
+    text('an origin, like https://example.org', originForm)
+  ),
+  trustProxy: listOf('a list of addresses', text('an address, a range or loopback', /./)),
+  rooms: listOf('a list of patterns', text('a pattern', /./)),
+  identity: oneOf('as-sent', 'stamped'),
+  readers: oneOf('shown', 'hidden'),
+  adminToken: secret('a string of at least 32 characters', /^.{32,}$/s),
+  hocuspocus: oneOf('any-path', 'root-path', 'off'),
+  onStateless: callback<OnStateless>(),
+  statelessRelay: flag(),
+  limits: limitsOption,
+  log: having<Log>('a logger, like one of pino', 'debug', 'info', 'warn', 'error'),
+  pages: matching<string | null>(
+    'a directory, or null',
+    value => value === null || typeof value === 'string'
+  ),
+  chaos: oneOf('auto', 'on', 'off'),
+  time: having<Time>('a clock', 'nowMs', 'wallMs', 'after', 'soon'),
+  load: callback<Load>(),
+  onChange: callback<OnChange>()
+} as const satisfies ShapeOf<ServerOptions>
+
+/** The options of every call, by the name of their table, as docs/options.md lists them. */
+export const shapes = {
+  serverShape,
+  jwtShape,
+  webhookShape,
+  readShape,
+  applyShape,
+  deleteShape,
+  listShape,
+  whomShape,
+  revocationShape
+}
+
+/** Throws TypeError: what is misspelt or of another kind would be passed over in silence. */
+export function checkServerOptions(options: ServerOptions): void {
+  checkOptions('createServer', options, serverShape)
+  if (options.identity === 'stamped' && typeof options.authorize !== 'function') {
+    throw new TypeError('createServer: identity can be stamped only where people sign in: it needs authorize')
+  }
+}
+
+/** A WebSocket of the package ws that an application has accepted. */
+export type AcceptedWebSocket = {
+  readonly readyState: number
+  close(code?: number, reason?: string): void
 }
 
 export type Server = DocumentCalls & {
@@ -84,6 +182,13 @@ export type Server = DocumentCalls & {
    * and closes by itself.
    */
   attach(httpServer: HttpServer): Promise<void>
+  /**
+   * Takes over a WebSocket that was accepted elsewhere (by a framework, or a `WebSocketServer` of yours), with the request
+   * that it came with: its path below `path` is the document, and access is checked as for any other. Call it in the same
+   * turn in which the socket was accepted, after `listen` or `attach`, and leave the socket alone afterwards. Throws a
+   * TypeError when it is no open WebSocket of the package ws, and ERR_GOING_DOWN while the server does not run.
+   */
+  connect(webSocket: AcceptedWebSocket, request: IncomingMessage): void
   /** Answers a request for health, metrics or pages, for servers that `attach`: mount it where you want those. */
   handle(request: IncomingMessage, response: ServerResponse): void
   /**
@@ -97,7 +202,7 @@ export type Server = DocumentCalls & {
    */
   recheck(whom: Whom): Promise<Rechecked>
   /**
-   * Takes rights away until the time is over or the process ends, whatever tokens say, and applies it at once. Of a
+   * Takes rights away until the time is over, over restarts too, whatever tokens say, and applies it at once. Of a
    * user, of everybody in a document, or of a user in a document. `access: 'write'` gives them back.
    */
   revoke(revocation: Revocation): Promise<Rechecked>

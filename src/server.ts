@@ -1,91 +1,67 @@
 /**
- * createServer: builds the parts in order, wires them, and takes them down in reverse. No side effects at import;
- * several servers live in one process.
+ * createServer: what an application calls, and when a server starts and stops. What runs in between is built in running.ts.
+ * No side effects at import; several servers live in one process.
  */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { createMemoryStore, openLevelStore, type Store } from '../persistence/index.ts'
-import { Admission } from './access/admission.ts'
-import { Gate, isLoopback } from './access/gate.ts'
-import { Passes } from './access/passes.ts'
-import { matchesRoom } from './access/patterns.ts'
-import { Chaos } from './chaos/chaos.ts'
-import { permissionOf } from './chaos/permission.ts'
-import { createControlToken, removeControl, writeControl } from './control.ts'
-import { createCompactor } from './document/compactor.ts'
-import { Fault } from './errors.ts'
-import { Changes } from './hooks/changes.ts'
-import { Documents } from './hooks/documents.ts'
-import { Seeds } from './hooks/seeds.ts'
-import { checkAdminToken, rights } from './http/admin.ts'
+import type { SealedBus } from '../bus/index.ts'
+import { copyStore, directoryOfStore, openStore, type Store } from '../persistence/index.ts'
+import { isLoopback, openToAll } from './access/gate.ts'
+import type { Passes } from './access/passes.ts'
+import { Fault } from './base/errors.ts'
+import { withLimits } from './base/limits.ts'
+import { createLog, type Log } from './base/log.ts'
+import { createMetrics } from './base/metrics.ts'
+import { Pacer } from './base/pacer.ts'
+import { systemTime } from './base/time.ts'
+import type { Documents } from './documents/documents.ts'
+import { loadForgets } from './hooks/seeds.ts'
+import { removeControl, writeControl } from './http/control.ts'
 import { closed, createListener, listening, urlOf } from './http/listener.ts'
-import { operations } from './http/operations.ts'
 import { pages } from './http/pages.ts'
-import { answer, type Handler } from './http/router.ts'
-import { setAside } from './http/set-aside.ts'
-import { type Limits, withLimits } from './limits.ts'
-import { createLog, type Log } from './log.ts'
-import { createMetrics, type Metrics } from './metrics.ts'
-import type { Server, ServerOptions } from './options.ts'
-import { Pacer } from './pacer.ts'
-import { CheckpointCache } from './room/checkpoint-cache.ts'
-import { Compactions } from './room/compactions.ts'
-import { JoinHeads } from './room/join-heads.ts'
-import { Journal } from './room/journal.ts'
-import { Refusals } from './room/refusals.ts'
-import { Rooms } from './room/rooms.ts'
-import { systemTime, type Time } from './time.ts'
-import { Addresses, proxyList } from './transport/addresses.ts'
-import { checkPrefix, isUnder, pathOf } from './transport/path.ts'
-import { isForNobody, refuseUpgrade, servedPath } from './transport/refuse-upgrade.ts'
-import { Stateless } from './transport/stateless.ts'
-import { Transport } from './transport/upgrade.ts'
+import { Pipelines } from './http/pipelines.ts'
+import { RequestBudget } from './http/request-budget.ts'
+import { answer } from './http/router.ts'
+import { type AcceptedWebSocket, checkServerOptions, type Server, type ServerOptions } from './options.ts'
+import { build, type Running, takeDown } from './running.ts'
+import { clientNetwork, proxyList } from './transport/addresses.ts'
+import { isUnder, pathOf } from './transport/path.ts'
+import { takeUpgrades } from './transport/takeover.ts'
 
 export type { Server, ServerOptions } from './options.ts'
 
+/** As the command's, so that both find the same documents. */
+export const defaultDirectory = './chorus-data'
+
 /** The demo as it lies in the package, whether this runs from `src` or from `dist/src`. */
-const demoDirectory = fileURLToPath(
+export const demoDirectory = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../demo/dist' : '../../demo/dist', import.meta.url)
 )
 
 /** Builds nothing and opens nothing before `listen` or `attach`. */
 export function createServer(options: ServerOptions = {}): Server {
-  return new ChorusServer(options)
+  return new ChorusServer(options, null)
 }
 
-type Running = {
-  readonly store: Store
-  readonly rooms: Rooms
-  readonly documents: Documents
-  readonly seeds: Seeds | null
-  readonly changes: Changes | null
-  readonly journal: Journal
-  readonly compactions: Compactions
-  readonly compactor: ReturnType<typeof createCompactor>
-  readonly transport: Transport
-  readonly stateless: Stateless
-  readonly passes: Passes
-  readonly chaos: Chaos
-  readonly handlers: readonly Handler[]
-  readonly controlToken: string
-}
-
-type TransportNeeds = {
-  readonly rooms: Rooms
-  readonly pacer: Pacer
-  readonly time: Time
-  readonly limits: Limits
-  readonly metrics: Metrics
-  readonly log: Log
+/**
+ * The same as one of several on one store; they tell each other over `bus`, which stays the caller's to close. Not offered
+ * to users yet: presence, revocations and compaction know of one node only.
+ */
+export function createNode(options: ServerOptions, bus: SealedBus): Server {
+  return new ChorusServer(options, bus)
 }
 
 class ChorusServer implements Server {
   readonly #options: ServerOptions
+  /** Null: no other server writes to the store. */
+  readonly #bus: SealedBus | null
   readonly #path: string
   readonly #trustedProxies: ReturnType<typeof proxyList>
   readonly #log: Log
   readonly #metrics = createMetrics()
+  readonly #pipelines = new Pipelines()
+  readonly #requests: RequestBudget
   #running: Running | null = null
   #httpServer: HttpServer | null = null
   #detach: () => void = () => {}
@@ -94,16 +70,17 @@ class ChorusServer implements Server {
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
 
-  constructor(options: ServerOptions) {
-    checkAdminToken(options.adminToken)
-    checkPrefix(options.path ?? '/')
-    if (options.identity === 'stamped' && typeof options.authorize !== 'function') {
-      throw new TypeError('identity can be stamped only where people sign in: it needs authorize (--auth)')
-    }
+  constructor(options: ServerOptions, bus: SealedBus | null) {
+    this.#bus = bus
+    checkServerOptions(options)
     this.#options = options
     this.#trustedProxies = proxyList(options.trustProxy ?? [])
     this.#path = options.path ?? '/'
     this.#log = options.log ?? createLog('warn', process.stderr)
+    const time = options.time ?? systemTime
+    const limits = withLimits(options.limits)
+    const pacer = new Pacer(time, limits.turnBudgetMs)
+    this.#requests = new RequestBudget({ time, limits, pacer, pipelines: this.#pipelines })
   }
 
   get url(): string {
@@ -118,19 +95,31 @@ class ChorusServer implements Server {
   }
 
   attach(httpServer: HttpServer): Promise<void> {
-    return this.#startOnce(async () => this.#takeUpgrades(httpServer, await this.#open(null), false))
+    return this.#startOnce(async () => this.#takeUpgrades(httpServer, await this.#open(null), 'application'))
+  }
+
+  connect(webSocket: AcceptedWebSocket, request: IncomingMessage): void {
+    if (this.#running === null || this.#stopping !== null) {
+      throw new Fault('ERR_GOING_DOWN', 'the server does not run')
+    }
+    this.#running.transport.connect(webSocket, request, this.#path)
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
-    const path = pathOf(request.url ?? '/')
+    const { url = '/' } = request
+    const path = pathOf(url)
     const inner = this.#path === '/' || !isUnder(path, this.#path) ? path : path.slice(this.#path.length)
-    if (inner === '') {
-      // Pages find their files, and the address to connect to, relative to where they are.
-      response.writeHead(308, { location: `${this.#path}/` }).end()
-      return
-    }
     const handlers = this.#running?.handlers ?? []
-    void answer(handlers, { request, response, path: inner, log: this.#log })
+    const reply = () => {
+      if (inner !== '')
+        void answer(handlers, { request, response, url: inner + url.slice(path.length), log: this.#log })
+      // Pages find their files, and the address to connect to, relative to where they are.
+      else response.writeHead(308, { location: `${this.#path}/` }).end()
+    }
+    this.#requests.take(request, response, {
+      address: () => clientNetwork(request, this.#trustedProxies),
+      answer: reply
+    })
   }
 
   stop(): Promise<void> {
@@ -140,7 +129,7 @@ class ChorusServer implements Server {
 
   async backup(directory: string): Promise<{ keys: number; bytes: number }> {
     if (this.#running === null) throw new Fault('ERR_GOING_DOWN', 'the server does not run')
-    return this.#running.store.copyTo(directory)
+    return copyStore(this.#running.store, directory)
   }
 
   async read(...call: Parameters<Server['read']>): ReturnType<Server['read']> {
@@ -181,8 +170,8 @@ class ChorusServer implements Server {
 
   /** The directory that is ours to write to, if the documents are kept in one. */
   get #dataDirectory(): string | null {
-    const { store, data } = this.#options
-    return store !== undefined || data === undefined || data === ':memory:' ? null : data
+    const { store, data = defaultDirectory } = this.#options
+    return store !== undefined ? null : directoryOfStore(data)
   }
 
   #documents(): Documents {
@@ -219,7 +208,7 @@ class ChorusServer implements Server {
     const running = await this.#open(host)
     const limits = withLimits(this.#options.limits)
     const httpServer = createListener(limits, (request, response) => this.handle(request, response))
-    this.#takeUpgrades(httpServer, running, true)
+    this.#takeUpgrades(httpServer, running, 'own')
     await listening(httpServer, host, this.#options.port ?? 0)
     this.#httpServer = httpServer
     const url = urlOf(httpServer, this.#path)
@@ -231,106 +220,47 @@ class ChorusServer implements Server {
   }
 
   async #open(host: string | null): Promise<Running> {
-    const { pages: directory = demoDirectory } = this.#options
+    // The demo is for trying: where people sign in, it would only puzzle them.
+    const isOpen = typeof this.#options.authorize !== 'function'
+    const { pages: directory = isOpen ? demoDirectory : null } = this.#options
     // Before anything is open that would have to be closed again.
     const demo = directory === null ? [] : [await pages(directory)]
-    this.#running = this.#build(await this.#openStore(), { host, demo })
+    this.#running = build(await this.#openStore(), {
+      bus: this.#bus,
+      options: this.#options,
+      host,
+      demo,
+      trustedProxies: this.#trustedProxies,
+      isDraining: () => this.#stopping !== null,
+      metrics: this.#metrics,
+      log: this.#log
+    })
+    await this.#running.passes.admission.revocations.restore(this.#running.store)
+    await this.#running.compactions.restore()
     this.#metrics.collectProcess()
     return this.#running
   }
 
   async #openStore(): Promise<Store> {
     if (this.#options.store !== undefined) return this.#options.store
-    const directory = this.#dataDirectory
-    if (directory === null) return createMemoryStore()
-    return openLevelStore(directory, {
+    const { data = defaultDirectory } = this.#options
+    if (data === ':memory:' && this.#options.load !== undefined) this.#log.warn({}, loadForgets)
+    return openStore(data, {
       durability: this.#options.durability ?? 'sync',
       onReport: report => this.#log.warn({ report }, 'store report')
     })
   }
 
-  #build(store: Store, { host, demo }: { host: string | null; demo: readonly Handler[] }): Running {
-    const time = this.#options.time ?? systemTime
-    const limits = withLimits(this.#options.limits)
-    const metrics = this.#metrics
-    const log = this.#log
-    const shared = { time, limits, metrics, log }
-    const compactor = createCompactor(compactorOptions(limits))
-    const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
-    const compactions = new Compactions({ ...shared, store, compactor })
-    const { load, onChange, rooms: patterns, identity = 'as-sent', readers = 'shown' } = this.#options
-    const seeds = load === undefined ? null : new Seeds(load, shared)
-    const read = (document: string): ReturnType<Server['read']> => documents.read(document)
-    const changes = onChange === undefined ? null : new Changes(onChange, { read, ...shared })
-    const pacer = new Pacer(time, limits.turnBudgetMs)
-    const rooms = new Rooms({
-      ...shared,
-      store,
-      journal,
-      seed: seeds === null ? null : document => seeds.of(document),
-      changes,
-      isAllowed: name => patterns === undefined || patterns.some(pattern => matchesRoom(pattern, name)),
-      compactions,
-      refusals: new Refusals(time, limits),
-      heads: new JoinHeads(store, compactor, limits),
-      cache: new CheckpointCache(limits.checkpointCacheBytesMax),
-      pacer,
-      presence: { identity, readers }
-    })
-    const documents = new Documents({ rooms, store, compactor, time, limits })
-    const { passes, transport, stateless } = this.#buildTransport({ ...shared, rooms, pacer })
-    const controlToken = createControlToken()
-    const isDraining = () => this.#stopping !== null
-    const chaos = new Chaos({ ...shared, permission: permissionOf(this.#options, host) })
-    const { adminToken } = this.#options
-    const tokens = adminToken === undefined ? [controlToken] : [controlToken, adminToken]
-    const handlers: Handler[] = [
-      operations({ store, journal, metrics, isDraining, controlToken }),
-      rights({ passes, tokens }),
-      setAside({ store, limits, tokens }),
-      chaos.handler,
-      ...demo
-    ]
-    const inside = { store, rooms, documents, seeds, changes, journal, compactions, compactor }
-    return { ...inside, transport, stateless, passes, chaos, handlers, controlToken }
-  }
-
-  #buildTransport(parts: TransportNeeds) {
-    const { authorize, origins = null, tokenCookie = null } = this.#options
-    const { onStateless = null, statelessRelay = false, hocuspocus = 'any-path' } = this.#options
-    const authentication = authorize === undefined ? 'loopback' : authorize === 'none' ? 'none' : 'asked'
-    const gate = new Gate({ authentication, origins })
-    const asked = authorize === undefined || authorize === 'none' ? null : authorize
-    const admission = new Admission({ authorize: asked, gate, tokenCookie }, parts)
-    const passes = new Passes({ ...parts, admission })
-    const stateless = new Stateless({ ...parts, onStateless, isRelayed: statelessRelay })
-    const addresses = new Addresses(parts.time, parts.limits)
-    const trustedProxies = this.#trustedProxies
-    const transport = new Transport({
-      ...parts,
-      passes,
-      stateless,
-      addresses,
-      gate,
-      trustedProxies,
-      hocuspocus
-    })
-    return { passes, transport, stateless }
-  }
-
-  #takeUpgrades(httpServer: HttpServer, { transport, chaos }: Running, isOurs: boolean): void {
+  #takeUpgrades(httpServer: HttpServer, { transport, chaos }: Running, whose: 'own' | 'application'): void {
     const take = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-      const path = pathOf(request.url ?? '/')
-      if (isUnder(path, this.#path)) {
-        if (chaos.upgrade(request, stream, head, this.#path)) return
-        transport.upgrade(request, stream, head, this.#path)
-      } else if (isOurs || isForNobody(path, httpServer, upgraded)) {
-        refuseUpgrade(stream, '404 Not Found')
-      }
+      if (chaos.upgrade(request, stream, head, this.#path)) return
+      transport.upgrade(request, stream, head, this.#path)
     }
-    const upgraded = Object.assign(take, { [servedPath]: this.#path })
-    httpServer.on('upgrade', upgraded)
-    this.#detach = () => void httpServer.off('upgrade', upgraded)
+    const time = this.#options.time ?? systemTime
+    const arrived = (stream: Duplex) => this.#pipelines.leave(stream)
+    const shared = { path: this.#path, arrived, take, time, log: this.#log }
+    const ends = [takeUpgrades(httpServer, { ...shared, whose }), this.#pipelines.watch(httpServer)]
+    this.#detach = () => ends.forEach(end => void end())
   }
 
   async #stop(): Promise<void> {
@@ -338,50 +268,16 @@ class ChorusServer implements Server {
     await this.#starting
     if (this.#running !== null) {
       await Promise.all([this.#running.transport.drain(), this.#running.chaos.stop()])
-      await this.#takeDown(this.#running)
+      await takeDown(this.#running)
+      if (this.#options.store === undefined) await this.#running.store.close()
     }
     if (this.#httpServer !== null) await closed(this.#httpServer)
     // Until the port is shut: an upgrade that nobody answers holds it open.
     this.#detach()
-    if (this.#dataDirectory !== null && this.#url !== null) await removeControl(this.#dataDirectory)
+    this.#requests.close()
+    if (this.#url !== null && this.#dataDirectory !== null) await removeControl(this.#dataDirectory)
     this.#metrics.close()
-  }
-
-  /** In reverse order of building: what accepts first, what keeps last. */
-  async #takeDown(running: Running): Promise<void> {
-    const { passes, stateless, seeds, changes, rooms, journal, compactions, compactor, store } = running
-    passes.admission.close()
-    stateless.close()
-    rooms.flush()
-    await journal.idle()
-    await changes?.close()
-    seeds?.close()
-    await rooms.close()
-    const compacted = compactions.close()
-    await compactor.close()
-    await compacted
-    if (this.#options.store === undefined) await store.close()
-  }
-}
-
-function compactorOptions(limits: Limits): Parameters<typeof createCompactor>[0] {
-  return {
-    memoryMegabytes: limits.workerMegabytesMax,
-    queueMax: limits.workerQueueMax,
-    sizes: {
-      wholeBytesMax: limits.wholeFrameBytesMax,
-      heldBackBytesMax: limits.heldBackBytesMax,
-      heldBackFrameBytes: limits.heldBackFrameBytes,
-      segmentBytes: limits.segmentBytes
-    }
   }
 }
 
 function ignore(): void {}
-
-function openToAll(host: string): string {
-  return (
-    `${host} can be reached from elsewhere, and nobody would be asked who they are: choose how people sign in ` +
-    '(authorize, or --auth jwt or webhook), or name "none" for a server that is open to everybody'
-  )
-}

@@ -16,137 +16,93 @@ import { sizeFindings } from './house/sizes.ts'
 import { readText, repositoryFiles, sourcesIn } from './house/source.ts'
 import { type BannedWord, machineFindings, typeAndCommentFindings, wordFindings } from './house/words.ts'
 
-const { errors, limits, log, metrics, pacer, reader, time } = {
-  errors: 'src/errors.ts',
-  limits: 'src/limits.ts',
-  log: 'src/log.ts',
-  metrics: 'type src/metrics.ts',
-  pacer: 'type src/pacer.ts',
-  reader: 'src/reader.ts',
-  time: 'type src/time.ts'
-}
 const store = 'persistence/store.ts'
+const author = 'persistence/author.ts'
+const base = 'src/base/'
 
-/** cli → server → {transport, http, hooks} → room → {document, dialect/message, store, bus} → {errors, limits}. */
+/** command → server → { http, chaos, transport, hooks } → documents → room → { document, dialect, store } → base. */
 const layers: Layers = {
-  'src/cli.ts': [
-    ...['src/server.ts', 'src/sign-in.ts', 'src/set-aside-command.ts', 'src/config.ts', 'src/control.ts'],
-    ...['src/access/request.ts', 'type src/options.ts', log, 'persistence/index.ts']
+  'src/command/': [
+    ...['src/server.ts', 'src/options.ts', 'src/http/control.ts', 'src/access/', base],
+    'persistence/index.ts'
   ],
-  'src/set-aside-command.ts': ['src/control.ts', 'persistence/index.ts'],
-  'src/sign-in.ts': ['src/access/', 'src/config.ts', 'type src/options.ts', limits, `type ${log}`],
   'src/index.ts': [
-    ...['src/server.ts', 'type src/options.ts', 'type src/hooks/', 'src/access/'],
-    ...['type src/transport/stateless.ts', errors, limits, log, time]
+    ...['src/server.ts', 'type src/options.ts', 'type src/documents/', 'type src/hooks/', 'src/access/'],
+    ...['type src/transport/stateless.ts', `type ${author}`, base]
   ],
   'src/options.ts': [
-    ...['type persistence/index.ts', 'type src/access/', 'type src/chaos/', 'type src/hooks/'],
-    ...['type src/room/', 'type src/transport/', `type ${limits}`, `type ${log}`, time]
+    ...['type persistence/index.ts', 'src/access/', 'type src/chaos/', 'src/documents/', 'type src/hooks/'],
+    ...['type src/room/', 'src/transport/path.ts', 'type src/transport/', base]
   ],
   'src/server.ts': [
-    'type src/options.ts',
-    ...[
-      'src/transport/',
-      'src/access/',
-      'src/chaos/',
-      'src/http/',
-      'src/hooks/',
-      'src/room/',
-      'src/document/compactor.ts',
-      'persistence/index.ts'
-    ],
-    ...['src/control.ts', 'src/metrics.ts', 'src/pacer.ts', 'src/time.ts', errors, limits, log]
+    ...['src/running.ts', 'src/options.ts', 'src/transport/', 'src/access/', 'src/http/', 'src/hooks/'],
+    ...['type src/documents/', 'persistence/index.ts', 'type bus/index.ts', base]
   ],
-  'src/transport/': [
-    'src/room/',
-    'src/dialect/',
-    'src/access/',
-    'src/budget.ts',
-    'src/work-queue.ts',
-    errors,
-    limits,
-    `type ${log}`,
-    metrics,
-    pacer,
-    time
+  'src/running.ts': [
+    ...['type src/options.ts', 'src/transport/', 'src/access/', 'src/chaos/', 'src/http/', 'src/documents/'],
+    ...['src/hooks/', 'src/room/', 'src/document/workers.ts', 'src/document/workers-options.ts'],
+    ...['src/cluster/', 'type persistence/index.ts', 'type bus/index.ts', base]
   ],
-  'src/access/': [errors, limits, `type ${log}`, metrics, time],
-  'src/http/': ['src/room/', 'type src/access/', store, errors, limits, `type ${log}`, metrics],
+  'src/cluster/': [
+    ...['type src/room/nodes.ts', 'src/document/byte-writer.ts', `type ${store}`, 'bus/index.ts', base]
+  ],
+  'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', base],
+  'src/access/': [`type ${store}`, base],
+  'src/http/': ['src/documents/', 'src/room/', 'type src/access/', store, base],
   'src/chaos/': [
-    ...[
-      'src/http/router.ts',
-      'src/transport/path.ts',
-      'src/transport/refuse-upgrade.ts',
-      'src/access/gate.ts',
-      errors,
-      `type ${limits}`,
-      `type ${log}`,
-      time
-    ]
+    ...['src/http/router.ts', 'src/transport/path.ts', 'src/transport/refuse-upgrade.ts'],
+    ...['src/access/gate.ts', base]
   ],
-  'src/chaos/leash.ts': ['src/cli.ts'],
-  'src/hooks/': [
-    'src/room/',
-    'src/document/',
-    'src/work-queue.ts',
-    store,
-    errors,
-    `type ${limits}`,
-    `type ${log}`,
-    metrics,
-    time
-  ],
+  'src/documents/': ['src/room/', 'src/document/', store, `type ${author}`, base],
+  'src/hooks/': ['src/room/', 'src/document/', `type ${author}`, base],
   'src/room/': [
-    ...[
-      'src/document/',
-      'src/budget.ts',
-      store,
-      errors,
-      `type ${limits}`,
-      `type ${log}`,
-      metrics,
-      pacer,
-      time
-    ],
+    ...['src/document/', store, `type ${author}`, base],
     // The room speaks in messages and frames; which dialect they become is its members' business.
     ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts']
   ],
-  'src/document/': [errors, limits, reader],
-  'src/dialect/': [errors, reader],
-  'src/config.ts': [limits, log, 'src/transport/path.ts'],
-  'src/metrics.ts': [`type ${errors}`],
-  'src/reader.ts': [errors],
-  'src/control.ts': [],
-  'src/pacer.ts': [time],
-  'src/budget.ts': [],
-  'src/work-queue.ts': [errors],
-  'src/time.ts': [],
-  'src/log.ts': [],
-  'src/errors.ts': [],
-  'src/limits.ts': [],
-  'persistence/': []
+  'src/document/': [author, base],
+  'src/dialect/': [base],
+  'src/base/': [],
+  'persistence/': [],
+  'bus/': []
 }
 
 /** Each third-party package in one place, and what touches the outside world where it is expected. */
 const homes: Homes = {
-  ws: ['src/transport/upgrade.ts', 'type src/transport/connection.ts'],
-  pino: ['src/log.ts'],
-  'prom-client': ['src/metrics.ts'],
-  zod: ['src/config.ts'],
+  ws: [
+    'src/transport/web-sockets.ts',
+    'type src/transport/upgrade.ts',
+    'type src/transport/connection.ts',
+    'type src/transport/connection-parts.ts'
+  ],
+  pino: ['src/base/log.ts'],
+  'prom-client': ['src/base/metrics.ts'],
+  zod: ['src/base/check.ts', 'src/command/config.ts'],
   jose: ['src/access/jwt.ts', 'src/access/jwks.ts', 'src/access/sign.ts'],
   level: ['persistence/level-backend.ts'],
-  yjs: ['src/document/compact.ts', 'src/hooks/edit.ts'],
+  ioredis: ['bus/redis.ts'],
+  '@nats-io/transport-node': ['bus/nats.ts'],
+  'rabbitmq-client': ['bus/rabbitmq.ts'],
+  pg: ['persistence/postgres/driver.ts'],
+  yjs: ['src/document/compact.ts', 'src/documents/edit.ts'],
   lib0: ['src/dialect/'],
-  'node:worker_threads': ['src/document/compactor.ts', 'src/document/compact-worker.ts'],
+  'node:worker_threads': ['src/document/worker-host.ts', 'src/document/worker.ts'],
   'node:http': [
     ...['src/http/', 'src/transport/', 'src/access/request.ts', 'type src/access/', 'type src/server.ts'],
     ...['type src/options.ts', 'type src/chaos/']
   ],
-  'node:https': ['src/access/request.ts'],
-  'node:net': ['src/http/listener.ts', 'src/transport/', 'src/chaos/pipe.ts'],
+  'node:https': ['src/access/request.ts', 'src/http/pipelines.ts'],
+  'node:net': [
+    'src/http/listener.ts',
+    'type src/http/pipelines.ts',
+    'type src/http/request-budget.ts',
+    'src/transport/',
+    'src/chaos/pipe.ts',
+    'bus/nats.ts'
+  ],
   'node:fs': [
-    ...['src/cli.ts', 'src/sign-in.ts', 'src/control.ts', 'src/http/pages.ts', 'persistence/directory.ts'],
-    ...['src/document/compact-worker.ts', 'src/chaos/']
+    ...['src/command/', 'src/http/control.ts', 'src/http/pages.ts', 'persistence/directory.ts'],
+    ...['src/document/worker.ts', 'src/chaos/']
   ]
 }
 
@@ -173,9 +129,22 @@ const banned: readonly BannedWord[] = [
 const sizes = { fileLinesMax: 400, functionLinesMax: 70, functionLinesP90: 30 }
 
 const files = repositoryFiles()
-const code = sourcesIn(files, ['src/', 'persistence/'])
-const everything = sourcesIn(files, ['src/', 'persistence/', 'test/', 'demo/'])
+const code = sourcesIn(files, ['src/', 'persistence/', 'bus/'])
+const everything = sourcesIn(files, ['src/', 'persistence/', 'bus/', 'test/', 'demo/'])
 const imports = code.flatMap(importsOf)
+
+type Manifest = {
+  readonly dependencies: Record<string, string>
+  readonly devDependencies: Record<string, string>
+  readonly peerDependencies: Record<string, string>
+  readonly peerDependenciesMeta: Record<string, { readonly optional?: boolean }>
+}
+
+/** Whether the package is loaded where the code asks for it, and not with the file. */
+function isLoadedLater(place: string): boolean {
+  const [path = '', line = '0'] = place.split(':')
+  return readText(path).split('\n')[Number(line) - 1]?.includes('import(') ?? false
+}
 
 it('has files to look at', () => {
   expect(code.length).toBeGreaterThan(20)
@@ -191,9 +160,28 @@ it('each package is imported only at its home', () => {
 })
 
 it('package.json depends on exactly the packages that are imported', () => {
-  const { dependencies } = JSON.parse(readText('package.json')) as { dependencies: Record<string, string> }
+  const { dependencies, peerDependencies } = JSON.parse(readText('package.json')) as Manifest
+  // Types for those who compile, and nothing that runs.
+  const peers = Object.keys(peerDependencies).filter(name => name !== '@types/node')
 
-  expect(dependencyFindings(imports, Object.keys(dependencies))).toEqual([])
+  expect(dependencyFindings(imports, [...Object.keys(dependencies), ...peers])).toEqual([])
+})
+
+it('every peer is optional, is loaded when it is asked for, and is installed for the tests', () => {
+  const { peerDependencies, peerDependenciesMeta, devDependencies } = JSON.parse(
+    readText('package.json')
+  ) as Manifest
+  const peers = Object.keys(peerDependencies)
+  const runs = peers.filter(name => name !== '@types/node')
+  const isLoaded = (name: string) => code.some(({ text }) => text.includes(`import('${name}')`))
+
+  expect(peers.filter(name => peerDependenciesMeta[name]?.optional !== true)).toEqual([])
+  expect(peers.filter(name => !Object.hasOwn(devDependencies, name))).toEqual([])
+  expect(runs.filter(name => !isLoaded(name))).toEqual([])
+  const withFile = imports.filter(({ to, isTypeOnly, place }) => {
+    return runs.includes(to) && !isTypeOnly && !isLoadedLater(place)
+  })
+  expect(withFile).toEqual([])
 })
 
 it('no import cycle, types included', () => {

@@ -1,14 +1,18 @@
 /** The pages agree with the code and the tests, in both directions. The checks themselves are in test/house/docs.ts. */
 import { expect, it } from 'vitest'
+import { readSources } from '../scripts/file-list.js'
 import { fillTables, renderTables, tableHomes } from '../scripts/tables.js'
-import { flagOf, settings, variableOf } from '../src/config.ts'
-import { faults } from '../src/errors.ts'
-import { defaultLimits } from '../src/limits.ts'
+import { kindOf } from '../src/base/check.ts'
+import { faults } from '../src/base/errors.ts'
+import { defaultLimits } from '../src/base/limits.ts'
+import { flagOf, settings, variableOf } from '../src/command/config.ts'
+import { shapes } from '../src/options.ts'
 import {
   changelogFindings,
   fileListFindings,
   invariantFindings,
   linkFindings,
+  pathFindings,
   ruleFindings,
   tableFindings,
   threatFindings
@@ -29,19 +33,31 @@ it('every rule of PROTOCOL.md has a test, and every rule id in a test title is a
   expect(ruleFindings(page('PROTOCOL.md'), tests)).toEqual([])
 })
 
-it.each(['faults', 'settings', 'limits'] as const)('the table of %s says what the code says', name => {
-  const limitsSource = readText('src/limits.ts')
-  const tables = renderTables({ faults, settings, flagOf, variableOf, defaultLimits, limitsSource })
+it.each(['faults', 'settings', 'limits', 'files', 'options'] as const)(
+  'the table of %s says what the code says',
+  name => {
+    const sources = readSources()
+    const tables = renderTables({
+      faults,
+      settings,
+      flagOf,
+      variableOf,
+      defaultLimits,
+      sources,
+      shapes,
+      kindOf
+    })
 
-  expect(
-    tableFindings(page(tableHomes[name]), name, text => fillTables(text, { [name]: tables[name] }))
-  ).toEqual([])
-})
+    expect(
+      tableFindings(page(tableHomes[name]), name, text => fillTables(text, { [name]: tables[name] }))
+    ).toEqual([])
+  }
+)
 
-it('ARCHITECTURE.md lists every source file, and none that is gone', () => {
-  const paths = sourcesIn(files, ['src/', 'persistence/']).map(({ path }) => path)
+it('docs/files.md lists every source file, and none that is gone', () => {
+  const paths = sourcesIn(files, ['src/', 'persistence/', 'bus/']).map(({ path }) => path)
 
-  expect(fileListFindings(page('ARCHITECTURE.md'), paths)).toEqual([])
+  expect(fileListFindings(page('docs/files.md'), paths)).toEqual([])
 })
 
 it('ARCHITECTURE.md names every invariant', () => {
@@ -63,6 +79,17 @@ it('every relative link leads somewhere', () => {
 
   expect(
     linkFindings(
+      pages,
+      files.map(({ path }) => path)
+    )
+  ).toEqual([])
+})
+
+it('every path in backticks is there', () => {
+  const pages = files.filter(({ path }) => path.endsWith('.md'))
+
+  expect(
+    pathFindings(
       pages,
       files.map(({ path }) => path)
     )

@@ -2,12 +2,12 @@
  * Puts attempts to whoever decides and makes of whatever comes back, or does not, a grant or a fault: it fails closed,
  * and what was tried as a token never reaches the log.
  */
-import { Fault, toFault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Log } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
-import type { Time } from '../time.ts'
-import { carriedToken, withoutSecrets } from './carriers.ts'
+import { Fault, toFault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Time } from '../base/time.ts'
+import { carriedToken, withoutAddress, withoutSecrets } from './carriers.ts'
 import type { Gate } from './gate.ts'
 import {
   type Admitted,
@@ -102,7 +102,7 @@ export class Admission {
 
   /**
    * Rejects with a Fault: ERR_NOT_AUTHENTICATED (no token, or none that could be read), ERR_EXPIRED, ERR_FORBIDDEN,
-   * ERR_AUTHENTICATION_TIMEOUT, ERR_AUTHENTICATION_UNAVAILABLE.
+   * ERR_NOT_NOW, ERR_AUTHENTICATION_TIMEOUT, ERR_AUTHENTICATION_UNAVAILABLE.
    */
   async admit(attempt: Attempt): Promise<Admitted> {
     const { authorize } = this.#options
@@ -157,7 +157,7 @@ export class Admission {
   /** A Fault is the application's own answer; anything else is reported, without what the client sent. */
   #failed(error: unknown, attempt: Attempt): Fault {
     const { log, metrics } = this.#parts
-    const reason = withoutSecrets(toFault(error).message, attempt, attempt.token)
+    const reason = withoutAddress(withoutSecrets(toFault(error).message, attempt, attempt.token), attempt)
     const outcome = outcomeOf(error)
     if (outcome !== null) {
       metrics.hookCalled('authorize', outcome)
@@ -168,7 +168,10 @@ export class Admission {
       const say = isQuiet ? log.debug : log.warn
       say.call(log, { document: attempt.document, reason }, 'authorize failed; the attempt is refused')
     }
-    return error instanceof Fault ? new Fault(error.code, reason) : refusal(attempt)
+    if (!(error instanceof Fault)) return refusal(attempt)
+    return new Fault(error.code, reason, {
+      publicReason: withoutSecrets(error.publicReason, attempt, attempt.token)
+    })
   }
 
   /** Said once: whoever runs the server has to do something, and whoever floods it must not fill the log. */
@@ -176,12 +179,18 @@ export class Admission {
     const { log } = this.#parts
     if (!this.#hasWarned) {
       this.#hasWarned = true
-      const advice =
-        'say how people sign in (authorize, --auth), or "none" for a server that is open to everybody'
       if (why === 'not-loopback') {
-        log.warn({}, `nobody is asked who they are, so only this machine may connect: ${advice}`)
+        log.warn(
+          {},
+          'a connection from elsewhere, or through a proxy, was refused: nobody is asked who they are, so only this ' +
+            'machine may connect; say how people sign in (authorize, --auth)'
+        )
       } else {
-        log.warn({}, `a page of another origin was refused: list it in origins (--origins), or ${advice}`)
+        log.warn(
+          {},
+          'a page of another origin was refused; if it is yours, list it in origins (--origins): whoever made it can ' +
+            'then read and write what its visitors may'
+        )
       }
     }
     return new Fault(why === 'origin' ? 'ERR_ORIGIN' : 'ERR_FORBIDDEN', `barred: ${why}`)

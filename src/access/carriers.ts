@@ -45,6 +45,30 @@ export function withoutSecrets(text: string, { headers, url }: Carried, token: s
   )
 }
 
+/** A text without where its client is, as proxies say it too. */
+export function withoutAddress(
+  text: string,
+  { address, headers }: { readonly address: string; readonly headers: IncomingHttpHeaders }
+): string {
+  // A header may hold anything, and must not empty a text of a letter.
+  const isAddress = (place: string) => place.length >= shortestAddress.length && /[.:]/.test(place)
+  return [headers['x-forwarded-for'] ?? [], address]
+    .flat()
+    .filter(isAddress)
+    .reduce((clean, place) => clean.replaceAll(place, '[address]'), text)
+}
+
+const shortestAddress = '::1'
+
+/** The query of a URL without `?`, and without the token if it carries one; empty when nothing is left. */
+export function queryWithoutToken(url: string): string {
+  const start = url.indexOf('?')
+  if (start === -1) return ''
+  const query = new URLSearchParams(url.slice(start))
+  query.delete('token')
+  return query.toString()
+}
+
 /** `?token=`, as y-websocket's `params` writes it. */
 function ofQuery(url: string): string | null {
   const query = url.indexOf('?')

@@ -32,7 +32,10 @@ export class Gate {
   bars({ headers, localAddress }: Arrival): Visitor['barred'] {
     const { authentication, origins } = this.#options
     const { origin } = headers
-    if (authentication === 'loopback' && !isLoopback(localAddress)) return 'not-loopback'
+    if (authentication === 'loopback') {
+      const header = (name: string) => headers[name]
+      if (!isLoopback(localAddress) || isFromElsewhere(header)) return 'not-loopback'
+    }
     // Only browsers say where a page comes from, and a page cannot keep them from it.
     if (origin === undefined) return null
     if (origins !== null) return origins.includes(origin) ? null : 'origin'
@@ -57,6 +60,25 @@ export function isLoopback(host: string): boolean {
   return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address)
 }
 
+/**
+ * Whether a request that arrives on this machine was made elsewhere. A proxy on this machine carries strangers' requests
+ * here; most say so. A foreign name that leads to this machine (DNS rebinding) shows in Host.
+ */
+export function isFromElsewhere(header: (name: string) => unknown): boolean {
+  const isForwarded = forwardedHeaders.some(name => header(name) !== undefined)
+  const host = header('host')
+  return isForwarded || (typeof host === 'string' && !isLoopback(host.replace(/:\d+$/, '')))
+}
+
+const forwardedHeaders = [
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'forwarded',
+  'via'
+]
+
 /** Whether a page of this origin came from the host that it asks now, under the same name and port. */
 export function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
   return host !== undefined && urlOf(origin)?.host === host.toLowerCase()
@@ -69,4 +91,12 @@ function urlOf(origin: string | undefined): URL | null {
     // `null`, of sandboxed pages and files, or none at all: nobody we know.
     return null
   }
+}
+
+/** Why a server that asks nobody must not listen there, and what to do. */
+export function openToAll(host: string): string {
+  return (
+    `${host} can be reached from elsewhere, and nobody would be asked who they are: choose how people sign in ` +
+    '(authorize, or --auth jwt or webhook), or name "none" for a server that is open to everybody'
+  )
 }

@@ -66,7 +66,12 @@ export function lesserAccess(a: Access, b: Access): Access {
   return order.indexOf(a) < order.indexOf(b) ? a : b
 }
 
-/** Who it is across reconnects: the user where one is known, else where it comes from. Refusals are counted by it. */
-export function peerOf(user: User | null, address: string, document: string): string {
-  return JSON.stringify([user === null ? { address } : { user: user.id }, document])
+/** Who it is across reconnects and documents: the user where one is known, else where it comes from. */
+export function sourceOf(user: User | null, address: string): string {
+  return JSON.stringify(user === null ? { address } : { user: user.id })
+}
+
+/** The same in one document. Refusals are counted by it. */
+export function peerOf(source: string, document: string): string {
+  return JSON.stringify([source, document])
 }

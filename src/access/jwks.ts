@@ -2,7 +2,7 @@
  * Public keys from a URL, kept. A server of keys that is slow or down costs those whose key is not known yet a refusal,
  * and nobody else anything: keys that are known go on working while a newer set is asked for beside them.
  */
-import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose'
+import type { createLocalJWKSet, JWTVerifyGetKey } from 'jose'
 import { exchange } from './request.ts'
 
 export type RemoteKeysOptions = {
@@ -40,6 +40,7 @@ export class RemoteKeys {
     else if (nowMs() - this.#keys.fetchedAtMs > freshMs) void this.#refresh()
     const keys = this.#keys
     if (keys === null) throw new KeysUnavailable()
+    const { errors } = await import('jose')
     try {
       return await keys.find(header, token)
     } catch (error) {
@@ -71,6 +72,7 @@ export class RemoteKeys {
     const { url, timeoutMs, bytesMax, nowMs } = this.#options
     const { status, body } = await exchange({ url, timeoutMs, answerBytesMax: bytesMax })
     if (status !== 200) throw new Error(`${url.origin}${url.pathname}: answered with ${status}`)
+    const { createLocalJWKSet } = await import('jose')
     // It checks what it is given, and takes public keys only.
     const find = createLocalJWKSet(body as Parameters<typeof createLocalJWKSet>[0])
     this.#keys = { find, fetchedAtMs: nowMs() }

@@ -1,11 +1,23 @@
 /**
  * Grants out of JSON Web Tokens. Which algorithms count is a matter of the key that was configured, never of the token:
- * so neither `none` nor a public key taken for a secret can pass. The only place, with jwks.ts and sign.ts, that imports jose.
+ * so neither `none` nor a public key taken for a secret can pass. With jwks.ts and
+ * sign.ts the only place that imports jose: when a token is looked at, as `require` cannot load it in Node 20.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
-import { Fault } from '../errors.ts'
-import { defaultLimits, type Limits } from '../limits.ts'
+import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose'
+import {
+  callback,
+  checkOptions,
+  either,
+  limitsOption,
+  listOf as list,
+  matching,
+  secret,
+  text,
+  whole
+} from '../base/check.ts'
+import { Fault } from '../base/errors.ts'
+import { type Limits, withLimits } from '../base/limits.ts'
 import type { Access, Authorize, Grant, User } from './grant.ts'
 import { KeysUnavailable, RemoteKeys } from './jwks.ts'
 import { accessTo, type RoomRights } from './patterns.ts'
@@ -28,8 +40,8 @@ export type JwtOptions = JwtKey & {
   readonly clockToleranceSeconds?: number
   /** The claim that says which rooms: an object of patterns and `read`, `write` or `none`. Default `rooms`. */
   readonly claim?: string
-  /** Default: those of `defaultLimits`. */
-  readonly limits?: Pick<Limits, 'jwtBytesMax' | 'jwtRoomsMax'> & JwksLimits
+  /** Bounds that differ from the defaults: those whose names begin with `jwt` and `jwks` count here. */
+  readonly limits?: Partial<Limits>
   /** Is told when keys could not be had from `jwksUrl`. */
   readonly onFailure?: (error: Error) => void
 }
@@ -38,6 +50,27 @@ type JwksLimits = Pick<
   Limits,
   'jwksTimeoutMs' | 'jwksCooldownMs' | 'jwksFreshMs' | 'jwksStaleMsMax' | 'jwksBytesMax'
 >
+
+const names = (what: string) => either(text(`${what}`, /./), list(`a list of them`, text('a string', /./)))
+
+/** Every option of `jwt`, and what it may be. */
+export const jwtShape = {
+  secret: either(
+    secret('a string', /./),
+    matching<Uint8Array>('a Uint8Array, of at least 32 bytes', value => value instanceof Uint8Array)
+  ),
+  publicKey: text('a public key or certificate as PEM', /./),
+  jwksUrl: either(
+    text('an http or https URL', /^https?:\/\/\S+$/),
+    matching<URL>('a URL', value => value instanceof URL)
+  ),
+  issuer: names('an issuer'),
+  audience: names('an audience'),
+  clockToleranceSeconds: whole(0, 600),
+  claim: text('the name of a claim', /./),
+  limits: limitsOption,
+  onFailure: callback<(error: Error) => void>()
+}
 
 const secretAlgorithms = ['HS256', 'HS384', 'HS512'] as const
 const rsaAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const
@@ -55,7 +88,8 @@ type Trusted = {
  * that could be trusted.
  */
 export function jwt(options: JwtOptions): Authorize {
-  const limits = options.limits ?? defaultLimits
+  checkOptions('jwt', options, jwtShape)
+  const limits = withLimits(options.limits)
   const { key, algorithms } = trusted(options, limits)
   const { issuer, audience, clockToleranceSeconds = 5, claim = 'rooms' } = options
   const checks = {
@@ -77,12 +111,13 @@ export function jwt(options: JwtOptions): Authorize {
 
 /** The claims of a token that holds. Rejects with a Fault. */
 async function verified(token: string, key: Trusted['key'], checks: JWTVerifyOptions): Promise<JWTPayload> {
+  const { errors, jwtVerify } = await import('jose')
   try {
     // jose tells a function from a key by itself; its types want to know.
     if (typeof key === 'function') return (await jwtVerify(token, key, checks)).payload
     return (await jwtVerify(token, key, checks)).payload
   } catch (error) {
-    throw refusal(error)
+    throw refusal(error, errors)
   }
 }
 
@@ -153,9 +188,13 @@ function listOf(value: string | readonly string[]): string[] {
 }
 
 /** What jose says is about the token and quotes nothing of it but the names of claims. */
-function refusal(error: unknown): Error {
+function refusal(error: unknown, errors: typeof import('jose').errors): Error {
   if (error instanceof KeysUnavailable) return new Fault('ERR_AUTHENTICATION_UNAVAILABLE', error.message)
   if (error instanceof errors.JWTExpired) return new Fault('ERR_EXPIRED', 'the token has expired')
+  // Its time has yet to come: the same token is good then.
+  if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf') {
+    return new Fault(error.reason === 'check_failed' ? 'ERR_NOT_NOW' : 'ERR_NOT_AUTHENTICATED', error.message)
+  }
   if (error instanceof errors.JOSEError) return new Fault('ERR_NOT_AUTHENTICATED', error.message)
   return new Fault('ERR_NOT_AUTHENTICATED', 'the token could not be read')
 }

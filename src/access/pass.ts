@@ -2,9 +2,9 @@
  * What one connection was granted for one document, for as long as it is there: it ends when its time is over, and is
  * looked at again when a token comes anew or the application says that rights have changed.
  */
-import { Fault, toFault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Cancel, Time } from '../time.ts'
+import { Fault, toFault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Cancel, Time } from '../base/time.ts'
 import type { Admission } from './admission.ts'
 import type { Admitted, Attempt } from './grant.ts'
 

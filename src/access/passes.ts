@@ -1,11 +1,12 @@
 /** Everybody who was let in: how many connections a user has, and whose rights are to be looked at again. */
-import { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Time } from '../time.ts'
+import { checkOptions, type Shape } from '../base/check.ts'
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Time } from '../base/time.ts'
 import type { Admission } from './admission.ts'
 import type { Admitted, Attempt } from './grant.ts'
 import { type Holder, Pass } from './pass.ts'
-import type { Revocation, Whom } from './revocations.ts'
+import { type Revocation, revocationShape, type Whom, whomShape } from './revocations.ts'
 
 /** How many connections to a document were looked at again, and of these, how many may now do more or less, or nothing. */
 export type Rechecked = { readonly checked: number; readonly changed: number; readonly ended: number }
@@ -56,6 +57,11 @@ export class Passes {
   /** Asks again about everybody whom it concerns; who cannot be asked about is out. Rejects with TypeError, see `asks`. */
   async recheck(whom: Whom): Promise<Rechecked> {
     if (!this.admission.asks) throw new TypeError('nobody is asked who they are, so no rights can change')
+    checkWhom('server.recheck', whom, whomShape)
+    return this.#recheck(whom)
+  }
+
+  async #recheck(whom: Whom): Promise<Rechecked> {
     this.admission.rightsChanged()
     const waiting = [...this.#passes].filter(pass => concerns(whom, pass))
     const result = { checked: waiting.length, changed: 0, ended: 0 }
@@ -70,13 +76,21 @@ export class Passes {
     return result
   }
 
-  /** Takes rights away, whatever tokens say, and applies it. Rejects with ERR_OVERLOADED, and as `recheck`. */
+  /** Takes rights away, whatever tokens say, and applies it. Rejects with ERR_OVERLOADED, ERR_STORE, and as `recheck`. */
   async revoke(revocation: Revocation): Promise<Rechecked> {
-    if (revocation.user === undefined && revocation.document === undefined) {
-      throw new TypeError('whose rights? name a user, a document or both')
+    if (!this.admission.asks) throw new TypeError('nobody is asked who they are, so no rights can change')
+    checkWhom('server.revoke', revocation, revocationShape)
+    const { revocations } = this.admission
+    revocations.add(revocation)
+    // Applied at once, whatever the store says; but nobody is told that it is done before a restart keeps it.
+    const [rechecked, saved] = await Promise.allSettled([this.#recheck(revocation), revocations.save()])
+    if (rechecked.status === 'rejected') throw rechecked.reason
+    if (saved.status === 'rejected') {
+      throw new Fault('ERR_STORE', 'the revocation holds until a restart: it could not be stored', {
+        cause: saved.reason
+      })
     }
-    this.admission.revocations.add(revocation)
-    return this.recheck(revocation)
+    return rechecked.value
   }
 
   #checkRoomFor({ user }: Admitted, connection: string): void {
@@ -119,4 +133,12 @@ export class Passes {
 function concerns({ user, document }: Whom, pass: Pass): boolean {
   if (user !== undefined && pass.admitted.user?.id !== user) return false
   return document === undefined || pass.document === document
+}
+
+/** Nobody named is a mistake, and not everybody. */
+function checkWhom(call: string, whom: Whom, shape: Shape): void {
+  checkOptions(call, whom, shape)
+  if (whom?.user === undefined && whom?.document === undefined) {
+    throw new TypeError(`${call}: whose rights? name a user, a document or both`)
+  }
 }

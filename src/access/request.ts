@@ -4,6 +4,8 @@
  */
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { parseJson } from '../base/json.ts'
+import { defaultLimits } from '../base/limits.ts'
 
 export type Exchange = {
   readonly url: URL
@@ -51,7 +53,8 @@ export async function exchange({ url, body, headers, timeoutMs, answerBytesMax }
       response.on('end', () => {
         const status = response.statusCode ?? 0
         try {
-          resolve({ status, body: bytes === 0 ? null : JSON.parse(Buffer.concat(chunks).toString()) })
+          const body = Buffer.concat(chunks)
+          resolve({ status, body: bytes === 0 ? null : parseJson(body, defaultLimits.jsonDepthMax) })
         } catch {
           // What JSON.parse says quotes what it read; an error page needs no quoting, its status does.
           if (status >= 400) resolve({ status, body: null })

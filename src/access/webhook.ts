@@ -3,8 +3,10 @@
  * for a short while for the same question; no answer lets nobody in, and is worth a retry.
  */
 import { createHash } from 'node:crypto'
-import { Fault } from '../errors.ts'
-import { defaultLimits, type Limits } from '../limits.ts'
+import { checkOptions, either, limitsOption, matching, text } from '../base/check.ts'
+import { Fault, faults, Refusal } from '../base/errors.ts'
+import { type Limits, withLimits } from '../base/limits.ts'
+import { queryWithoutToken } from './carriers.ts'
 import type { Attempt, Authorize, Grant } from './grant.ts'
 import { exchange } from './request.ts'
 
@@ -13,19 +15,33 @@ export type WebhookOptions = {
   readonly url: string | URL
   /** Sent with each request, for the application to know who asks. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Default: those of `defaultLimits`. */
-  readonly limits?: Pick<
-    Limits,
-    'webhookTimeoutMs' | 'webhookCacheMs' | 'webhookCacheMax' | 'webhookCallsMax' | 'webhookAnswerBytesMax'
-  >
+  /** Bounds that differ from the defaults: those whose names begin with `webhook` count here. */
+  readonly limits?: Partial<Limits>
+}
+
+/** Every option of `webhook`, and what it may be. */
+export const webhookShape = {
+  url: either(
+    text('an http or https URL', /^https?:\/\/\S+$/),
+    matching<URL>('a URL', value => value instanceof URL)
+  ),
+  headers: matching<Readonly<Record<string, string>>>(
+    'an object of strings',
+    value =>
+      typeof value === 'object' &&
+      value !== null &&
+      Object.values(value).every(each => typeof each === 'string')
+  ),
+  limits: limitsOption
 }
 
 type Cached = { readonly answer: Promise<Grant>; readonly untilMs: number }
 
 /**
  * A function for the option `authorize`, and to be called by one of your own. The URL is sent `{ document, token,
- * purpose, dialect, address, origin }` and answers with 200 and a grant as JSON, or with 401 (who is that?) or 403 (not
- * here). Any other answer is none.
+ * purpose, dialect, address, origin, query }` and answers with 200 and a grant as JSON, or with 401 (who is that?) or 403
+ * (not here). `query` is that of the connection's URL, without the token. A 401, 403 or 404 may hold `{ reason, retry }`: what
+ * the client is told, and whether it comes back (`later`) or not (`never`). Any other answer is none.
  */
 export function webhook(options: WebhookOptions): Authorize {
   const hook = new Webhook(options)
@@ -35,15 +51,17 @@ export function webhook(options: WebhookOptions): Authorize {
 class Webhook {
   readonly #options: WebhookOptions
   readonly #url: URL
-  readonly #limits: NonNullable<WebhookOptions['limits']>
+  readonly #limits: Limits
   /** In the order in which they were asked. Those of earlier epochs are found no more, and fall out at the end. */
   readonly #cache = new Map<string, Cached>()
   #calls = 0
 
   constructor(options: WebhookOptions) {
+    checkOptions('webhook', options, webhookShape)
+    if (options.url === undefined) throw new TypeError('webhook: url must be given')
     this.#options = options
     this.#url = new URL(options.url)
-    this.#limits = options.limits ?? defaultLimits
+    this.#limits = withLimits(options.limits)
     if (this.#url.protocol !== 'http:' && this.#url.protocol !== 'https:') {
       throw new TypeError(`${this.#url.protocol} is neither http: nor https:`)
     }
@@ -70,7 +88,7 @@ class Webhook {
     return answer
   }
 
-  async #call({ document, token, purpose, dialect, address, headers }: Attempt): Promise<Grant> {
+  async #call({ document, token, purpose, dialect, address, headers, url }: Attempt): Promise<Grant> {
     const {
       webhookCallsMax,
       webhookTimeoutMs: timeoutMs,
@@ -78,7 +96,15 @@ class Webhook {
     } = this.#limits
     if (this.#calls >= webhookCallsMax) throw unavailable(`${webhookCallsMax} calls are under way`)
     this.#calls++
-    const body = { document, token, purpose, dialect, address, origin: headers.origin ?? null }
+    const body = {
+      document,
+      token,
+      purpose,
+      dialect,
+      address,
+      origin: headers.origin ?? null,
+      query: queryWithoutToken(url)
+    }
     const sent = { url: this.#url, body, headers: this.#options.headers ?? {}, timeoutMs, answerBytesMax }
     try {
       return readAnswer(await exchange(sent))
@@ -92,12 +118,22 @@ class Webhook {
 }
 
 function readAnswer({ status, body }: { status: number; body: unknown }): Grant {
-  if (status === 401) throw new Fault('ERR_NOT_AUTHENTICATED')
-  if (status === 403 || status === 404) throw new Fault('ERR_FORBIDDEN')
+  if (status === 401 || status === 403 || status === 404) {
+    throw ownRefusal(body) ?? new Fault(status === 401 ? 'ERR_NOT_AUTHENTICATED' : 'ERR_FORBIDDEN')
+  }
   if (status !== 200) throw unavailable(`the webhook answered with ${status}`)
   if (typeof body !== 'object' || body === null) throw unavailable('the webhook answered with no grant')
   // Whether it is a grant is looked at where all of them are, in Admission.
   return body as Grant
+}
+
+/** A refusal with a reason of the application's own; null when the answer holds none. */
+function ownRefusal(body: unknown): Refusal | null {
+  const { reason, retry } = (body ?? {}) as { readonly reason?: unknown; readonly retry?: unknown }
+  const isLater = retry === 'later'
+  if (typeof reason === 'string' && reason !== '')
+    return new Refusal(reason, { retry: isLater ? 'later' : 'never' })
+  return isLater ? new Refusal(faults.ERR_NOT_NOW.publicReason, { retry: 'later' }) : null
 }
 
 function unavailable(reason: string): Fault {
@@ -105,7 +141,8 @@ function unavailable(reason: string): Fault {
 }
 
 /** What the answer may hang on, and no token in memory for longer than its question. */
-function keyOf({ document, token, dialect, address, headers, epoch }: Attempt): string {
-  const parts = JSON.stringify([document, token, dialect, address, headers.origin ?? null, epoch])
+function keyOf({ document, token, dialect, address, headers, url, epoch }: Attempt): string {
+  const query = queryWithoutToken(url)
+  const parts = JSON.stringify([document, token, dialect, address, headers.origin ?? null, query, epoch])
   return createHash('sha256').update(parts).digest('base64')
 }

@@ -8,11 +8,11 @@ import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { Fault } from '../errors.ts'
-import { type Handler, json, type Reply, type Request } from '../http/router.ts'
-import type { Limits } from '../limits.ts'
-import type { Log } from '../log.ts'
-import type { Cancel, Time } from '../time.ts'
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import type { Cancel, Time } from '../base/time.ts'
+import { json, type Reply, type Request, type Route } from '../http/router.ts'
 import { isUnder, pathOf } from '../transport/path.ts'
 import { refuseUpgrade } from '../transport/refuse-upgrade.ts'
 import { type Child, startChild } from './child.ts'
@@ -60,20 +60,27 @@ export class Chaos {
     this.#parts = parts
   }
 
-  /** `GET /chaos`, `POST /chaos/start`, `POST /chaos/kill`. */
-  readonly handler: Handler = request => {
-    switch (`${request.method} ${request.path}`) {
-      case 'GET /chaos':
-        return json(200, this.#stateFor(request))
-      case 'POST /chaos/start':
+  /** Who may ask hangs on where a request comes from, which no token says. */
+  get routes(): Route[] {
+    const acting = (path: string, act: (request: Request) => Promise<Reply>): Route => ({
+      method: 'POST',
+      path,
+      tokens: 'anyone',
+      reply: request => {
         this.#check(request)
-        return this.#inTurn(() => this.#startReply(request))
-      case 'POST /chaos/kill':
-        this.#check(request)
-        return this.#inTurn(() => this.#killReply())
-      default:
-        return null
-    }
+        return this.#inTurn(() => act(request))
+      }
+    })
+    return [
+      {
+        method: 'GET',
+        path: '/chaos',
+        tokens: 'anyone',
+        reply: request => json(200, this.#stateFor(request))
+      },
+      acting('/chaos/start', request => this.#startReply(request)),
+      acting('/chaos/kill', () => this.#killReply())
+    ]
   }
 
   /** Takes the upgrades below `/chaos/ws` over, and tells whether this was one. */

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { Fault } from '../errors.ts'
-import type { Time } from '../time.ts'
+import { Fault } from '../base/errors.ts'
+import type { Time } from '../base/time.ts'
 
 export type Child = {
   readonly pid: number
@@ -25,7 +25,10 @@ type ChildOptions = {
 
 /** The built command, whether this runs from `src` or from `dist/src`: Node 20 does not run TypeScript. */
 const leash = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? '../../dist/src/chaos/leash.js' : './leash.js', import.meta.url)
+  new URL(
+    import.meta.url.endsWith('.ts') ? '../../dist/src/command/leash.js' : '../command/leash.js',
+    import.meta.url
+  )
 )
 
 /** A document of the page is some hundred kilobytes; nobody shall fill the disk with one. */

@@ -2,7 +2,7 @@
  * Who may start and kill the child server of the Chaos page. A process that strangers can start is a gift to them, so
  * without a word of the operator it is for this machine only. It knows headers and settings, nothing of processes.
  */
-import { isLoopback, isOwnOrigin } from '../access/gate.ts'
+import { isFromElsewhere, isLoopback, isOwnOrigin } from '../access/gate.ts'
 
 /** `auto`: while the server listens on this machine only and asks nobody who they are. */
 export type ChaosSetting = 'auto' | 'on' | 'off'
@@ -40,12 +40,7 @@ export function permissionOf({ chaos = 'off', authorize, pages }: Settings, host
 export function refusalToLook(permission: Permission, header: Header): Refusal | null {
   if (permission === 'nobody') return 'off'
   if (permission === 'everybody') return null
-  // A proxy on this machine carries strangers' requests here; most say so. A foreign name that leads to this machine
-  // (DNS rebinding) shows in Host.
-  const isForwarded = ['x-forwarded-for', 'x-real-ip', 'forwarded', 'via'].some(
-    name => header(name) !== undefined
-  )
-  return isForwarded || !isLoopback(nameOf(header('host'))) ? 'elsewhere' : null
+  return header('host') === undefined || isFromElsewhere(header) ? 'elsewhere' : null
 }
 
 /** Why this request may change nothing; null when it may. Browsers name the page's origin and no page can forge it. */
@@ -53,9 +48,4 @@ export function refusalToAct(permission: Permission, header: Header): Refusal | 
   const refusal = refusalToLook(permission, header)
   if (refusal !== null) return refusal
   return isOwnOrigin(header('origin'), header('host')) ? null : 'other-origin'
-}
-
-/** The name in a Host header, without its port. */
-function nameOf(host: string | undefined): string {
-  return (host ?? '').replace(/:\d+$/, '')
 }

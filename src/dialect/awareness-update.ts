@@ -3,8 +3,9 @@
  * `varUint n, n × (varUint clientID, varUint clock, varString JSON)`, where the JSON `null` means gone.
  * States stay bytes: they are relayed, compared and counted, and parsed only to be refused.
  */
-import { Fault } from '../errors.ts'
-import { Reader } from '../reader.ts'
+import { Fault } from '../base/errors.ts'
+import { isDeeper } from '../base/json.ts'
+import { Reader } from '../base/reader.ts'
 
 /** `state` is UTF-8 JSON; when read, a view of the received message. */
 export type AwarenessEntry = { readonly clientID: number; readonly clock: number; readonly state: Uint8Array }
@@ -12,6 +13,7 @@ export type AwarenessEntry = { readonly clientID: number; readonly clock: number
 type Bounds = {
   readonly awarenessEntriesMax: number
   readonly awarenessStateBytesMax: number
+  readonly jsonDepthMax: number
 }
 
 /** Throws ERR_BAD_MESSAGE when the bytes are no awareness update or beyond a bound. No JSON is parsed. */
@@ -28,9 +30,10 @@ export function readAwarenessUpdate(bytes: Uint8Array, bounds: Bounds): Awarenes
   return entries
 }
 
-/** Throws ERR_BAD_MESSAGE when an entry's state is too large, not UTF-8 or not JSON. */
+/** Throws ERR_BAD_MESSAGE when an entry's state is too large, too deep, not UTF-8 or not JSON. */
 export function checkState(state: Uint8Array, bounds: Bounds): void {
   checkStateSize(state, bounds)
+  if (isDeeper(state, bounds.jsonDepthMax)) throw new Fault('ERR_BAD_MESSAGE', 'a deep awareness state')
   try {
     JSON.parse(utf8.decode(state))
   } catch (cause) {

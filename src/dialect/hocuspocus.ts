@@ -1,13 +1,13 @@
 /**
- * The Hocuspocus dialect: `varString address, varUint type, body`, many rooms on one socket, the room in each frame.
+ * The Hocuspocus dialect: `varString routingKey, varUint type, body`, many rooms on one socket, the room in each frame.
  * Rules HP1–HP16 of PROTOCOL.md. Facts: @hocuspocus/provider 2.15, 3.4 and 4.8.
  */
 import { createEncoder, toUint8Array, writeVarString } from 'lib0/encoding'
-import { Fault } from '../errors.ts'
-import { Reader } from '../reader.ts'
-import { readBody, messageTypes as sharedTypes, syncSteps, withPayload } from './body.ts'
+import { Fault } from '../base/errors.ts'
+import { Reader } from '../base/reader.ts'
 import { binaryFrame, type Frame } from './frame.ts'
-import type { Encoder, Message } from './message.ts'
+import type { Encoder, First, Message } from './message.ts'
+import { readBody, messageTypes as sharedTypes, syncSteps, withPayload } from './sync-messages.ts'
 
 const messageTypes = {
   ...sharedTypes,
@@ -17,6 +17,7 @@ const messageTypes = {
   ping: 9,
   pong: 10
 } as const
+const versionForm = /^\d+\.\d+\.\d/
 const authTypes = { token: 0, denied: 1, authenticated: 2 } as const
 
 /** What a client may say to one room: what every dialect has, and what concerns the connection alone. */
@@ -27,28 +28,32 @@ export type HocuspocusMessage =
   | { readonly type: 'stateless'; readonly payload: string }
   | { readonly type: 'close' }
 
-/** One received WebSocket message: for a room, or a bare Ping or Pong. */
-export type HocuspocusFrame =
-  | { readonly type: 'addressed'; readonly address: string; readonly message: HocuspocusMessage }
-  | { readonly type: 'ping' }
-  | { readonly type: 'pong' }
+export type RoutedMessage = {
+  readonly type: 'routed'
+  readonly routingKey: string
+  readonly message: HocuspocusMessage
+}
 
-/** Throws ERR_BAD_MESSAGE when the bytes are no frame of a client, bytes left over and an empty address included. */
-export function decodeHocuspocus(frame: Uint8Array): HocuspocusFrame {
-  if (frame.length === 1 && frame[0] === messageTypes.pong) return { type: 'pong' }
-  if (frame.length === 1 && frame[0] === messageTypes.ping) return { type: 'ping' }
-  const reader = new Reader(frame)
-  const address = reader.string()
-  if (address === '') throw new Fault('ERR_BAD_MESSAGE', 'an empty address')
+/** One message: for a room, or a bare Ping or Pong. */
+export type HocuspocusFrame = RoutedMessage | { readonly type: 'ping' } | { readonly type: 'pong' }
+
+/**
+ * One byte alone is a Ping or a Pong: no message with a routing key is that short. Throws ERR_BAD_MESSAGE when the bytes do
+ * not begin with a message of a client. An empty key is one: whoever owns it decides that it names nothing.
+ */
+export function firstHocuspocus(bytes: Uint8Array): First<HocuspocusFrame> {
+  if (bytes.length === 1 && bytes[0] === messageTypes.pong) return { message: { type: 'pong' }, length: 1 }
+  if (bytes.length === 1 && bytes[0] === messageTypes.ping) return { message: { type: 'ping' }, length: 1 }
+  const reader = new Reader(bytes)
+  const routingKey = reader.string()
   const message = readMessage(reader)
-  reader.end()
-  return { type: 'addressed', address, message }
+  return { message: { type: 'routed', routingKey, message }, length: reader.position }
 }
 
 /** `name 00 session`: what follows the first zero tells several providers of one document on one socket apart. */
-export function documentOfAddress(address: string): string {
-  const end = address.indexOf('\0')
-  return end === -1 ? address : address.slice(0, end)
+export function documentOfKey(routingKey: string): string {
+  const end = routingKey.indexOf('\0')
+  return end === -1 ? routingKey : routingKey.slice(0, end)
 }
 
 function readMessage(reader: Reader): HocuspocusMessage {
@@ -69,7 +74,8 @@ function readAuth(reader: Reader): HocuspocusMessage {
   const type = reader.varUint()
   if (type !== authTypes.token) throw new Fault('ERR_BAD_MESSAGE', `auth message ${type}`)
   const token = reader.string()
-  return { type: 'auth', token, version: reader.isAtEnd ? null : reader.string() }
+  // Earlier providers state none, and what follows then is the routing key of another message.
+  return { type: 'auth', token, version: reader.isAtEnd ? null : reader.stringIf(versionForm) }
 }
 
 /** What a session says beside what every dialect has. */
@@ -88,22 +94,22 @@ const emptyUpdate = Uint8Array.of(0, 0)
 /** Answers a bare Ping. */
 export const pongFrame: Frame = binaryFrame(Uint8Array.of(messageTypes.pong), nothing)
 
-/** For a socket without a room: every provider counts it as a message and finds nobody of this address. */
+/** For a socket without a room: every provider counts it as a message and finds nobody of this key. */
 export const nobodysFrame: Frame = binaryFrame(Uint8Array.of(0, messageTypes.syncStatus, 0), nothing)
 
 /**
- * One per address: the frames of one serve every connection that uses the same. Providers look a frame up by the
- * whole address, so it is answered with the bytes that came.
+ * One per routing key: the frames of one serve every connection that uses the same. Providers look a frame up by the
+ * whole key, so it is answered with the bytes that came.
  */
-export function createHocuspocusEncoder(address: string): HocuspocusEncoder {
+export function createHocuspocusEncoder(routingKey: string): HocuspocusEncoder {
   const encoder = createEncoder()
-  writeVarString(encoder, address)
+  writeVarString(encoder, routingKey)
   const prefix = toUint8Array(encoder)
   const saved = short(prefix, messageTypes.syncStatus, 1)
   const notSaved = short(prefix, messageTypes.syncStatus, 0)
   const queryAwareness = short(prefix, messageTypes.queryAwareness)
   return {
-    key: `hocuspocus ${address}`,
+    key: `hocuspocus ${routingKey}`,
     syncStep1: stateVector => withPayload(prefix, [messageTypes.sync, syncSteps.step1], stateVector),
     update: update => withPayload(prefix, [messageTypes.sync, syncSteps.update], update),
     endMarker: () => withPayload(prefix, [messageTypes.sync, syncSteps.step2], emptyUpdate),

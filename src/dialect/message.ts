@@ -12,7 +12,10 @@ export type Message =
   | { readonly type: 'awareness'; readonly states: Uint8Array }
   | { readonly type: 'query-awareness' }
 
-/** Writes server messages as frames, for one dialect (and address). Frames of equal `key` are interchangeable. */
+/** The first message of some bytes, and how many of them it is: what follows is another one. */
+export type First<M> = { readonly message: M; readonly length: number }
+
+/** Writes server messages as frames, for one dialect (and routing key). Frames of equal `key` are interchangeable. */
 export type Encoder = {
   readonly key: string
   readonly syncStep1: (stateVector: Uint8Array) => Frame
@@ -32,5 +35,5 @@ export type Encoder = {
   /** One update is durable; null in a dialect whose clients do not count. */
   readonly saved: () => Frame | null
   /** One update was not taken; null where nothing but a close says so. */
-  readonly notSaved: (why: 'malformed' | 'read-only') => Frame | null
+  readonly notSaved: (why: 'malformed' | 'read-only' | 'old-copy') => Frame | null
 }

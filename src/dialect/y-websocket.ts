@@ -1,19 +1,24 @@
 /**
- * The y-websocket dialect: `varUint type, body`, one message per WebSocket message, the room in the URL's path.
- * Rules YW1–YW9 of PROTOCOL.md. Facts: y-protocols `sync.js` and `awareness.js`, y-websocket 1.5 to 3.1.
+ * The y-websocket dialect: `varUint type, body`, one message or several in a WebSocket message, the room in the URL's
+ * path. Rules YW1–YW19 of PROTOCOL.md. Facts: y-protocols `sync.js` and `awareness.js`, y-websocket 1.5 to 3.1.
  */
 import { createEncoder, toUint8Array, writeVarString, writeVarUint } from 'lib0/encoding'
-import { Reader } from '../reader.ts'
-import { messageTypes, readBody, syncSteps, withPayload } from './body.ts'
+import { faults } from '../base/errors.ts'
+import { Reader } from '../base/reader.ts'
 import { binaryFrame, type Frame } from './frame.ts'
-import type { Encoder, Message } from './message.ts'
+import type { Encoder, First, Message } from './message.ts'
+import { isBodyType, messageTypes, readBody, syncSteps, withPayload } from './sync-messages.ts'
 
-/** One received WebSocket message as a Message. Throws ERR_BAD_MESSAGE when it is none, bytes left over included. */
-export function decodeYWebsocket(frame: Uint8Array): Message {
-  const reader = new Reader(frame)
-  const message = readBody(reader.varUint(), reader)
-  reader.end()
-  return message
+/** `unknown`: of a type that applications use among themselves; nobody but they know where it ends. */
+export type YWebsocketMessage = Message | { readonly type: 'unknown' }
+
+/** An unknown message is all that there is. Throws ERR_BAD_MESSAGE when the bytes do not begin with a message. */
+export function firstYWebsocket(bytes: Uint8Array): First<YWebsocketMessage> {
+  const reader = new Reader(bytes)
+  const type = reader.varUint()
+  if (!isBodyType(type)) return { message: { type: 'unknown' }, length: bytes.length }
+  const message = readBody(type, reader)
+  return { message, length: reader.position }
 }
 
 const nothing = new Uint8Array(0)
@@ -29,7 +34,11 @@ function denied(reason: string): Frame {
 }
 
 /** These clients have no other message that says no: they write it to the console. */
-const readOnly = denied('this connection may only read')
+const refusals = {
+  'read-only': denied('this connection may only read'),
+  'old-copy': denied(faults.ERR_OLD_COPY.publicReason),
+  malformed: null
+} as const
 
 /** One for all connections: nothing of this dialect's frames depends on the room. */
 export const yWebsocketEncoder: Encoder = {
@@ -43,5 +52,5 @@ export const yWebsocketEncoder: Encoder = {
   denied,
   asksBack: false,
   saved: () => null,
-  notSaved: why => (why === 'read-only' ? readOnly : null)
+  notSaved: why => refusals[why]
 }

@@ -1,6 +1,6 @@
 /**
  * A growing buffer for the lib0 encoding: what the document layer writes itself. Ranges of bytes are copied natively;
- * it knows numbers and bytes only.
+ * it knows numbers, bytes and strings only.
  */
 export class ByteWriter {
   #bytes: Uint8Array
@@ -46,6 +46,31 @@ export class ByteWriter {
     this.#pos += size
   }
 
+  /** UTF-8 with its length in bytes (lib0 `writeVarString`). */
+  writeString(text: string): void {
+    if (this.#writeAscii(text)) return
+    const bytes = Buffer.from(text)
+    this.writeVarUint(bytes.length)
+    this.writeRange(bytes, 0, bytes.length)
+  }
+
+  /** Most strings are short names: a Buffer takes longer to be made than one to be written. False: it is none. */
+  #writeAscii(text: string): boolean {
+    const { length } = text
+    if (length > shortLengthMax) return false
+    if (this.#pos + length + 1 > this.#bytes.length) this.#reserve(length + 1)
+    const bytes = this.#bytes
+    const start = this.#pos + 1
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 0x7f) return false
+      bytes[start + i] = code
+    }
+    bytes[this.#pos] = length
+    this.#pos = start + length
+    return true
+  }
+
   /** What was written, as a view that this writer gives up: it must not be used again. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#pos)
@@ -62,6 +87,9 @@ export class ByteWriter {
     this.#bytes = grown
   }
 }
+
+/** The length of such a name is one byte. */
+const shortLengthMax = 64
 
 /** How many bytes a varUint takes. */
 export function varUintBytes(value: number): number {

@@ -2,10 +2,12 @@
  * A checkpoint: the document's merged state as updates in the order a joiner is sent them. Its metadata says what
  * they add up to, so that nothing of them has to be read to open a room.
  */
-import { Fault } from '../errors.ts'
-import { Reader } from '../reader.ts'
+import { Fault } from '../base/errors.ts'
+import { Reader } from '../base/reader.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { type ClockRuns, decodeRuns, encodeRuns } from './clocks.ts'
+import type { ClockRuns } from './clocks.ts'
+import { encodeRuns, readRuns } from './run-bytes.ts'
+import { finish, type Steps } from './steps.ts'
 
 /**
  * `whole`: one update. `held-back`: several, of which a client shows nothing before it has the last (I13).
@@ -84,14 +86,19 @@ export function encodeCheckpointMeta(meta: CheckpointMeta): Uint8Array {
 
 /** Throws ERR_BAD_MESSAGE when the bytes are no checkpoint metadata. */
 export function decodeCheckpointMeta(bytes: Uint8Array): CheckpointMeta {
+  return finish(readCheckpointMeta(bytes))
+}
+
+/** The same in steps. */
+export function* readCheckpointMeta(bytes: Uint8Array): Steps<CheckpointMeta> {
   const reader = new Reader(bytes)
   const version = reader.varUint()
   if (version !== metaVersion) throw new Fault('ERR_BAD_MESSAGE', `checkpoint metadata of version ${version}`)
   const layout = layouts[reader.varUint()]
   if (layout === undefined) throw new Fault('ERR_BAD_MESSAGE', 'checkpoint of an unknown layout')
   const size = reader.varUint()
-  const structs = decodeRuns(reader.byteArray())
-  const deletes = decodeRuns(reader.byteArray())
+  const structs = yield* readRuns(reader.byteArray())
+  const deletes = yield* readRuns(reader.byteArray())
   const segmentEnds = readSegmentEnds(reader)
   reader.end()
   return { layout, bytes: size, structs, deletes, segmentEnds }

@@ -1,9 +1,7 @@
 /**
- * Sets of clocks per client as sorted runs, and their encodings. A room keeps two: the structs it knows and the
- * deletions it knows. Knows nothing of what the clocks stand for.
+ * Sets of clocks per client as sorted runs. A room keeps two: the structs it knows and the deletions it knows. Knows
+ * nothing of what the clocks stand for.
  */
-import { Fault } from '../errors.ts'
-import { ByteWriter } from './byte-writer.ts'
 import {
   appendRun,
   at,
@@ -12,9 +10,15 @@ import {
   intersectRuns,
   sortRuns,
   subtractRuns,
-  uniteRuns
+  touchedBy,
+  uniteInto
 } from './runs.ts'
 import type { ClockRange } from './scan.ts'
+import { itemsPerStep, type Steps } from './steps.ts'
+
+/** So many numbers of one client's runs are united, and so many rewritten for it, in one step: about a millisecond. */
+const numbersPerStep = 8_192
+const rewrittenPerStep = 24_576
 
 /** So many runs are inserted faster one by one, natively, than by a pass over all. */
 const unitedRunsMin = 8
@@ -25,6 +29,7 @@ const unitedRunsMin = 8
  */
 export class ClockRuns {
   readonly #runs = new Map<number, number[]>()
+  #numbers = 0
 
   /** The runs that cover exactly these ranges, which may overlap and come in any order. */
   static from(ranges: Iterable<ClockRange>): ClockRuns {
@@ -38,11 +43,9 @@ export class ClockRuns {
     return this.#runs.size
   }
 
-  /** How many runs there are over all clients. O(clients). */
+  /** How many runs there are over all clients. */
   get runCount(): number {
-    let count = 0
-    for (const runs of this.#runs.values()) count += runs.length / 2
-    return count
+    return this.#numbers / 2
   }
 
   /** Whether some client's clocks do not begin at 0 or do not follow one another. O(clients). */
@@ -53,18 +56,32 @@ export class ClockRuns {
     return false
   }
 
+  /** Whether no client's clocks go beyond the vector. O(clients). */
+  endsWithin(vector: ReadonlyMap<number, number>): boolean {
+    for (const [client, runs] of this.#runs) {
+      if (at(runs, runs.length - 1) > (vector.get(client) ?? 0)) return false
+    }
+    return true
+  }
+
   add(client: number, clock: number, length: number): void {
     const end = clock + length
     const runs = this.#runs.get(client)
-    if (runs === undefined) {
-      this.#runs.set(client, [clock, end])
-      return
-    }
+    if (runs === undefined) return this.#set(client, [clock, end])
     const last = runs.length - 1
     const lastEnd = at(runs, last)
+    if (clock === lastEnd) {
+      runs[last] = end
+      return
+    }
     if (clock > lastEnd) runs.push(clock, end)
-    else if (clock === lastEnd) runs[last] = end
     else insertRun(runs, clock, end)
+    this.#numbers += runs.length - last - 1
+  }
+
+  #set(client: number, runs: number[]): void {
+    this.#numbers += runs.length - this.runsOf(client).length
+    this.#runs.set(client, runs)
   }
 
   /**
@@ -94,20 +111,56 @@ export class ClockRuns {
   /** Takes over sorted runs. */
   #unite(client: number, runs: number[]): void {
     const own = this.#runs.get(client)
-    if (own === undefined) this.#runs.set(client, runs)
+    if (own === undefined) this.#set(client, runs)
     else if (runs.length <= 2 * unitedRunsMin) {
       for (let i = 0; i < runs.length; i += 2) this.add(client, at(runs, i), at(runs, i + 1) - at(runs, i))
-    } else {
-      this.#runs.set(client, uniteRuns(own, runs))
-    }
+    } else this.#uniteInto(client, own, runs)
+  }
+
+  #uniteInto(client: number, own: number[], runs: readonly number[]): void {
+    const before = own.length
+    const united = uniteInto(own, runs)
+    this.#numbers += united.length - before
+    this.#runs.set(client, united)
   }
 
   /** Adds every run of another set. */
   addRuns(other: ClockRuns): void {
+    for (const [client, runs] of other.#runs) this.#addRunsOf(client, runs)
+  }
+
+  /**
+   * The same a little at a time: after each step what is in one of the two sets is what was before. The other set
+   * must not change meanwhile, this one may.
+   */
+  *absorb(other: ClockRuns): Steps<void> {
+    let step = 0
     for (const [client, runs] of other.#runs) {
-      const own = this.#runs.get(client)
-      this.#runs.set(client, own === undefined ? runs.slice() : uniteRuns(own, runs))
+      if (runs.length > 2) yield* this.#absorbRunsOf(client, runs)
+      else this.#addRunsOf(client, runs)
+      if (++step % itemsPerStep === 0) yield
     }
+  }
+
+  *#absorbRunsOf(client: number, runs: readonly number[]): Steps<void> {
+    for (let from = 0; from < runs.length; ) {
+      const own = this.runsOf(client)
+      let count = Math.min(numbersPerStep, runs.length - from)
+      // A few runs far apart may have many between them.
+      while (count > 2 && touchedBy(own, at(runs, from), at(runs, from + count - 1)) > rewrittenPerStep) {
+        count = 2 * Math.ceil(count / 4)
+      }
+      this.#addRunsOf(client, runs.slice(from, from + count))
+      from += count
+      if (count >= itemsPerStep || own.length > numbersPerStep) yield
+    }
+  }
+
+  #addRunsOf(client: number, runs: readonly number[]): void {
+    const own = this.#runs.get(client)
+    if (own === undefined) this.#set(client, runs.slice())
+    else if (runs.length > 2 || !this.covers(client, at(runs, 0), at(runs, 1) - at(runs, 0)))
+      this.#uniteInto(client, own, runs)
   }
 
   covers(client: number, clock: number, length: number): boolean {
@@ -115,6 +168,13 @@ export class ClockRuns {
     if (runs === undefined) return false
     const index = firstRunEndingAfter(runs, clock)
     return index < runs.length && at(runs, index) <= clock && clock + length <= at(runs, index + 1)
+  }
+
+  /** Whether any clock of the range is there. */
+  touches({ client, clock, length }: ClockRange): boolean {
+    const runs = this.runsOf(client)
+    const index = firstRunEndingAfter(runs, clock)
+    return index < runs.length && at(runs, index) < clock + length
   }
 
   /** Whether every range is covered. */
@@ -181,6 +241,18 @@ export class ClockRuns {
     }
   }
 
+  /** How many clients' clocks begin at 0. O(clients). */
+  get prefixCount(): number {
+    let count = 0
+    for (const runs of this.#runs.values()) if (runs[0] === 0) count++
+    return count
+  }
+
+  /** The clients in no order; to be read before this set changes. */
+  clientsUnsorted(): IterableIterator<number> {
+    return this.#runs.keys()
+  }
+
   /** The clients, descending; a new array. */
   clients(): number[] {
     return descending(this.#runs.keys())
@@ -196,7 +268,7 @@ export class ClockRuns {
     const both = new ClockRuns()
     for (const [client, runs] of this.#runs) {
       const common = intersectRuns(runs, other.runsOf(client))
-      if (common.length > 0) both.#runs.set(client, common)
+      if (common.length > 0) both.#set(client, common)
     }
     return both
   }
@@ -206,14 +278,14 @@ export class ClockRuns {
     const rest = new ClockRuns()
     for (const [client, runs] of this.#runs) {
       const own = subtractRuns(runs, other.runsOf(client))
-      if (own.length > 0) rest.#runs.set(client, own)
+      if (own.length > 0) rest.#set(client, own)
     }
     return rest
   }
 
   clone(): ClockRuns {
     const copy = new ClockRuns()
-    for (const [client, runs] of this.#runs) copy.#runs.set(client, runs.slice())
+    for (const [client, runs] of this.#runs) copy.#set(client, runs.slice())
     return copy
   }
 
@@ -228,134 +300,7 @@ export class ClockRuns {
   }
 }
 
-/** A Yjs V1 state vector, clients in descending order as Yjs writes them. */
-export function encodeStateVector(known: ClockRuns | ReadonlyMap<number, number>): Uint8Array {
-  const clients = known instanceof ClockRuns ? known.clients() : descending(known.keys())
-  const clockOf = (client: number) =>
-    known instanceof ClockRuns ? known.prefixEnd(client) : (known.get(client) ?? 0)
-  // Zero is what a client that is not named has; of ClockRuns those are the clients that lack their beginning.
-  const named = known instanceof ClockRuns ? clients.filter(client => clockOf(client) > 0) : clients
-  const writer = new ByteWriter(1 + named.length * 9)
-  writer.writeVarUint(named.length)
-  for (const client of named) {
-    writer.writeVarUint(client)
-    writer.writeVarUint(clockOf(client))
-  }
-  return writer.toUint8Array()
-}
-
 /** Typed arrays sort numbers natively, ten times as fast as with a function to compare them. */
-function descending(clients: Iterable<number>): number[] {
+export function descending(clients: Iterable<number>): number[] {
   return Array.from(Float64Array.from(clients).sort().reverse())
-}
-
-/**
- * Reads a Yjs V1 state vector into a new map. A client that comes twice counts with its last clock, as in Yjs.
- * Throws ERR_BAD_MESSAGE when it is malformed, when bytes are left over, or when it names more than `clientsMax`
- * clients.
- */
-export function decodeStateVector(bytes: Uint8Array, limits: { clientsMax: number }): Map<number, number> {
-  const input = new NumberInput(bytes)
-  const count = input.next()
-  if (count > limits.clientsMax) throw new Fault('ERR_BAD_MESSAGE', `state vector of ${count} clients`)
-  const vector = new Map<number, number>()
-  for (let i = 0; i < count; i++) {
-    const client = input.next()
-    vector.set(client, input.next())
-  }
-  input.expectEnd()
-  return vector
-}
-
-/** An update without structs, `00` and the delete set: deletions in a form that every client applies. */
-export function encodeDeleteSet(deletes: ClockRuns | Iterable<ClockRange>): Uint8Array {
-  const runs = deletes instanceof ClockRuns ? deletes : ClockRuns.from(deletes)
-  const writer = new ByteWriter(16 + runs.runCount * 8)
-  writer.writeByte(0)
-  writeDeleteSet(writer, runs)
-  return writer.toUint8Array()
-}
-
-/** The delete set part of an update, normalised: clients descending, ranges sorted and merged. */
-export function writeDeleteSet(writer: ByteWriter, deletes: ClockRuns): void {
-  writer.writeVarUint(deletes.clientCount)
-  for (const client of deletes.clients()) {
-    const runs = deletes.runsOf(client)
-    writer.writeVarUint(client)
-    writer.writeVarUint(runs.length / 2)
-    for (let i = 0; i < runs.length; i += 2) {
-      writer.writeVarUint(at(runs, i))
-      writer.writeVarUint(at(runs, i + 1) - at(runs, i))
-    }
-  }
-}
-
-/**
- * `runs := varUint clients, per client (varUint client, varUint runs, per run (varUint gap before it, varUint length))`
- * with clients descending: about 3 bytes a run, for checkpoint metadata.
- */
-export function encodeRuns(known: ClockRuns): Uint8Array {
-  const writer = new ByteWriter(16 + known.runCount * 4)
-  writer.writeVarUint(known.clientCount)
-  for (const client of known.clients()) {
-    const runs = known.runsOf(client)
-    writer.writeVarUint(client)
-    writer.writeVarUint(runs.length / 2)
-    let end = 0
-    for (let i = 0; i < runs.length; i += 2) {
-      writer.writeVarUint(at(runs, i) - end)
-      end = at(runs, i + 1)
-      writer.writeVarUint(end - at(runs, i))
-    }
-  }
-  return writer.toUint8Array()
-}
-
-/** Reads what `encodeRuns` wrote. Throws ERR_BAD_MESSAGE when it is malformed. */
-export function decodeRuns(bytes: Uint8Array): ClockRuns {
-  const input = new NumberInput(bytes)
-  const runs = new ClockRuns()
-  const clients = input.next()
-  for (let i = 0; i < clients; i++) {
-    const client = input.next()
-    const count = input.next()
-    let end = 0
-    for (let run = 0; run < count; run++) {
-      const start = end + input.next()
-      const length = input.next()
-      end = start + length
-      if (length === 0 || end > Number.MAX_SAFE_INTEGER)
-        throw new Fault('ERR_BAD_MESSAGE', 'not a run of clocks')
-      runs.add(client, start, length)
-    }
-  }
-  input.expectEnd()
-  return runs
-}
-
-/** Reads varUints, and faults with the code for messages: these bytes are no update. */
-class NumberInput {
-  readonly #bytes: Uint8Array
-  #pos = 0
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
-  }
-
-  next(): number {
-    let value = 0
-    let scale = 1
-    for (let i = 0; i < 8; i++) {
-      const byte = this.#bytes[this.#pos++]
-      if (byte === undefined) throw new Fault('ERR_BAD_MESSAGE', 'the bytes end too early')
-      value += (byte & 0x7f) * scale
-      if (byte < 0x80 && value <= Number.MAX_SAFE_INTEGER) return value
-      scale *= 0x80
-    }
-    throw new Fault('ERR_BAD_MESSAGE', 'number beyond 2^53 - 1')
-  }
-
-  expectEnd(): void {
-    if (this.#pos !== this.#bytes.length) throw new Fault('ERR_BAD_MESSAGE', 'bytes left over')
-  }
 }

@@ -4,7 +4,7 @@
  * an entry is in the checkpoint, or it is reported.
  */
 import * as Y from 'yjs'
-import { defaultLimits } from '../limits.ts'
+import { defaultLimits } from '../base/limits.ts'
 import type { CheckpointLayout, CheckpointMeta, SegmentEnds } from './checkpoint.ts'
 import { ClockRuns } from './clocks.ts'
 import { heldBackFrames } from './held-back.ts'
@@ -85,6 +85,16 @@ export function compactRecords({ records, ...job }: RecordsJob): RecordsResult {
   const entries = records.flatMap(record => decodeRecord(record).map(({ update }) => update))
   const { merged: _, ...result } = compactDocument({ ...job, entries })
   return result
+}
+
+/** How long Yjs takes to load the update into a document, in milliseconds of the given clock. Throws what Yjs throws. */
+export function timeLoad(update: Uint8Array, nowMs: () => number): number {
+  const doc = new Y.Doc()
+  const startMs = nowMs()
+  Y.applyUpdate(doc, update)
+  const tookMs = nowMs() - startMs
+  doc.destroy()
+  return tookMs
 }
 
 const defaultSizes: LayoutSizes = {

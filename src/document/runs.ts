@@ -55,6 +55,35 @@ export function uniteRuns(a: readonly number[], b: readonly number[]): number[] 
   return united
 }
 
+/** As one array what both cover, in place where that is cheap: a few runs among many move only those behind them. */
+export function uniteInto(own: number[], runs: readonly number[]): number[] {
+  const start = firstRunEndingAfter(own, at(runs, 0) - 1)
+  const behind = firstRunStartingAfter(own, at(runs, runs.length - 1))
+  if (behind - start + runs.length > splicedMax) return uniteRuns(own, runs)
+  own.splice(start, behind - start, ...uniteRuns(own.slice(start, behind), runs))
+  return own
+}
+
+/** How many numbers lie in the runs that [start, end) overlaps or touches. */
+export function touchedBy(runs: readonly number[], start: number, end: number): number {
+  return firstRunStartingAfter(runs, end) - firstRunEndingAfter(runs, start - 1)
+}
+
+/** Arguments of one call lie on the stack. */
+const splicedMax = 32_768
+
+/** The index of the start of the first run that begins above the clock. */
+function firstRunStartingAfter(runs: readonly number[], clock: number): number {
+  let low = 0
+  let high = runs.length / 2
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (at(runs, middle * 2) > clock) high = middle
+    else low = middle + 1
+  }
+  return low * 2
+}
+
 export function appendRun(runs: number[], start: number, end: number): void {
   const last = runs.length - 1
   if (last < 0 || start > at(runs, last)) runs.push(start, end)

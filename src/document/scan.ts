@@ -2,8 +2,9 @@
  * The structural check every update passes before it is accepted: what it brings, what it deletes and what it hangs
  * on. Nothing is applied and nothing is kept of the bytes. It must not know what a room already has.
  */
-import { Fault } from '../errors.ts'
+import { Fault } from '../base/errors.ts'
 import { at, sortRuns } from './runs.ts'
+import type { Steps } from './steps.ts'
 import { none, structRef, UpdateReader } from './update-reader.ts'
 
 /** `length` clocks of `client`, from `clock` on. */
@@ -36,8 +37,15 @@ const unsortedRangesMax = 131_072
 
 const nothing: readonly never[] = Object.freeze([])
 
-/** `rangesMax`: how many ranges and dependencies are taken together; without it as many as the bytes hold. */
-export type ScanBounds = { readonly rangesMax?: number }
+/**
+ * `rangesMax`: how many ranges and dependencies are taken together; `clientsMax`: of how many clients there may be structs,
+ * and of how many deletions. Without them as many as the bytes hold.
+ */
+export type ScanBounds = { readonly rangesMax?: number; readonly clientsMax?: number }
+
+/** The fewest bytes of a client's block: count, client, clock and a struct of two bytes; and of its deletions. */
+const blockBytesMin = 5
+const deletesBytesMin = 2
 
 /**
  * Checks a Yjs V1 update to its last byte. About 1 µs for a keystroke, linear in the bytes.
@@ -55,6 +63,16 @@ export function isEmptyUpdate(update: Uint8Array): boolean {
   return update.length === 2 && update[0] === 0 && update[1] === 0
 }
 
+/** Bytes scanned in one step: some ten microseconds. */
+const scanStepBytes = 4 * 1024
+
+/** As `scanUpdate`, in steps. The bytes must not change meanwhile. */
+export function* scanInSteps(update: Uint8Array, bounds: ScanBounds = {}): Steps<UpdateScan> {
+  const scanner = createScanner(update, bounds)
+  while (!scanner.step(scanStepBytes)) yield
+  return scanner.result()
+}
+
 /**
  * The same check in slices. The scanner reads the caller's bytes: they must not change until it is done.
  */
@@ -66,6 +84,7 @@ export function createScanner(update: Uint8Array, bounds: ScanBounds = {}): Upda
 export class UpdateScanner {
   readonly #reader: UpdateReader
   readonly #rangesMax: number
+  readonly #clientsMax: number
   readonly #structs: ClockRange[] = []
   #deletes: ClockRange[] | undefined
   readonly #clients = new ClientsSeen()
@@ -84,10 +103,20 @@ export class UpdateScanner {
   #runStart = 0
   #runEnd = 0
 
-  constructor(update: Uint8Array, { rangesMax = Number.POSITIVE_INFINITY }: ScanBounds) {
-    this.#rangesMax = rangesMax
+  constructor(update: Uint8Array, { rangesMax, clientsMax }: ScanBounds) {
+    this.#rangesMax = rangesMax ?? Number.POSITIVE_INFINITY
+    this.#clientsMax = clientsMax ?? Number.POSITIVE_INFINITY
     this.#reader = new UpdateReader(update, 0)
-    this.#clientsLeft = this.#reader.readVarUint()
+    this.#clientsLeft = this.#readClientCount(blockBytesMin)
+  }
+
+  /** What is announced is judged before anything of it is kept. */
+  #readClientCount(bytesMin: number): number {
+    const count = this.#reader.readVarUint()
+    const { bytes, pos } = this.#reader
+    if (count * bytesMin > bytes.length - pos) this.#reader.refuse('more clients than there are bytes for')
+    if (count > this.#clientsMax) throw new Fault('ERR_UPDATE_TOO_LARGE', `an update of ${count} clients`)
+    return count
   }
 
   /**
@@ -138,7 +167,7 @@ export class UpdateScanner {
   #beginDeletes(): void {
     this.#flushRun(this.#structs)
     this.#phase = 'deletes'
-    this.#clientsLeft = this.#reader.readVarUint()
+    this.#clientsLeft = this.#readClientCount(deletesBytesMin)
     this.#clients.clear()
     if (this.#clientsLeft === 0) this.#finish()
   }
@@ -236,16 +265,17 @@ export class UpdateScanner {
   }
 }
 
-/** Finds a client that comes twice. Yjs writes clients in descending order, so a set is needed only where it is not. */
+/** Finds a client that comes twice. Clients are written in descending order, or ascending: a set is needed where they are not. */
 class ClientsSeen {
-  #lowest = Number.POSITIVE_INFINITY
+  #last = none
+  #order: 'none' | 'ascending' | 'descending' = 'none'
   #seen: number[] = []
   #unordered: Set<number> | undefined
 
   /** False if the client was added before. */
   add(client: number): boolean {
-    if (this.#unordered === undefined && client < this.#lowest) {
-      this.#lowest = client
+    if (this.#unordered === undefined && this.#goesOn(client)) {
+      this.#last = client
       this.#seen.push(client)
       return true
     }
@@ -256,9 +286,17 @@ class ClientsSeen {
   }
 
   clear(): void {
-    this.#lowest = Number.POSITIVE_INFINITY
+    this.#last = none
+    this.#order = 'none'
     this.#seen = []
     this.#unordered = undefined
+  }
+
+  #goesOn(client: number): boolean {
+    if (this.#last === none) return true
+    if (this.#order === 'none' && client !== this.#last)
+      this.#order = client > this.#last ? 'ascending' : 'descending'
+    return this.#order === 'ascending' ? client > this.#last : client < this.#last
   }
 }
 

@@ -12,7 +12,7 @@ import { isBeyond, type TailNode } from './tail.ts'
  * What a join needs of the checkpoint. `segments`: these, as they are. `diff`: what the checkpoint has beyond the
  * vector, as one update. `nothing`: the client has its structs.
  */
-export type HeadPlan =
+export type CheckpointPlan =
   | { readonly type: 'nothing' }
   | {
       readonly type: 'segments'
@@ -22,7 +22,7 @@ export type HeadPlan =
   | { readonly type: 'diff'; readonly checkpoint: Checkpoint; readonly vector: ReadonlyMap<number, number> }
 
 export type JoinPlan = {
-  readonly head: HeadPlan
+  readonly fromCheckpoint: CheckpointPlan
   /** Where the tail begins that belongs to this checkpoint. */
   readonly tailHead: TailNode
   readonly vector: ReadonlyMap<number, number>
@@ -32,13 +32,15 @@ export type JoinPlan = {
 
 /** Decides, without copying or reading a byte of the document. O(clients of the checkpoint). */
 export function planJoin(document: Document, vector: ReadonlyMap<number, number>): JoinPlan {
-  const head = planHead(document.checkpoint, vector)
-  const isPart = head.type === 'nothing' || (head.type === 'segments' && head.indexes !== 'all')
+  const fromCheckpoint = planCheckpoint(document.checkpoint, vector)
+  const isPart =
+    fromCheckpoint.type === 'nothing' ||
+    (fromCheckpoint.type === 'segments' && fromCheckpoint.indexes !== 'all')
   const awaitsDeletes = isPart && vector.size > 0
-  return { head, tailHead: document.tail.head, vector, awaitsDeletes }
+  return { fromCheckpoint, tailHead: document.tail.head, vector, awaitsDeletes }
 }
 
-function planHead(checkpoint: Checkpoint | null, vector: ReadonlyMap<number, number>): HeadPlan {
+function planCheckpoint(checkpoint: Checkpoint | null, vector: ReadonlyMap<number, number>): CheckpointPlan {
   if (checkpoint === null) return { type: 'nothing' }
   if (covers(vector, checkpoint.vector)) return vector.size === 0 ? all(checkpoint) : { type: 'nothing' }
   if (!sharesClients(vector, checkpoint.vector)) return all(checkpoint)
@@ -47,7 +49,7 @@ function planHead(checkpoint: Checkpoint | null, vector: ReadonlyMap<number, num
   return { type: 'segments', checkpoint, indexes }
 }
 
-function all(checkpoint: Checkpoint): HeadPlan {
+function all(checkpoint: Checkpoint): CheckpointPlan {
   return { type: 'segments', checkpoint, indexes: 'all' }
 }
 
@@ -72,18 +74,18 @@ function hasBelow(structs: readonly ClockRange[], vector: ReadonlyMap<number, nu
 }
 
 /**
- * A joiner's place in the document: first the head, then the tail, reading on as the tail grows. It keeps alive the
+ * A joiner's place in the document: first what comes from the checkpoint, then the tail, reading on as the tail grows. It keeps alive the
  * checkpoint it reads; nothing is queued for the joiner meanwhile.
  */
 export class JoinCursor {
-  readonly #head: readonly Uint8Array[]
+  readonly #fromCheckpoint: readonly Uint8Array[]
   readonly #vector: ReadonlyMap<number, number>
   #wants: (node: TailNode) => boolean
-  #headIndex = 0
+  #index = 0
   #node: TailNode
 
-  constructor(head: readonly Uint8Array[], plan: JoinPlan) {
-    this.#head = head
+  constructor(fromCheckpoint: readonly Uint8Array[], plan: JoinPlan) {
+    this.#fromCheckpoint = fromCheckpoint
     this.#node = plan.tailHead
     const { vector, awaitsDeletes } = plan
     this.#vector = vector
@@ -101,9 +103,9 @@ export class JoinCursor {
 
   /** The next update to send, or null when the joiner has everything durable for now. */
   next(): Uint8Array | null {
-    const update = this.#head[this.#headIndex]
+    const update = this.#fromCheckpoint[this.#index]
     if (update !== undefined) {
-      this.#headIndex++
+      this.#index++
       return update
     }
     while (this.#node.next !== null) {

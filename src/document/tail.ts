@@ -11,7 +11,22 @@ import type { ClockRange, UpdateScan } from './scan.ts'
 import { mergeUpdates } from './splice.ts'
 
 /** An update with what its scan found. */
-export type ScannedUpdate = { readonly update: Uint8Array; readonly scan: UpdateScan }
+export type ScannedUpdate = {
+  readonly update: Uint8Array
+  readonly scan: UpdateScan
+  /** Of an update with many ranges, what the scan found as sets. */
+  readonly sets?: ScannedSets
+}
+
+/** `adds`: what the update brings beyond what was known, where that was counted. */
+export type ScannedSets = {
+  readonly structs: ClockRuns
+  readonly deletes: ClockRuns
+  readonly adds?: Adds
+}
+
+/** Clients that had no structs, and runs of deletions that touch none there were. */
+export type Adds = { readonly clients: number; readonly deletions: number }
 
 export type TailNode = {
   /** `null` marks a place without content. */

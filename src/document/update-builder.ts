@@ -3,7 +3,8 @@
  * block is complete, then the delete set. It trusts its callers for the order of clients and clocks.
  */
 import { ByteWriter } from './byte-writer.ts'
-import { type ClockRuns, writeDeleteSet } from './clocks.ts'
+import type { ClockRuns } from './clocks.ts'
+import { writeDeleteSet } from './delete-set.ts'
 
 export class UpdateBuilder {
   /** Where struct bytes go; tell `countStructs` how many were written. */

@@ -3,8 +3,9 @@
  * and write again. One struct at a time lies open in its fields, so that a pass over a document allocates nothing.
  * Layout: utils/encoding.js, structs/*.js of Yjs 13.6; it knows nothing about what is done with a struct.
  */
-import { Fault } from '../errors.ts'
-import { contentDepthMax, equalsAscii, invalid, isJson, utf16Units } from './content-check.ts'
+import { Fault } from '../base/errors.ts'
+import { readAny, readSubdocument } from './any-value.ts'
+import { equalsAscii, invalid, isJson, utf16Units } from './content-check.ts'
 
 /** The low five bits of a struct's info byte (the content refs of structs/Item.js, with GC and Skip). */
 export const structRef = {
@@ -31,19 +32,6 @@ export const none = -1
 const typeRefXmlElement = 3
 const typeRefXmlHook = 5
 const typeRefMax = 6
-
-/** The first byte of a lib0 "any" value, counted down from 127 (lib0/decoding.js, readAny). */
-const anyRef = {
-  bytes: 116,
-  array: 117,
-  object: 118,
-  string: 119,
-  bigint: 122,
-  float64: 123,
-  float32: 124,
-  integer: 125,
-  undefined: 127
-} as const
 
 /**
  * Reads one update from front to back. Fields hold the struct read last; ids that are absent are `none`.
@@ -145,9 +133,25 @@ export class UpdateReader {
   /** Passes `count` elements of a ContentAny or ContentJSON; the cursor stands on the first of them. */
   passElements(ref: number, count: number): void {
     for (let i = 0; i < count; i++) {
-      if (ref === structRef.any) this.readAny(0)
+      if (ref === structRef.any) readAny(this, 0)
       else this.readBytes()
     }
+  }
+
+  /** Passes length-prefixed bytes; answers where they begin. */
+  readBytes(): number {
+    const size = this.readVarUint()
+    const start = this.pos
+    if (size > this.bytes.length - start) this.refuse('length beyond the end')
+    this.pos = start + size
+    return start
+  }
+
+  /** Passes a string; answers its length in UTF-16 units. */
+  readString(): number {
+    const start = this.readBytes()
+    const units = utf16Units(this.bytes, start, this.pos)
+    return units === invalid ? this.refuse('string is not UTF-8') : units
   }
 
   refuse(why: string): never {
@@ -218,26 +222,11 @@ export class UpdateReader {
         this.readBytes()
         return 1
       case structRef.doc:
-        return this.readSubdocument()
+        readSubdocument(this)
+        return 1
       default:
         return this.refuse('unknown content')
     }
-  }
-
-  /** Passes length-prefixed bytes; answers where they begin. */
-  private readBytes(): number {
-    const size = this.readVarUint()
-    const start = this.pos
-    if (size > this.bytes.length - start) this.refuse('length beyond the end')
-    this.pos = start + size
-    return start
-  }
-
-  /** Passes a string; answers its length in UTF-16 units. */
-  private readString(): number {
-    const start = this.readBytes()
-    const units = utf16Units(this.bytes, start, this.pos)
-    return units === invalid ? this.refuse('string is not UTF-8') : units
   }
 
   private readJson(): void {
@@ -268,118 +257,7 @@ export class UpdateReader {
 
   private readAnys(): number {
     const count = this.readVarUint()
-    for (let i = 0; i < count; i++) this.readAny(0)
+    for (let i = 0; i < count; i++) readAny(this, 0)
     return count
-  }
-
-  /** Passes a lib0 "any" value; answers its ref. */
-  private readAny(depth: number): number {
-    if (depth > contentDepthMax) this.refuse('nested too deep')
-    const ref = this.readByte()
-    switch (ref) {
-      case anyRef.string:
-        this.readString()
-        break
-      case anyRef.integer:
-        this.readVarInt()
-        break
-      case anyRef.object:
-        this.readAnyObject(depth)
-        break
-      case anyRef.array:
-        this.readAnyArray(depth)
-        break
-      case anyRef.bytes:
-        this.readBytes()
-        break
-      case anyRef.float32:
-        this.skip(4)
-        break
-      case anyRef.float64:
-      case anyRef.bigint:
-        this.skip(8)
-        break
-      default:
-        // What is left carries no bytes: booleans, null, undefined (120, 121, 126, 127).
-        if (ref < anyRef.bytes || ref > anyRef.undefined) this.refuse('unknown any value')
-    }
-    return ref
-  }
-
-  private readAnyArray(depth: number): void {
-    const count = this.readVarUint()
-    for (let i = 0; i < count; i++) this.readAny(depth + 1)
-  }
-
-  private readAnyObject(depth: number): void {
-    const count = this.readVarUint()
-    for (let i = 0; i < count; i++) {
-      const start = this.readKey()
-      const end = this.pos
-      this.checkPrototype(start, end, this.readAny(depth + 1))
-    }
-  }
-
-  /** Passes a string; answers where its bytes begin. */
-  private readKey(): number {
-    const start = this.readBytes()
-    if (utf16Units(this.bytes, start, this.pos) === invalid) this.refuse('string is not UTF-8')
-    return start
-  }
-
-  /**
-   * lib0 assigns the key, which makes the value the object's prototype; writeAny then takes an object that descends
-   * from bytes for a Uint8Array and throws, on every peer, whenever the document is encoded.
-   */
-  private checkPrototype(keyStart: number, keyEnd: number, ref: number): void {
-    if (ref === anyRef.bytes && equalsAscii(this.bytes, keyStart, keyEnd, '__proto__')) {
-      this.refuse('bytes as a prototype')
-    }
-  }
-
-  /** An integer of "any": a sign bit and 6 bits, then 7 bits a byte. */
-  private readVarInt(): void {
-    const first = this.readByte()
-    if (first < 0x80) return
-    let value = first & 0x3f
-    let scale = 0x40
-    for (let i = 1; i < 9; i++) {
-      const byte = this.readByte()
-      value += (byte & 0x7f) * scale
-      if (byte < 0x80) {
-        if (value > Number.MAX_SAFE_INTEGER) this.refuse('number beyond 2^53 - 1')
-        return
-      }
-      scale *= 0x80
-    }
-    this.refuse('number of more than 9 bytes')
-  }
-
-  private skip(count: number): void {
-    if (count > this.bytes.length - this.pos) this.refuse('the update ends too early')
-    this.pos += count
-  }
-
-  /**
-   * A subdocument: its guid, then its options. Yjs spreads the options over those of `new Doc`, so they can break
-   * the subdocument of every peer; it writes only `gc`, `autoLoad` and `meta` (structs/ContentDoc.js).
-   */
-  private readSubdocument(): number {
-    this.readString()
-    if (this.readByte() !== anyRef.object) this.refuse('subdocument options are no object')
-    const count = this.readVarUint()
-    for (let i = 0; i < count; i++) this.readSubdocumentOption()
-    return 1
-  }
-
-  private readSubdocumentOption(): void {
-    const start = this.readKey()
-    const end = this.pos
-    const ref = this.readAny(1)
-    this.checkPrototype(start, end, ref)
-    if (equalsAscii(this.bytes, start, end, 'gcFilter')) this.refuse('subdocument with a gcFilter')
-    if (equalsAscii(this.bytes, start, end, 'guid') && ref !== anyRef.string) {
-      this.refuse('subdocument guid is no string')
-    }
   }
 }

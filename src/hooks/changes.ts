@@ -3,22 +3,23 @@
  * never rests, some time after the first; at most once at a time for each document. It is a notification: what has
  * changed is in the log already.
  */
-import type { Limits } from '../limits.ts'
-import type { Log } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
-import type { Origin } from '../room/room.ts'
-import { type ChangeWatch, seedAuthor } from '../room/rooms.ts'
-import type { Cancel, Time } from '../time.ts'
-import { WorkQueue } from '../work-queue.ts'
+import type { Author } from '../../persistence/author.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Cancel, Time } from '../base/time.ts'
+import { WorkQueue } from '../base/work-queue.ts'
+import type { Source } from '../room/commits.ts'
+import type { ChangeWatch } from '../room/rooms.ts'
 import { TimedCalls, TimedOut } from './timed-calls.ts'
 
 export type Change = {
   readonly document: string
   /**
-   * Who has changed it since the last call, each once, at most `changeAuthorsMax`: the names of connections as in the
-   * log, and what `server.apply` was given.
+   * Who has changed it since the last call, each once, at most `changeAuthorsMax`. Somebody with two connections is two
+   * authors with the same `user`.
    */
-  readonly authors: readonly string[]
+  readonly authors: readonly Author[]
   /** The durable document as one update, as `server.read` gives it; also while the server stops. */
   readonly read: () => Promise<Uint8Array | null>
 }
@@ -35,7 +36,8 @@ type Parts = {
 
 type Pending = {
   readonly document: string
-  authors: Set<string>
+  /** By what they say, so that each is there once. */
+  authors: Map<string, Author>
   /** When the first change came that has not been told of; null when all have been, or are being. */
   firstMs: number | null
   lastMs: number
@@ -60,17 +62,17 @@ export class Changes implements ChangeWatch {
     this.#calls = new TimedCalls(parts.time, parts.limits.changeTimeoutMs)
   }
 
-  written(document: string, updates: readonly Origin[]): void {
+  written(document: string, updates: readonly Source[]): void {
     if (this.#phase === 'closed') return
     let pending = this.#pending.get(document)
     for (const { author } of updates) {
       // What the application itself has given for a beginning is no news to it.
-      if (author === seedAuthor) continue
+      if (author.origin === 'load') continue
       pending ??= this.#add(document)
       if (pending === undefined) return
       pending.lastMs = this.#parts.time.nowMs()
       pending.firstMs ??= pending.lastMs
-      if (pending.authors.size < this.#parts.limits.changeAuthorsMax) pending.authors.add(author)
+      this.#keep(pending, author)
     }
     if (pending !== undefined) this.#arm(pending)
   }
@@ -128,7 +130,7 @@ export class Changes implements ChangeWatch {
     }
     const pending: Pending = {
       document,
-      authors: new Set(),
+      authors: new Map(),
       firstMs: null,
       lastMs: 0,
       cancelTimer: null,
@@ -136,6 +138,14 @@ export class Changes implements ChangeWatch {
     }
     this.#pending.set(document, pending)
     return pending
+  }
+
+  /** A copy: what the hook does with it changes no record. */
+  #keep({ authors }: Pending, author: Author): void {
+    const { user, connection, origin } = author
+    if (authors.size >= this.#parts.limits.changeAuthorsMax) return
+    const key = JSON.stringify([user, connection, origin])
+    if (!authors.has(key)) authors.set(key, { user, connection, origin })
   }
 
   /** One timer a document, not one a change: when it fires it looks whether there was rest. */
@@ -164,8 +174,8 @@ export class Changes implements ChangeWatch {
     if (pending.firstMs === null || this.#phase === 'closed') return
     const { document, authors } = pending
     pending.firstMs = null
-    pending.authors = new Set()
-    const change = { document, authors: [...authors], read: () => this.#parts.read(document) }
+    pending.authors = new Map()
+    const change = { document, authors: [...authors.values()], read: () => this.#parts.read(document) }
     try {
       await this.#calls.call(() => this.#hook(change))
       this.#parts.metrics.hookCalled('change', 'done')

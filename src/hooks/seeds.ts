@@ -2,24 +2,30 @@
  * What a document begins with of which the store holds nothing: asks the embedding application, and checks the answer
  * before anyone relies on it. Who writes it, and when, is the room's business.
  */
+
+import { Fault, NoSuchDocument, Refusal, toFault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Slices } from '../base/slices.ts'
+import type { Time } from '../base/time.ts'
+import { WorkQueue } from '../base/work-queue.ts'
 import { Document } from '../document/document.ts'
 import { isEmptyUpdate } from '../document/scan.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
-import { Fault, toFault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Log } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
 import { scanInSlices } from '../room/intake.ts'
-import type { Time } from '../time.ts'
-import { WorkQueue } from '../work-queue.ts'
 import { TimedCalls, TimedOut } from './timed-calls.ts'
 
-/** Given a document's name: a Yjs V1 update (the array is copied), or null for a document that begins empty. */
+/**
+ * Given a document's name: a Yjs V1 update (the array is copied), or null for a document that begins empty. Throws
+ * `NoSuchDocument` of a name that is no document's, and `Refusal` to say something else to clients.
+ */
 export type Load = (document: string) => Uint8Array | null | PromiseLike<Uint8Array | null>
 
 type Parts = {
   readonly time: Time
   readonly limits: Limits
+  readonly slices: Slices
   readonly metrics: Metrics
   readonly log: Log
 }
@@ -39,8 +45,9 @@ export class Seeds {
   }
 
   /**
-   * The document's first update, or null. Rejects with ERR_LOAD, which has been logged and counted, or with
-   * ERR_OVERLOADED or ERR_GOING_DOWN; the next who opens the document asks again.
+   * The document's first update, or null. Rejects with ERR_LOAD, which has been logged and counted, with what the
+   * application says instead (ERR_NO_DOCUMENT, ERR_FORBIDDEN, ERR_NOT_NOW), or with ERR_OVERLOADED or ERR_GOING_DOWN; the
+   * next who opens the document asks again.
    */
   of(document: string): Promise<ScannedUpdate | null> {
     return this.#turns.run(async () => {
@@ -61,7 +68,7 @@ export class Seeds {
   }
 
   async #check(answer: unknown): Promise<ScannedUpdate | null> {
-    const { limits } = this.#parts
+    const { limits, slices } = this.#parts
     if (!(answer instanceof Uint8Array)) throw new Error('it must return a Uint8Array or null')
     if (answer.length > limits.documentBytesMax) {
       throw new Error(
@@ -70,7 +77,7 @@ export class Seeds {
     }
     const update = Uint8Array.from(answer)
     if (isEmptyUpdate(update)) return null
-    const scan = await scanInSlices(update, this.#parts).catch((cause: unknown) => {
+    const scan = await slices.run(scanInSlices(update, limits), null).catch((cause: unknown) => {
       throw new Error(`its bytes are no Yjs V1 update (${toFault(cause).message})`, { cause })
     })
     const judgement = new Document('').judge(scan)
@@ -84,6 +91,12 @@ export class Seeds {
   #failed(document: string, error: unknown): Fault {
     if (error instanceof Fault && error.code === 'ERR_GOING_DOWN') return error
     const { metrics, log } = this.#parts
+    if (error instanceof NoSuchDocument || error instanceof Refusal) {
+      // An answer, and no failure: whoever asks for names that do not exist must not fill the log.
+      metrics.hookCalled('load', 'refused')
+      log.debug({ document, code: error.code, reason: error.message }, 'load refuses the document')
+      return error
+    }
     metrics.hookCalled('load', error instanceof TimedOut ? 'timed-out' : 'failed')
     log.error({ document, error }, 'load failed; the document does not open, clients try again')
     return new Fault('ERR_LOAD', `load: ${error instanceof Error ? error.message : String(error)}`, {
@@ -91,3 +104,8 @@ export class Seeds {
     })
   }
 }
+
+/** What a server with `load` and without a directory is told, once. */
+export const loadForgets =
+  'documents are kept in memory: after a restart each begins anew with what load gives, and clients that still have ' +
+  'the one before are merged with it, text twice; name a directory (data) to keep them'

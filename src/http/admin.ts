@@ -1,10 +1,9 @@
 /** Rights that change while people are connected: what the application's own server asks for, with the admin token. */
 import type { Passes } from '../access/passes.ts'
 import type { Revocation, Whom } from '../access/revocations.ts'
-import { Fault } from '../errors.ts'
-import { checkBearer } from './bearer.ts'
-import { readObject, textOf } from './body.ts'
-import { type Handler, json } from './router.ts'
+import { Fault } from '../base/errors.ts'
+import { readObject, textOf } from './json-body.ts'
+import { json, type Route } from './router.ts'
 
 type Parts = { readonly passes: Passes; readonly tokens: readonly string[] }
 
@@ -12,24 +11,23 @@ type Body = Readonly<Record<string, unknown>>
 
 const secondsMax = 10 * 366 * 86_400
 
-/** `POST /api/recheck` and `POST /api/revoke`; not there where nobody is asked who they are. */
-export function rights({ passes, tokens }: Parts): Handler {
-  return async request => {
-    if (request.method !== 'POST' || !passes.admission.asks) return null
-    const { path } = request
-    if (path !== '/api/recheck' && path !== '/api/revoke') return null
-    checkBearer(request, tokens)
-    const body = await readObject(request)
-    if (path === '/api/recheck') return json(200, await passes.recheck(whomOf(body)))
-    return json(200, await passes.revoke(revocationOf(body)))
-  }
-}
-
-/** Throws TypeError: a token that can be guessed is worse than none. */
-export function checkAdminToken(token: string | undefined): void {
-  if (token !== undefined && token.length < 32) {
-    throw new TypeError(`an admin token of ${token.length} characters; at least 32`)
-  }
+/** Not there where nobody is asked who they are. */
+export function rights({ passes, tokens }: Parts): Route[] {
+  if (!passes.admission.asks) return []
+  return [
+    {
+      method: 'POST',
+      path: '/api/recheck',
+      tokens,
+      reply: async request => json(200, await passes.recheck(whomOf(await readObject(request))))
+    },
+    {
+      method: 'POST',
+      path: '/api/revoke',
+      tokens,
+      reply: async request => json(200, await passes.revoke(revocationOf(await readObject(request))))
+    }
+  ]
 }
 
 /** Nobody named is a mistake, and not everybody. */

@@ -1,11 +1,10 @@
 /** Who may use the operator's part of the HTTP API: whoever knows a token, as `Authorization: Bearer`. */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { Fault } from '../errors.ts'
-import type { Request } from './router.ts'
+import { Fault } from '../base/errors.ts'
 
-/** Throws ERR_NOT_AUTHENTICATED unless the request has one of the tokens. Takes as long whichever it is. */
-export function checkBearer(request: Request, tokens: readonly string[]): void {
-  const given = hashOf(request.header('authorization') ?? '')
+/** Throws ERR_NOT_AUTHENTICATED unless the header `Authorization` has one of the tokens. Takes as long whichever it is. */
+export function checkBearer(authorization: string | undefined, tokens: readonly string[]): void {
+  const given = hashOf(authorization ?? '')
   const matches = tokens.map(token => timingSafeEqual(given, hashOf(`Bearer ${token}`)))
   if (!matches.includes(true)) throw new Fault('ERR_NOT_AUTHENTICATED')
 }

@@ -4,7 +4,7 @@
  */
 import { createServer, type Server as HttpServer, type RequestListener } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Limits } from '../limits.ts'
+import type { Limits } from '../base/limits.ts'
 
 export function createListener(limits: Limits, handle: RequestListener): HttpServer {
   const { requestTimeoutMs, handshakesMax } = limits
@@ -35,6 +35,7 @@ function boundHandshakes(httpServer: HttpServer, max: number): void {
   })
   httpServer.on('upgrade', ({ socket }) => void waiting.delete(socket))
   httpServer.on('request', ({ socket }, response) => {
+    if (socket.destroyed) return
     waiting.delete(socket)
     // The connection may bring another request.
     response.once('close', () => begins(socket))

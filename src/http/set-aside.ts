@@ -1,12 +1,11 @@
 /** What was refused and kept, for an operator with the token: to look at, to give back to its author, to remove. */
-import type { Store, StoredSetAside } from '../../persistence/store.ts'
-import { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import { checkBearer } from './bearer.ts'
-import { readObject, textOf } from './body.ts'
-import { type Handler, json, type Reply } from './router.ts'
+import type { SetAsideStore, StoredSetAside } from '../../persistence/store.ts'
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import { readObject, textOf } from './json-body.ts'
+import { json, type Reply, type Route } from './router.ts'
 
-type Parts = { readonly store: Store; readonly limits: Limits; readonly tokens: readonly string[] }
+type Parts = { readonly store: SetAsideStore; readonly limits: Limits; readonly tokens: readonly string[] }
 
 type Body = Readonly<Record<string, unknown>>
 
@@ -14,25 +13,23 @@ type Body = Readonly<Record<string, unknown>>
  * `POST /api/set-aside/list` with `{ document? }`, `…/show` and `…/drop` with `{ document, number }`. What is shown is
  * the update as it came, in base64.
  */
-export function setAside({ store, limits, tokens }: Parts): Handler {
-  return async request => {
-    if (request.method !== 'POST' || !request.path.startsWith('/api/set-aside/')) return null
-    checkBearer(request, tokens)
-    const body = await readObject(request)
-    switch (request.path) {
-      case '/api/set-aside/list':
-        return json(200, await list(store, textOf(body, 'document'), limits.setAsideListMax))
-      case '/api/set-aside/show':
-        return show(store, entryOf(body))
-      case '/api/set-aside/drop':
-        return drop(store, entryOf(body))
-      default:
-        return null
-    }
-  }
+export function setAside({ store, limits, tokens }: Parts): Route[] {
+  const route = (action: string, reply: (body: Body) => Reply | Promise<Reply>): Route => ({
+    method: 'POST',
+    path: `/api/set-aside/${action}`,
+    tokens,
+    reply: async request => reply(await readObject(request))
+  })
+  return [
+    route('list', async body =>
+      json(200, await list(store, textOf(body, 'document'), limits.setAsideListMax))
+    ),
+    route('show', body => show(store, entryOf(body))),
+    route('drop', body => drop(store, entryOf(body)))
+  ]
 }
 
-async function list(store: Store, document: string | undefined, entriesMax: number) {
+async function list(store: SetAsideStore, document: string | undefined, entriesMax: number) {
   const documents = document === undefined ? await store.setAsideDocuments() : [document]
   const entries: unknown[] = []
   for (const name of documents) {
@@ -43,7 +40,7 @@ async function list(store: Store, document: string | undefined, entriesMax: numb
 }
 
 async function show(
-  store: Store,
+  store: SetAsideStore,
   { document, number }: { document: string; number: number }
 ): Promise<Reply> {
   const found = (await store.listSetAside(document)).find(entry => entry.number === number)
@@ -53,7 +50,7 @@ async function show(
 }
 
 async function drop(
-  store: Store,
+  store: SetAsideStore,
   { document, number }: { document: string; number: number }
 ): Promise<Reply> {
   return (await store.dropSetAside(document, number)) ? json(200, { document, number }) : none()

@@ -13,10 +13,48 @@ export function sendEntries({ member }: Presence, entries: readonly AwarenessEnt
   if (entries.length > 0) member.port.send(member.encoder.awareness(writeAwarenessUpdate(entries)))
 }
 
-/** Leads the owner a step further. Where it stands then shows in its echo, or in its answer if it sends none. */
-export function tellOwner(shared: SharedState): void {
-  sendEntries(shared.owner, [asForOwner(shared)])
-  if (clockForOwner(shared) < shared.published) askWhereItIs(shared.owner.member)
+/**
+ * First entries go to their owners, a step ahead, which answer as above. Behind that, so that who comes back and knows
+ * nobody else yet answers with little; of those that are here and know everybody, only so many are asked.
+ */
+export function offerToOwners(states: readonly SharedState[], queriesMax: number): void {
+  let asked = 0
+  for (const [owner, own] of byOwner(states)) {
+    sendEntries(
+      owner,
+      own.map(({ clientID, received, state }) => ({ clientID, clock: received + 1, state }))
+    )
+    if (owner.arrivedAtMs === null || ++asked <= queriesMax) askWhereItIs(owner.member)
+  }
+}
+
+/** Leads the owners a step further. Where they stand then shows in their echo, or in their answer if they send none. */
+export function tellOwners(states: Iterable<SharedState>): void {
+  for (const [owner, own] of byOwner(states)) {
+    sendEntries(owner, own.map(asForOwner))
+    if (own.some(shared => clockForOwner(shared) < shared.published)) askWhereItIs(owner.member)
+  }
+}
+
+function byOwner(states: Iterable<SharedState>): Map<Presence, SharedState[]> {
+  const owners = new Map<Presence, SharedState[]>()
+  for (const shared of states) {
+    const own = owners.get(shared.owner)
+    if (own === undefined) owners.set(shared.owner, [shared])
+    else own.push(shared)
+  }
+  return owners
+}
+
+/** The same for many. As each answers with all it knows, those that lag behind most are asked first, the others later. */
+export function askWhereTheyAre(lagging: ReadonlySet<Presence>, queriesMax: number): void {
+  let asked = [...lagging].filter(({ member }) => member.encoder.queryAwareness() !== null)
+  if (asked.length > queriesMax) asked = asked.sort((a, b) => lagOf(b) - lagOf(a)).slice(0, queriesMax)
+  for (const { member } of asked) askWhereItIs(member)
+}
+
+function lagOf({ own }: Presence): number {
+  return Math.max(0, ...own.map(({ published, received }) => published - received))
 }
 
 export function askWhereItIs({ encoder, port }: Member): void {
@@ -37,6 +75,10 @@ export function ownersFrame(
 
 export function isPresent(shared: SharedState): boolean {
   return shared.publishedState !== null && !isNullState(shared.publishedState)
+}
+
+export function isSeenAsGone(shared: SharedState): boolean {
+  return shared.publishedState !== null && !isPresent(shared)
 }
 
 export function asPublished(shared: SharedState): AwarenessEntry {

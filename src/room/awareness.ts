@@ -1,46 +1,48 @@
 /**
- * Presence of one room: with which clock an entry is published (AW1–AW4, AW7), to whom and when. Whose entry counts is
- * decided in claims.ts. It sends frames to members and never touches the document or the store (I8).
+ * Presence of one room: what an entry does, and to whom a frame goes (AW2, AW3). Whose entry counts is decided in
+ * claims.ts, what is published when in unpublished.ts, what newcomers get in welcomes.ts. It sends frames to members and
+ * never touches the document or the store (I8).
  */
-import { Budget } from '../budget.ts'
+
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Cancel, Time } from '../base/time.ts'
 import {
   type AwarenessEntry,
   areBytesEqual,
   checkState,
   checkStateSize,
   isNullState,
-  nullState,
   readAwarenessUpdate,
   writeAwarenessUpdate
 } from '../dialect/awareness-update.ts'
 import type { Frame } from '../dialect/frame.ts'
-import { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Cancel, Time } from '../time.ts'
 import {
   asForOwner,
-  askWhereItIs,
+  askWhereTheyAre,
   asPublished,
   isPresent,
+  isSeenAsGone,
+  offerToOwners,
   ownersFrame,
   sendEntries,
-  tellOwner
+  tellOwners
 } from './awareness-frames.ts'
 import { Claims } from './claims.ts'
 import { stamped } from './identity.ts'
 import type { Member } from './member.ts'
 import {
-  awaitState,
-  awarenessRates,
   canBeLed,
   clockForOwner,
   createPresence,
   isConfirmation,
-  nextClock,
-  nothing,
+  isFirst,
   type Presence,
   type SharedState
 } from './presence.ts'
+import { Renewals } from './renewals.ts'
+import { type Publication, Unpublished } from './unpublished.ts'
+import { Welcomes } from './welcomes.ts'
 
 /** `durableTicket`: up to which ticket the room's updates have been sent out. */
 export type AwarenessHost = { durableTicket(): number; takenOver(member: Member): void }
@@ -53,9 +55,6 @@ export type PresencePolicy = {
 
 type Parts = { readonly time: Time; readonly limits: Limits; readonly presence: PresencePolicy }
 
-/** A connection that has not announced itself this long after its end marker is taken for one without a state. */
-const announceGraceMs = 300
-
 export class Awareness {
   readonly #host: AwarenessHost
   readonly #claims: Claims
@@ -63,27 +62,41 @@ export class Awareness {
   readonly #limits: Limits
   readonly #policy: PresencePolicy
   readonly #presences = new Map<Member, Presence>()
-  /** Entries to publish: changed ones at the next tick, renewed ones when a frame leaves anyway or they are due. */
-  readonly #changed = new Set<SharedState>()
-  readonly #renewed = new Set<SharedState>()
-  /** Published with a higher clock to some only: the others get it as if renewed, or they would time it out. */
-  readonly #reclocked = new Set<SharedState>()
-  readonly #removed = new Map<number, number>()
-  readonly #arrivals = new Set<Presence>()
-  #renewedAtMs = 0
+  readonly #unpublished: Unpublished
+  readonly #welcomes: Welcomes
+  readonly #renewals: Renewals
   #flushedAtMs = Number.NEGATIVE_INFINITY
   #timer: { dueMs: number; cancel: Cancel } | null = null
 
-  constructor(host: AwarenessHost, { time, limits, presence }: Parts) {
+  constructor(host: AwarenessHost, parts: Parts) {
+    const { time, limits, presence } = parts
     this.#host = host
     this.#time = time
     this.#limits = limits
     this.#policy = presence
+    const isHere = (presence: Presence) => this.#presences.get(presence.member) === presence
     this.#claims = new Claims(time, limits, {
-      isHere: presence => this.#presences.get(presence.member) === presence,
-      owned: (shared, before) => this.#owned(shared, before),
-      won: (presence, shared, entry) => this.#accept(presence, shared, entry),
+      isHere,
+      lost: before => this.#forget(before),
+      won: (presence, shared, entry) => {
+        if (this.#accept(presence, shared, entry) === 'to-be-led') tellOwners([shared])
+      },
       displaced: presence => host.takenOver(presence.member)
+    })
+    const flushAt = (dueMs: number) => this.#flushAt(dueMs)
+    this.#unpublished = new Unpublished(parts, flushAt)
+    this.#welcomes = new Welcomes(parts, {
+      isHere,
+      flushAt,
+      presences: () => this.#presences.values(),
+      states: () => this.#claims.states(),
+      reclock: (shared, nowMs) => this.#unpublished.reclock(shared, nowMs),
+      flushSoon: () => this.#flushSoon()
+    })
+    this.#renewals = new Renewals(parts, {
+      states: () => this.#claims.states(),
+      isPending: shared => this.#unpublished.isPending(shared),
+      renew: shared => this.#unpublished.renew(shared)
     })
   }
 
@@ -92,25 +105,26 @@ export class Awareness {
     const presence = this.#presenceOf(member)
     const isHidden = this.#isHidden(member)
     const entries = readAwarenessUpdate(bytes, this.#limits)
-    if (presence.own === null && !isHidden) this.#claims.claim(presence, entries)
+    if (!isHidden) this.#claims.claim(presence, entries)
     presence.hasAnnounced = true
-    if (member.phase.type === 'live') this.#arrive(presence)
-    if (presence.own === null || isHidden) return
+    if (member.phase.type === 'live') this.#welcomes.arrive(presence)
+    if (presence.own.length === 0 || isHidden) return
+    const led: SharedState[] = []
     for (const entry of entries) {
-      if (entry.clientID === presence.own.clientID) this.#accept(presence, presence.own, entry)
+      const shared = this.#claims.ownState(presence, entry.clientID)
+      if (shared !== null && this.#accept(presence, shared, entry) === 'to-be-led') led.push(shared)
     }
+    if (led.length > 0) tellOwners(led)
   }
 
   /** The member has its end marker: it gets the states now, or as soon as we know who it is (AW4). */
   memberLive(member: Member): void {
-    const presence = this.#presenceOf(member)
-    if (presence.hasAnnounced) this.#arrive(presence)
-    else presence.cancelGrace = this.#time.after(announceGraceMs, () => this.#arrive(presence))
+    this.#welcomes.memberLive(this.#presenceOf(member))
   }
 
   /** Sends the states again, as an answer to QueryAwareness. */
   query(member: Member): void {
-    this.#sendStates(this.#presenceOf(member))
+    this.#welcomes.sendStates(this.#presenceOf(member))
   }
 
   /** Removes the member's state for everyone (AW7). */
@@ -118,8 +132,7 @@ export class Awareness {
     const presence = this.#presences.get(member)
     if (presence === undefined) return
     this.#presences.delete(member)
-    this.#arrivals.delete(presence)
-    presence.cancelGrace()
+    this.#welcomes.leave(presence)
     this.#release(presence)
   }
 
@@ -128,22 +141,22 @@ export class Awareness {
     const presence = this.#presences.get(member)
     if (presence === undefined) return
     if (this.#isHidden(member)) {
-      presence.contest = null
-      if (presence.own !== null) this.#release(presence)
-      presence.own = null
-    } else if (presence.own !== null && this.#policy.identity === 'stamped') {
-      const state = stamped(presence.own.state, member.person.user)
-      if (!areBytesEqual(state, presence.own.state)) this.#change(presence.own, state)
+      this.#release(presence)
+    } else if (this.#policy.identity === 'stamped') {
+      for (const shared of presence.own) {
+        const state = stamped(shared.state, member.person.user)
+        if (!areBytesEqual(state, shared.state)) this.#change(shared, state)
+      }
     }
   }
 
   #release(presence: Presence): void {
-    const shared = this.#claims.release(presence)
-    if (shared === null) return
-    this.#forget(shared)
-    if (shared.publishedState === null || isNullState(shared.publishedState)) return
-    this.#removed.set(shared.clientID, shared.published)
-    this.#flushSoon()
+    for (const shared of this.#claims.release(presence)) {
+      this.#forget(shared)
+      if (!isPresent(shared)) continue
+      this.#unpublished.remove(shared.clientID, shared.published)
+      this.#flushSoon()
+    }
   }
 
   #isHidden({ access }: Member): boolean {
@@ -152,7 +165,7 @@ export class Awareness {
 
   /** Updates have left the room: entries that waited for them may follow. */
   updatesSent(): void {
-    if (this.#changed.size > 0) this.#flushSoon()
+    if (this.#unpublished.hasChanges) this.#flushSoon()
   }
 
   /** Nothing is sent afterwards. */
@@ -161,13 +174,8 @@ export class Awareness {
     this.#timer = null
     for (const presence of this.#presences.values()) presence.cancelGrace()
     this.#presences.clear()
-    this.#arrivals.clear()
-  }
-
-  /** A clientID has an owner; `before` is its state on the connection that lost it, if one did. */
-  #owned(shared: SharedState, before: SharedState | null): void {
-    if (before !== null) this.#forget(before)
-    this.#removed.delete(shared.clientID)
+    this.#welcomes.close()
+    this.#renewals.close()
   }
 
   #presenceOf(member: Member): Presence {
@@ -181,31 +189,34 @@ export class Awareness {
 
   /** The state is its owner's no longer: nothing of it is to be published. */
   #forget(shared: SharedState): void {
-    this.#changed.delete(shared)
-    this.#renewed.delete(shared)
-    this.#reclocked.delete(shared)
+    this.#unpublished.forget(shared)
     for (const presence of this.#presences.values()) presence.awaiting?.delete(shared)
   }
 
-  /** An entry of the connection's own clientID. */
-  #accept(presence: Presence, shared: SharedState, entry: AwarenessEntry): void {
+  /** An entry of one of the connection's own clientIDs. Answers whether its owner lags behind and can be helped. */
+  #accept(presence: Presence, shared: SharedState, entry: AwarenessEntry): 'to-be-led' | 'in-step' {
     const isRemoval =
       entry.clock === shared.received && isNullState(entry.state) && !isNullState(shared.state)
-    if (entry.clock <= shared.received && !isRemoval) return
+    if (entry.clock <= shared.received && !isRemoval) return 'in-step'
     this.#check(shared, entry)
     const isStamped = this.#policy.identity === 'stamped'
     const state = isStamped ? stamped(entry.state, presence.member.person.user) : entry.state
     if (isStamped) checkStateSize(state, this.#limits)
     const isSame = areBytesEqual(state, shared.state)
     const heardSinceMs = this.#time.nowMs() - this.#limits.awarenessRenewalMs
-    const confirms = isSame && !shared.isFirst && isConfirmation(shared, entry.clock, heardSinceMs)
+    const confirms = isSame && !isFirst(shared) && isConfirmation(shared, entry.clock, heardSinceMs)
+    if (shared.firstReceived === -1) shared.firstReceived = entry.clock
     shared.received = entry.clock
+    const proves = shared.stage === 'unproven'
+    if (proves) shared.stage = 'settled'
     // The owner is led back into step: when a room is lost, its clock is all there is to publish above.
-    if (isSame && !shared.isFirst && canBeLed(shared)) tellOwner(shared)
-    if (confirms) return
+    const step = isSame && !isFirst(shared) && canBeLed(shared) ? 'to-be-led' : 'in-step'
+    if (confirms && !proves) return step
     shared.notBefore = presence.member.lastTicket
-    if (isSame && !shared.isFirst) this.#renew(shared)
-    else this.#change(shared, state)
+    if (!isSame || isFirst(shared)) this.#change(shared, state)
+    else this.#unpublished.renew(shared)
+    if (proves) this.#flushSoon()
+    return step
   }
 
   /** A clock that leaps could not be kept ahead of; one that follows what we published ourselves is no leap. */
@@ -217,29 +228,7 @@ export class Awareness {
   }
 
   #change(shared: SharedState, state: Uint8Array): void {
-    shared.state = Uint8Array.from(state)
-    shared.changedAtMs = this.#time.nowMs()
-    this.#renewed.delete(shared)
-    this.#changed.add(shared)
-    this.#flushSoon()
-  }
-
-  #renew(shared: SharedState): void {
-    if (!this.#changed.has(shared)) this.#rideAlong(this.#renewed, shared)
-  }
-
-  #rideAlong(list: Set<SharedState>, shared: SharedState): void {
-    if (this.#renewed.size + this.#reclocked.size === 0) this.#renewedAtMs = this.#time.nowMs()
-    list.add(shared)
-    this.#flushAt(this.#renewedAtMs + this.#limits.awarenessRenewalMs)
-  }
-
-  #arrive(presence: Presence): void {
-    if (presence.arrivedAtMs !== null || this.#arrivals.has(presence)) return
-    if (this.#presences.get(presence.member) !== presence) return
-    presence.cancelGrace()
-    presence.cancelGrace = nothing
-    this.#arrivals.add(presence)
+    this.#unpublished.change(shared, state)
     this.#flushSoon()
   }
 
@@ -258,67 +247,32 @@ export class Awareness {
   #flush(): void {
     this.#timer = null
     this.#flushedAtMs = this.#time.nowMs()
-    const published = this.#publish()
-    const removed = [...this.#removed].map(([clientID, clock]) => ({ clientID, clock, state: nullState }))
-    this.#removed.clear()
-    this.#broadcast(published, removed)
-    this.#welcome()
-    this.#refresh()
-    if (this.#renewed.size + this.#reclocked.size > 0)
-      this.#flushAt(this.#renewedAtMs + this.#limits.awarenessRenewalMs)
+    const publication = this.#unpublished.take(this.#host.durableTicket())
+    offerToOwners(publication.offered, this.#limits.awarenessQueriesMax)
+    const lagging = this.#broadcast(publication)
+    this.#welcomes.welcome()
+    // After that: whoever is new has been led a step by its own state among those it was sent, and answers with that.
+    askWhereTheyAre(lagging, this.#limits.awarenessQueriesMax)
+    this.#welcomes.refresh()
+    this.#unpublished.sent()
   }
 
-  /** Gives each entry whose updates have left its clock, and takes it off the list. */
-  #publish(): SharedState[] {
-    const nowMs = this.#time.nowMs()
-    const ticket = this.#host.durableTicket()
-    const published = [...this.#reclocked].filter(
-      each => !this.#changed.has(each) && !this.#renewed.has(each)
-    )
-    this.#reclocked.clear()
-    let owedMs = 0
-    for (const list of [this.#changed, this.#renewed]) {
-      for (const shared of list) {
-        if (shared.notBefore > ticket) continue
-        const waitMs = list === this.#changed ? this.#pay(shared, nowMs) : 0
-        if (waitMs > 0) {
-          // Whatever its owner sends meanwhile takes its place: the last state is the one that is published.
-          owedMs = owedMs === 0 ? waitMs : Math.min(owedMs, waitMs)
-          continue
-        }
-        list.delete(shared)
-        shared.published = nextClock(shared)
-        shared.publishedState = shared.state
-        shared.publishedAtMs = nowMs
-        shared.isFirst = false
-        published.push(shared)
-      }
-    }
-    // What could not leave yet (its updates are still on their way to the disk) is started again by updatesSent.
-    if (owedMs > 0) this.#flushAt(nowMs + owedMs)
-    return published
-  }
-
-  /** Of its owner's budget, if nothing is owed; else returns how long it has to wait. */
-  #pay({ owner, state }: SharedState, nowMs: number): number {
-    owner.budget ??= new Budget(awarenessRates(this.#limits), nowMs)
-    const owedMs = owner.budget.owedMs(nowMs)
-    if (owedMs === 0) owner.budget.take(state.length, nowMs)
-    return owedMs
-  }
-
-  /** One frame for everyone, encoded once per dialect; an owner that lags behind gets its own (AW3). */
-  #broadcast(published: readonly SharedState[], removed: readonly AwarenessEntry[]): void {
-    if (published.length + removed.length === 0) return
-    const update = writeAwarenessUpdate([...published.map(asPublished), ...removed])
+  /** One frame for everyone, encoded once per dialect; owners that lag behind get their own (AW3). Returns those. */
+  #broadcast({ published, removed }: Publication): ReadonlySet<Presence> {
     const lagging = new Set<Presence>()
-    for (const shared of published) if (clockForOwner(shared) < shared.published) lagging.add(shared.owner)
+    if (published.length + removed.length === 0) return lagging
+    if (published.length > 0) this.#renewals.watch()
+    const update = writeAwarenessUpdate([...published.map(asPublished), ...removed])
+    // Who is said to be gone is asked as well: a null that had waited for the connection may be older than its state.
+    for (const shared of published)
+      if (clockForOwner(shared) < shared.published || isSeenAsGone(shared)) lagging.add(shared.owner)
     const frames = new Map<string, Frame>()
     // An owner that still joins gets its own entry now: the room may be lost before it arrives, and the others would
     // then be sent a clock again that they know.
     for (const shared of published) {
       const { owner } = shared
-      if (owner.arrivedAtMs === null && !this.#arrivals.has(owner)) sendEntries(owner, [asForOwner(shared)])
+      if (owner.arrivedAtMs === null && !this.#welcomes.isExpected(owner))
+        sendEntries(owner, [asForOwner(shared)])
     }
     for (const presence of this.#presences.values()) {
       if (presence.arrivedAtMs === null) continue
@@ -331,68 +285,6 @@ export class Awareness {
       }
       port.send(frame)
     }
-    for (const { member } of lagging) askWhereItIs(member)
-  }
-
-  /** AW4: sends the states to those who are new, re-clocked where they know the present clock already. */
-  #welcome(): void {
-    if (this.#arrivals.size === 0) return
-    const nowMs = this.#time.nowMs()
-    const touched = new Set<SharedState>()
-    for (const presence of this.#arrivals) {
-      presence.arrivedAtMs = nowMs
-      const knowsUntilMs = presence.own === null ? nowMs : presence.knowsUntilMs
-      for (const shared of this.#claims.states()) {
-        if (shared.owner === presence || knowsUntilMs === null || shared.publishedAtMs > knowsUntilMs)
-          continue
-        if (nowMs - shared.changedAtMs < this.#limits.awarenessRestMs) awaitState(presence, shared)
-        else if (this.#reclock(shared, nowMs)) touched.add(shared)
-      }
-    }
-    for (const presence of this.#arrivals) this.#sendStates(presence)
-    this.#arrivals.clear()
-    this.#tellOwners(touched)
-  }
-
-  /** Publishes states with a higher clock to those who wait for them to rest, and arms the timer for the next. */
-  #refresh(): void {
-    const nowMs = this.#time.nowMs()
-    const touched = new Set<SharedState>()
-    let nextMs = Number.POSITIVE_INFINITY
-    for (const presence of this.#presences.values()) {
-      if (presence.awaiting === null || presence.awaiting.size === 0) continue
-      const rested: SharedState[] = []
-      for (const shared of presence.awaiting) {
-        const restsAtMs = shared.changedAtMs + this.#limits.awarenessRestMs
-        if (restsAtMs > nowMs) nextMs = Math.min(nextMs, restsAtMs)
-        else if (touched.has(shared) || this.#reclock(shared, nowMs)) rested.push(shared)
-      }
-      for (const shared of rested) presence.awaiting.delete(shared)
-      for (const shared of rested) touched.add(shared)
-      sendEntries(presence, rested.map(asPublished))
-    }
-    this.#tellOwners(touched)
-    if (nextMs < Number.POSITIVE_INFINITY) this.#flushAt(nextMs)
-  }
-
-  #reclock(shared: SharedState, nowMs: number): boolean {
-    if (!isPresent(shared) || this.#changed.has(shared)) return false
-    shared.published += 1
-    shared.publishedAtMs = nowMs
-    this.#rideAlong(this.#reclocked, shared)
-    return true
-  }
-
-  #sendStates(presence: Presence): void {
-    const entries: AwarenessEntry[] = []
-    for (const shared of this.#claims.states()) {
-      if (!isPresent(shared)) continue
-      entries.push(shared.owner === presence ? asForOwner(shared) : asPublished(shared))
-    }
-    sendEntries(presence, entries)
-  }
-
-  #tellOwners(touched: ReadonlySet<SharedState>): void {
-    for (const shared of touched) tellOwner(shared)
+    return lagging
   }
 }

@@ -1,5 +1,6 @@
-/** Sends what has become durable: one write per member, encoded once per dialect and address. */
+/** Sends what has become durable: one write per member, encoded once per dialect and routing key. */
 import { type Frame, joinFrames, repeatFrame } from '../dialect/frame.ts'
+import type { UpdateScan } from '../document/scan.ts'
 import { mergeUpdates } from '../document/splice.ts'
 import type { Member } from './member.ts'
 
@@ -51,4 +52,12 @@ function mergedUpdates(updates: readonly Uint8Array[]): readonly Uint8Array[] {
 function soleAuthorOf(batch: readonly Sent[]): Member | null {
   const author = batch[0]?.member ?? null
   return batch.every(({ member }) => member === author) ? author : null
+}
+
+/** A reader's update is not taken: it is told, and what its receipts count is kept in step. */
+export function refuseReader(member: Member, type: 'update' | 'sync-step-2', { structs }: UpdateScan): void {
+  if (type === 'update') member.receipts?.updateRefused(structs)
+  else member.receipts?.step2Refused()
+  const frame = member.encoder.notSaved('read-only')
+  if (frame !== null) member.port.send(frame)
 }

@@ -1,15 +1,16 @@
-/** Who owns which clientID of a room (AW5), and the clocks of those who left. It sends nothing. */
+/** Who owns which clientID of a room (AW5, AW11), and the clocks of those who left. It sends nothing. */
+
+import { toFault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Time } from '../base/time.ts'
 import { type AwarenessEntry, checkState, isNullState, nullState } from '../dialect/awareness-update.ts'
-import { toFault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Time } from '../time.ts'
 import { Departed } from './departed.ts'
 import type { Presence, SharedState } from './presence.ts'
 
 type Host = {
   isHere(presence: Presence): boolean
-  /** `shared` has an owner now; `before` is the clientID's state on the connection that lost it, if one did. */
-  owned(shared: SharedState, before: SharedState | null): void
+  /** Another connection owns the clientID now. */
+  lost(before: SharedState): void
   /** A contest is won: the entry is the latest of those that waited for it. May throw a Fault. */
   won(presence: Presence, shared: SharedState, entry: AwarenessEntry): void
   /** The connection that lost it did not answer. */
@@ -22,6 +23,8 @@ export class Claims {
   readonly #host: Host
   readonly #states = new Map<number, SharedState>()
   readonly #departed: Departed
+  /** How many of the states belong to connections that speak for several. */
+  #relayed = 0
 
   constructor(time: Time, limits: Limits, host: Host) {
     this.#time = time
@@ -35,30 +38,77 @@ export class Claims {
     return this.#states.values()
   }
 
-  /** Looks in a message for the connection's own clientID. Throws ERR_BAD_MESSAGE when its state is none. */
-  claim(presence: Presence, entries: readonly AwarenessEntry[]): void {
-    const { contest } = presence
-    if (contest !== null) {
-      const latest = entries.find(each => each.clientID === contest.clientID)
-      if (latest !== undefined) contest.latest = this.#copyOf(latest)
-      return
-    }
-    const entry = entries[0]
-    if (entry === undefined || entries.length !== 1 || isNullState(entry.state)) return
-    const owner = this.#states.get(entry.clientID)?.owner
-    if (!this.#cannotBeEcho(presence, entry)) return
-    checkState(entry.state, this.#limits)
-    if (owner === undefined) this.#own(presence, entry.clientID, this.#departed.leftAtMs(entry.clientID))
-    else this.#contest(presence, owner, entry)
+  /** The connection's own state of this clientID, or null. */
+  ownState(presence: Presence, clientID: number): SharedState | null {
+    const { own } = presence
+    if (own.length === 1) return own[0]?.clientID === clientID ? own[0] : null
+    const shared = this.#states.get(clientID)
+    return shared?.owner === presence ? shared : null
   }
 
-  /** The connection has left. Returns the state it owned, or null. */
-  release(presence: Presence): SharedState | null {
-    const shared = presence.own
-    if (shared === null || this.#states.get(shared.clientID) !== shared) return null
-    this.#states.delete(shared.clientID)
-    this.#departed.add(shared.clientID, shared.published)
-    return shared
+  /**
+   * Looks in a message for clientIDs of the connection's own. Clients announce themselves alone, and echo others from
+   * then on; who begins with several entries is no such client. Throws ERR_BAD_MESSAGE when a state of its own is none.
+   */
+  claim(presence: Presence, entries: readonly AwarenessEntry[]): void {
+    if (presence.speaksFor === 'one' && presence.own.length > 0) return
+    if (presence.contests !== null && !this.#follow(presence, entries)) return
+    const isNobodyYet = presence.own.length === 0 && presence.contests === null
+    if (isNobodyYet) presence.speaksFor = entries.length === 1 ? 'one' : 'several'
+    const wanted = this.#wanted(presence, entries)
+    if (wanted.length + presence.own.length > this.#limits.awarenessClientsMax) return
+    const contested = wanted.filter(entry => !this.#take(presence, entry))
+    if (contested.length > 0) this.#contest(presence, contested)
+  }
+
+  /** The connection has left, or may own nothing any more. Returns the states it owned. */
+  release(presence: Presence): readonly SharedState[] {
+    const { own } = presence
+    presence.own = []
+    presence.contests = null
+    for (const shared of own) {
+      this.#states.delete(shared.clientID)
+      if (shared.isRelayed) this.#relayed--
+      this.#departed.add(shared.clientID, shared.published)
+    }
+    return own
+  }
+
+  /** Keeps the latest entries of contests. Returns whether there may be other clientIDs of its own beside them. */
+  #follow({ contests, speaksFor }: Presence, entries: readonly AwarenessEntry[]): boolean {
+    for (const entry of entries) {
+      const contest = contests?.get(entry.clientID)
+      if (contest !== undefined) contest.latest = this.#copyOf(entry)
+    }
+    return speaksFor === 'several'
+  }
+
+  /** The entries that may be of clientIDs of its own and are not known as such, the first of each. */
+  #wanted(presence: Presence, entries: readonly AwarenessEntry[]): AwarenessEntry[] {
+    const wanted = new Map<number, AwarenessEntry>()
+    for (const entry of entries) {
+      const { clientID, state } = entry
+      if (isNullState(state) || wanted.has(clientID) || presence.contests?.has(clientID) === true) continue
+      if (this.#states.get(clientID)?.owner === presence || !this.#cannotBeEcho(presence, entry)) continue
+      wanted.set(clientID, entry)
+      if (wanted.size > this.#limits.awarenessClientsMax) break
+    }
+    for (const { state } of wanted.values()) checkState(state, this.#limits)
+    return [...wanted.values()]
+  }
+
+  /** False when another connection owns it that has to be asked first. */
+  #take(presence: Presence, { clientID }: AwarenessEntry): boolean {
+    const present = this.#states.get(clientID)
+    if (present === undefined) {
+      this.#own(presence, clientID, this.#departed.leftAtMs(clientID))
+      return true
+    }
+    // Nobody proves who they are. After a restart people return one by one, and are believed before whoever named many.
+    const isFresh = this.#time.nowMs() - present.ownedAtMs < this.#limits.awarenessDepartedMs
+    if (presence.speaksFor === 'several' || !present.isRelayed || !isFresh) return false
+    this.#own(presence, clientID, this.#time.nowMs())
+    return true
   }
 
   /**
@@ -74,48 +124,77 @@ export class Claims {
     return clock > (this.#departed.clock(clientID) ?? -1)
   }
 
-  /** A live connection has this clientID: if it still answers, the newcomer is refused, else it takes over. */
-  #contest(presence: Presence, owner: Presence, entry: AwarenessEntry): void {
-    presence.contest = { clientID: entry.clientID, latest: this.#copyOf(entry) }
-    void owner.member.port
-      .probe(this.#limits.awarenessTakeoverMs)
-      .then(isAlive => this.#decide(presence, owner, isAlive))
-      .catch((error: unknown) => presence.member.port.end(toFault(error)))
+  /** Live connections have these clientIDs: those that still answer keep them, from the others they are taken over. */
+  #contest(presence: Presence, entries: readonly AwarenessEntry[]): void {
+    presence.contests ??= new Map()
+    const owners = new Set<Presence>()
+    for (const entry of entries) {
+      const owner = this.#states.get(entry.clientID)?.owner
+      if (owner === undefined) continue
+      presence.contests.set(entry.clientID, { owner, latest: this.#copyOf(entry) })
+      owners.add(owner)
+    }
+    for (const owner of owners) {
+      void owner.member.port
+        .probe(this.#limits.awarenessTakeoverMs)
+        .then(isAlive => this.#decide(presence, owner, isAlive))
+        .catch((error: unknown) => presence.member.port.end(toFault(error)))
+    }
   }
 
   #decide(presence: Presence, owner: Presence, isAlive: boolean): void {
-    const { contest } = presence
-    if (contest === null || !this.#host.isHere(presence)) return
-    presence.contest = null
-    const present = this.#states.get(contest.clientID)
-    if (present !== undefined && (isAlive || present.owner !== owner)) return
-    const shared = this.#own(presence, contest.clientID, this.#time.nowMs())
-    if (present !== undefined) this.#host.displaced(owner)
-    if (shared !== null) this.#host.won(presence, shared, { clientID: contest.clientID, ...contest.latest })
+    const { contests } = presence
+    if (contests === null || !this.#host.isHere(presence)) return
+    const decided = [...contests].filter(([, contest]) => contest.owner === owner)
+    for (const [clientID] of decided) contests.delete(clientID)
+    if (contests.size === 0) presence.contests = null
+    let isDisplaced = false
+    for (const [clientID, { latest }] of decided) {
+      const present = this.#states.get(clientID)
+      if (present !== undefined && (isAlive || present.owner !== owner)) continue
+      const shared = this.#own(presence, clientID, this.#time.nowMs())
+      if (present !== undefined) isDisplaced = true
+      if (shared !== null) this.#host.won(presence, shared, { clientID, ...latest })
+    }
+    if (isDisplaced) this.#host.displaced(owner)
   }
 
   /** Returns null when the room has as many states as it may. */
   #own(presence: Presence, clientID: number, knowsUntilMs: number | null): SharedState | null {
     const before = this.#states.get(clientID) ?? null
+    const isRelayed = presence.speaksFor === 'several'
     if (before === null && this.#states.size >= this.#limits.awarenessStatesMax) return null
+    if (isRelayed && this.#relayed >= this.#limits.awarenessRelayedMax) return null
+    if (before !== null) this.#lose(before)
+    if (isRelayed) this.#relayed++
     const shared: SharedState = {
       clientID,
       owner: presence,
+      isRelayed,
+      ownedAtMs: this.#time.nowMs(),
       state: nullState,
+      firstReceived: -1,
       received: -1,
       published: before?.published ?? this.#departed.clock(clientID) ?? -1,
-      publishedState: null,
+      // Others see that until there is something new, and are to hear if it goes before.
+      publishedState: before?.publishedState ?? null,
       publishedAtMs: Number.NEGATIVE_INFINITY,
       changedAtMs: Number.NEGATIVE_INFINITY,
-      isFirst: true,
+      stage: 'new',
       notBefore: 0
     }
     this.#departed.delete(clientID)
-    presence.knowsUntilMs = knowsUntilMs
-    presence.own = shared
+    if (knowsUntilMs !== null) presence.knowsUntilMs = Math.max(presence.knowsUntilMs ?? 0, knowsUntilMs)
+    presence.own = [...presence.own, shared]
     this.#states.set(clientID, shared)
-    this.#host.owned(shared, before)
     return shared
+  }
+
+  #lose(shared: SharedState): void {
+    const { owner } = shared
+    owner.own = owner.own.filter(each => each !== shared)
+    if (shared.isRelayed) this.#relayed--
+    this.#host.lost(shared)
   }
 
   #copyOf({ clock, state }: AwarenessEntry): { clock: number; state: Uint8Array } {

@@ -3,16 +3,12 @@
  * room goes on meanwhile; updates appended in between stay in the log.
  */
 import type { LoadedDocument, Store } from '../../persistence/store.ts'
-import {
-  type Checkpoint,
-  type CheckpointMeta,
-  createCheckpoint,
-  encodeCheckpointMeta
-} from '../document/checkpoint.ts'
-import type { Compactor, RecordsResult } from '../document/compactor.ts'
+import type { Slices } from '../base/slices.ts'
+import { type Checkpoint, type CheckpointMeta, createCheckpoint } from '../document/checkpoint.ts'
 import { decodeRecord, type LoggedUpdate } from '../document/record.ts'
-import { scanUpdate } from '../document/scan.ts'
+import { scanInSteps } from '../document/scan.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
+import type { CompactedRecords, CompactionLane, Workers } from '../document/workers.ts'
 
 /** `carried`: what could not be merged yet and stays in the log. `refused`: what was set aside (quarantine). */
 export type Compacted = {
@@ -23,19 +19,26 @@ export type Compacted = {
   readonly refused: readonly LoggedUpdate[]
 }
 
+export type CompactionParts = {
+  readonly store: Store
+  readonly workers: Workers
+  readonly slices: Slices
+  readonly lane: CompactionLane
+}
+
 type LogEntry = LoggedUpdate & { readonly sequence: number }
 
 /**
  * Resolves to what the store has now, or to null when there was nothing to do or another checkpoint was faster.
  * Rejects with what the store or the worker threw; the stored document is as it was.
  */
-export async function compactDocument(
-  name: string,
-  { store, compactor }: { store: Store; compactor: Compactor }
-): Promise<Compacted | null> {
+export async function compactDocument(name: string, parts: CompactionParts): Promise<Compacted | null> {
+  const { store, workers, lane } = parts
   const loaded = await store.load(name)
   if (loaded.records.length === 0) return null
-  const result = await compactor.compact({
+  const result = await workers.compact({
+    document: name,
+    lane,
     segments: loaded.checkpoint?.segments ?? [],
     records: loaded.records.map(({ record }) => record)
   })
@@ -48,7 +51,7 @@ export async function compactDocument(
     const { author, timeMs, update } = entry
     await store.setAside(name, { author, timeMs, reason, bytes: update })
   }
-  return writeCheckpoint(name, store, { loaded, entries, result, refused })
+  return writeCheckpoint(name, parts, { loaded, entries, result, refused })
 }
 
 function entriesOf({ sequence, record }: { sequence: number; record: Uint8Array }): LogEntry[] {
@@ -58,32 +61,34 @@ function entriesOf({ sequence, record }: { sequence: number; record: Uint8Array 
 type Merged = {
   readonly loaded: LoadedDocument
   readonly entries: readonly LogEntry[]
-  readonly result: RecordsResult
+  readonly result: CompactedRecords
   readonly refused: readonly LogEntry[]
 }
 
 async function writeCheckpoint(
   name: string,
-  store: Store,
+  { store, slices }: CompactionParts,
   { loaded, entries, result, refused }: Merged
 ): Promise<Compacted | null> {
   // A record is removed whole or not at all: one that holds a pending update stays, and is merged again next time.
   const kept = new Set(result.pending.map(index => entries[index]?.sequence))
-  const { meta, segments } = result
+  const { meta, encodedMeta, segments } = result
   const written = await store.checkpoint({
     document: name,
     incarnation: loaded.incarnation,
     base: loaded.checkpoint?.generation ?? null,
     replaces: loaded.records.map(record => record.sequence).filter(sequence => !kept.has(sequence)),
-    meta: encodeCheckpointMeta(meta),
+    meta: encodedMeta,
     segments,
     freedBytes:
       bytesOf(loaded.records.map(({ record }) => record)) + bytesOf(loaded.checkpoint?.segments ?? [])
   })
   if (written.outcome === 'superseded') return null
-  const carried = entries
-    .filter(entry => kept.has(entry.sequence))
-    .map(({ update, sequence }) => ({ update, sequence, scan: scanUpdate(update) }))
+  const carried: (ScannedUpdate & { sequence: number })[] = []
+  for (const { update, sequence } of entries.filter(entry => kept.has(entry.sequence))) {
+    const scan = await slices.run(scanInSteps(update), null)
+    carried.push({ update, sequence, scan })
+  }
   const sequence = loaded.records.at(-1)?.sequence ?? 0
   return {
     checkpoint: createCheckpoint(written.generation, meta, segments),

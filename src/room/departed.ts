@@ -1,6 +1,6 @@
 /** Clocks of clientIDs that left a room, kept for a while so that they are visible at once when they return. */
-import type { Limits } from '../limits.ts'
-import type { Time } from '../time.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Time } from '../base/time.ts'
 
 export class Departed {
   readonly #time: Time

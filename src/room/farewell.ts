@@ -1,7 +1,7 @@
 /** The end of a room's members: spread over a while, as clients come back without jitter. */
-import type { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Cancel, Time } from '../time.ts'
+import type { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Cancel, Time } from '../base/time.ts'
 import type { Member } from './member.ts'
 
 export class Farewell {

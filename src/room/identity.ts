@@ -2,7 +2,7 @@
  * Who an awareness state says it is. Where the server stamps it, `user.id` and `user.name` are those of the grant,
  * whatever the client wrote there; the rest of `user` (a colour, a picture) and of the state is the client's.
  */
-import { Fault } from '../errors.ts'
+import { Fault } from '../base/errors.ts'
 
 /** What a room knows of whoever a member is. */
 export type Identity = { readonly id: string; readonly name?: string | undefined }

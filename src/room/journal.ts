@@ -1,19 +1,39 @@
 /**
- * Group commit. One batch for all rooms is being made durable at a time; the next one gathers meanwhile. It knows
- * rooms only as writers and documents only as names.
+ * Group commit. As many batches are being made durable at a time as the store has lanes, a document in one of them;
+ * the next one gathers meanwhile. It knows rooms only as writers and documents only as names.
  */
-import type { Store } from '../../persistence/store.ts'
-import type { Metrics } from '../metrics.ts'
-import type { Time } from '../time.ts'
+import type {
+  AppendAnswer,
+  AppendEntry,
+  Incarnation,
+  RecordIdentity,
+  Store
+} from '../../persistence/store.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Time } from '../base/time.ts'
 
-/** A room, as the journal sees it. The calls come in turn: take, then exactly one of durable and failed. */
+/** The life of a document that a writer's records belong to. */
+export type Life = {
+  /** Null: none was found, and the writer begins one or takes part in what began since. The journal learns it. */
+  incarnation: Incarnation
+  /** What is written is the document's beginning, or nothing. */
+  isPlanting: boolean
+}
+
+/** A room, as the journal sees it. The calls come in turn: take, then exactly one of durable, refused and failed. */
 export type BatchWriter = {
   readonly name: string
+  readonly life: Life
   /** Everything gathered so far as one record, or null when there is nothing (any more). */
   takeBatch(): Uint8Array | null
-  batchDurable(sequence: number): void
+  batchDurable(sequence: number, identity: RecordIdentity): void
+  /** Nothing was written: the document is not (any more) what the writer took it for. */
+  batchRefused(outcome: 'gone' | 'conflict'): void
+  /** It may have been written or not. */
   batchFailed(cause: unknown): void
 }
+
+type Result = { readonly answers: readonly AppendAnswer[] } | { readonly cause: unknown }
 
 /** Rooms beyond this many bytes wait for the next batch, so that one huge update delays the others once only. */
 const batchBytesMax = 16 * 1024 * 1024
@@ -25,10 +45,12 @@ export class Journal {
   readonly #spacingMs: number
   readonly #waiting = new Set<BatchWriter>()
   #isScheduled = false
-  #isWriting = false
+  /** Batches under way, at most as many as the store has lanes, and by document the one that it is in. */
+  #appending = 0
+  readonly #underWay = new Map<string, Promise<unknown>>()
   #onIdle: (() => void)[] = []
-  #appending: Promise<unknown> = Promise.resolve()
   #lastFailureMs: number | null = null
+  #lastSuccessMs = Number.NEGATIVE_INFINITY
   #writtenAtMs = Number.NEGATIVE_INFINITY
 
   /** `spacingMs`: while there is much to write, a batch begins so long after the one before; a lone one at once. */
@@ -47,6 +69,11 @@ export class Journal {
     return this.#lastFailureMs
   }
 
+  /** When an append succeeded last; minus infinity: none has. */
+  get lastSuccessMs(): number {
+    return this.#lastSuccessMs
+  }
+
   /** The writer has something to take. Bounded by the number of rooms: a writer waits once. */
   enqueue(writer: BatchWriter): void {
     this.#waiting.add(writer)
@@ -59,17 +86,17 @@ export class Journal {
     return new Promise(resolve => this.#onIdle.push(resolve))
   }
 
-  /** Resolves when the write that is under way now, if any, has ended one way or the other. */
-  async written(): Promise<void> {
-    await this.#appending
+  /** Resolves when the write of the document that is under way now, if any, has ended one way or the other. */
+  async written(document: string): Promise<void> {
+    await this.#underWay.get(document)
   }
 
   #isBusy(): boolean {
-    return this.#isWriting || this.#waiting.size > 0
+    return this.#appending > 0 || this.#waiting.size > 0
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#isWriting) return
+    if (this.#isScheduled || this.#appending >= this.#store.lanes) return
     this.#isScheduled = true
     const write = () => {
       this.#isScheduled = false
@@ -83,50 +110,51 @@ export class Journal {
 
   /** Never rejects: a failed append is handed to the rooms it concerns. */
   async #write(): Promise<void> {
-    const { writers, records } = this.#gather()
+    const { writers, entries } = this.#gather()
+    // What still waits then is under way, and the end of that batch looks again.
+    if (writers.length === 0 && this.#appending > 0) return
     if (writers.length > 0) {
       this.#writtenAtMs = this.#time.nowMs()
-      this.#isWriting = true
-      const appending = this.#append(writers, records)
-      this.#appending = appending
+      this.#appending++
+      const appending = this.#append(entries)
+      for (const { name } of writers) this.#underWay.set(name, appending)
+      // With lanes left, what could not go with this batch need not wait for its end.
+      if (this.#waiting.size > 0) this.#schedule()
       const result = await appending
-      this.#isWriting = false
+      this.#appending--
+      for (const writer of writers) this.#underWay.delete(writer.name)
       this.#settle(writers, result)
     }
     if (this.#waiting.size > 0) this.#schedule()
-    else this.#resolveIdle()
+    else if (this.#appending === 0) this.#resolveIdle()
   }
 
-  #gather(): { writers: BatchWriter[]; records: Uint8Array[] } {
+  #gather(): { writers: BatchWriter[]; entries: AppendEntry[] } {
     const writers: BatchWriter[] = []
-    const records: Uint8Array[] = []
+    const entries: AppendEntry[] = []
     let bytes = 0
     for (const writer of this.#waiting) {
       if (bytes > batchBytesMax) break
+      if (this.#underWay.has(writer.name)) continue
       this.#waiting.delete(writer)
       const record = writer.takeBatch()
       if (record === null) continue
       bytes += record.length
       writers.push(writer)
-      records.push(record)
+      entries.push(entryOf(writer, record))
     }
-    return { writers, records }
+    return { writers, entries }
   }
 
-  async #append(
-    writers: readonly BatchWriter[],
-    records: readonly Uint8Array[]
-  ): Promise<{ sequences: number[] } | { cause: unknown }> {
+  async #append(entries: readonly AppendEntry[]): Promise<Result> {
     const startMs = this.#time.nowMs()
     try {
-      const entries = writers.map((writer, i) => ({
-        document: writer.name,
-        record: records[i] as Uint8Array
-      }))
-      const sequences = await this.#store.append(entries)
-      this.#metrics.batchWritten(writers.length, this.#time.nowMs() - startMs)
+      const answers = await this.#store.append(entries)
+      const nowMs = this.#time.nowMs()
+      this.#metrics.batchWritten(entries.length, nowMs - startMs)
       this.#lastFailureMs = null
-      return { sequences }
+      this.#lastSuccessMs = nowMs
+      return { answers }
     } catch (cause) {
       this.#metrics.batchFailed()
       this.#lastFailureMs = this.#time.nowMs()
@@ -134,17 +162,23 @@ export class Journal {
     }
   }
 
-  #settle(writers: readonly BatchWriter[], result: { sequences: number[] } | { cause: unknown }): void {
+  #settle(writers: readonly BatchWriter[], result: Result): void {
     for (const [i, writer] of writers.entries()) {
       if ('cause' in result) writer.batchFailed(result.cause)
-      else this.#deliver(writer, result.sequences[i] as number)
+      else this.#deliver(writer, result.answers[i] as AppendAnswer)
     }
   }
 
   /** A bug in one room must not reach the others (I5): the room ends, and its members find it in the store. */
-  #deliver(writer: BatchWriter, sequence: number): void {
+  #deliver(writer: BatchWriter, answer: AppendAnswer): void {
+    if (answer.outcome === 'failed') {
+      this.#metrics.batchFailed()
+      return writer.batchFailed(answer.cause)
+    }
+    if (answer.outcome !== 'written') return writer.batchRefused(answer.outcome)
     try {
-      writer.batchDurable(sequence)
+      writer.life.incarnation = answer.incarnation
+      writer.batchDurable(answer.sequence, answer.identity)
     } catch (error) {
       writer.batchFailed(error)
     }
@@ -155,4 +189,9 @@ export class Journal {
     this.#onIdle = []
     for (const resolve of waiting) resolve()
   }
+}
+
+function entryOf({ name, life }: BatchWriter, record: Uint8Array): AppendEntry {
+  if (life.isPlanting) return { document: name, record, ifHead: 0 }
+  return { document: name, record, incarnation: life.incarnation }
 }

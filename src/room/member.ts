@@ -2,16 +2,17 @@
  * A member: what a room sees of a connection. It holds where the member stands in the document; it knows nothing of
  * sockets beyond its port.
  */
+import type { Author } from '../../persistence/author.ts'
+import type { Fault } from '../base/errors.ts'
 import type { Frame } from '../dialect/frame.ts'
 import type { Encoder } from '../dialect/message.ts'
 import type { ClockRuns } from '../document/clocks.ts'
-import type { Fault } from '../errors.ts'
 import type { Identity } from './identity.ts'
 import { Receipts } from './receipts.ts'
 
 /** What a room asks of the transport. All calls are cheap and return at once. */
 export type Port = {
-  /** Names the connection in logs and as the author of updates. */
+  /** Names the connection in logs and in authors of updates. Holds no address. */
   readonly id: string
   /** Queues the frame in one write. A connection for which too much is queued is ended (RM3). */
   send(frame: Frame): void
@@ -22,14 +23,21 @@ export type Port = {
   feed(frame: Frame): 'flowing' | 'full'
   /** Closes with the fault's code. Nothing is received from it afterwards. */
   end(fault: Fault): void
+  /** Pings the other side. What it returns says whether anything was heard of it since, and is still open. */
+  ping(): () => boolean
   /** Resolves true when the other side answers a ping in time. Never rejects. */
   probe(timeoutMs: number): Promise<boolean>
   /** Holds this connection's messages back until as many calls of `resume`; its socket is not read meanwhile. */
   pause(): void
   resume(): void
+  /** The same while a message of it is being worked on, which nothing may overtake, not even when the server stops. */
+  hold(): void
+  release(): void
+  /** What it sent has cost so much time beside the call that received it: it is read later for it. */
+  charge(spentMs: number): void
 }
 
-/** A join under way, as the room sees it; see `joining.ts`. */
+/** A join under way, as the room sees it; see `member-feed.ts`. */
 export type Feed = {
   /** The socket takes more. */
   drained(): void
@@ -51,6 +59,12 @@ export type Phase =
   | { readonly type: 'joining'; readonly feed: Feed }
   | { readonly type: 'live' }
 
+/** SyncStep1s of a member that one answer serves: what all of their senders have, and how many they are. */
+export type Asked = { readonly vector: ReadonlyMap<number, number>; readonly steps: number }
+
+/** What a live member is being sent again, because something behind its connection asked. */
+export type Resync = { feed: Feed | null; readonly asked: Asked }
+
 /** What a member may do with the document. Whoever may do neither is no member. */
 export type MemberAccess = 'read' | 'write'
 
@@ -59,22 +73,29 @@ export type MemberPerson = {
   readonly access: MemberAccess
   /** Null when nobody was asked, or nobody knows. */
   readonly user: Identity | null
-  /** Who it is across reconnects, as far as can be told: refusals are counted by it. */
+  /** Who it is across reconnects and documents, as far as can be told: what it has set aside is counted by it. */
+  readonly source: string
+  /** The same in this document: refusals are counted by it. */
   readonly peer: string
 }
 
 export class Member {
   readonly port: Port
   readonly encoder: Encoder
-  /** Changed by `Room.grant` only. */
-  person: MemberPerson
+  #person: MemberPerson
+  #author: Author
   /** Null where the dialect has none. */
   readonly receipts: Receipts | null
   phase: Phase = { type: 'greeted' }
   /** Ticket of the last update it sent: its SyncStep1 is answered when that one is durable. */
   lastTicket = 0
-  /** SyncStep1 messages that are not answered with an end marker yet. */
+  /** SyncStep1 messages that the join under way answers with its end marker. */
   stepsOwed = 0
+  /** Later ones: the answer under way, and those that the next one serves. */
+  resync: Resync | null = null
+  asked: Asked | null = null
+  /** When it was last sent all deletions in answer to one. */
+  deletesSentMs = Number.NEGATIVE_INFINITY
   /** The deletions that its SyncStep2 said it has, until the join is over. */
   knownDeletes: ClockRuns | null = null
   /** The last gap it was asked to fill, so that it is asked once. */
@@ -85,11 +106,37 @@ export class Member {
   constructor(port: Port, encoder: Encoder, person: MemberPerson) {
     this.port = port
     this.encoder = encoder
-    this.person = person
+    this.#person = person
+    this.#author = authorOf(port, person)
     this.receipts = encoder.saved() === null ? null : new Receipts()
   }
 
-  get access(): MemberAccess {
-    return this.person.access
+  get person(): MemberPerson {
+    return this.#person
   }
+
+  /** Whose its updates are. The same object until it is another person's: records name each object once. */
+  get author(): Author {
+    return this.#author
+  }
+
+  get access(): MemberAccess {
+    return this.#person.access
+  }
+
+  /** Called by `Room.grant` only. */
+  become(person: MemberPerson): void {
+    this.#person = person
+    const author = authorOf(this.port, person)
+    if (author.user !== this.#author.user) this.#author = author
+  }
+}
+
+function authorOf({ id }: Port, { user }: MemberPerson): Author {
+  return { user: user?.id ?? null, connection: id, origin: 'client' }
+}
+
+/** What is being sent to it as its socket drains, if anything is. */
+export function feedOf({ phase, resync }: Member): Feed | null {
+  return phase.type === 'joining' ? phase.feed : (resync?.feed ?? null)
 }

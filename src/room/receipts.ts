@@ -68,6 +68,19 @@ export class Receipts {
     if (this.#hasBegun && !this.#wasMadeBefore(structs)) this.#add(ticket, 1)
   }
 
+  /** Updates wait for the SyncStep2 that answers ours. */
+  get awaitsStep2(): boolean {
+    return this.#notBefore === Number.POSITIVE_INFINITY && this.#waiting.length + this.#settled > 0
+  }
+
+  /**
+   * It has not come for so long that its sender may have none to send. Updates are told from now on. The SyncStep2 still
+   * counts as one if it comes: until then a provider's counter stays above zero, whatever it was told of its updates.
+   */
+  step2Overdue(): void {
+    this.#notBefore = 0
+  }
+
   /** A SyncStep2 was taken. It holds all that was refused before. */
   step2Taken(ticket: number): void {
     const count = this.#step2Came(ticket) + this.#refused

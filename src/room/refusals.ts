@@ -2,8 +2,8 @@
  * Who had an update refused lately. The first refusal is worth a retry (the client may be mended by a reload); a
  * second within the memory's time is not, and every one makes the next answer slower.
  */
-import type { Limits } from '../limits.ts'
-import type { Time } from '../time.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Time } from '../base/time.ts'
 
 type Strikes = { readonly count: number; readonly lastMs: number }
 

@@ -1,42 +1,51 @@
 /**
- * A document open on this node: who is here and in what order things happen. Read it from `receive` down: the order
- * of the functions is the order of the effects.
+ * A document open on this node: who is here, what is taken of them, and how it ends. What a commit sets off, and in which
+ * order, is in commits.ts.
  */
+import type { Author } from '../../persistence/author.ts'
 import type { Store } from '../../persistence/store.ts'
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Pacer } from '../base/pacer.ts'
+import type { Slices, Work } from '../base/slices.ts'
+import type { Time } from '../base/time.ts'
 import type { Message } from '../dialect/message.ts'
-import { ClockRuns, decodeStateVector } from '../document/clocks.ts'
+import { ClockRuns } from '../document/clocks.ts'
 import type { Document } from '../document/document.ts'
-import { encodeRecord } from '../document/record.ts'
-import type { UpdateScan } from '../document/scan.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
-import { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Log } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
-import type { Pacer } from '../pacer.ts'
-import type { Cancel, Time } from '../time.ts'
+import { Answers } from './answers.ts'
 import { Awareness, type PresencePolicy } from './awareness.ts'
-import { broadcast, sendReceipts } from './broadcast.ts'
+import { refuseReader, sendReceipts } from './broadcast.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
+import type { CheckpointReads } from './checkpoint-reads.ts'
+import { Commits, type Source } from './commits.ts'
 import type { Compacted } from './compaction.ts'
 import { Congestion } from './congestion.ts'
 import { Farewell } from './farewell.ts'
-import { Intake } from './intake.ts'
-import type { JoinHeads } from './join-heads.ts'
-import { Joins } from './joins.ts'
-import type { BatchWriter, Journal } from './journal.ts'
-import type { Member, MemberPerson } from './member.ts'
+import { Intake, type JudgedUpdate, judgedInSlices, judgementOf } from './intake.ts'
+import type { Journal, Life } from './journal.ts'
+import type { Start } from './log-order.ts'
+import { feedOf, type Member, type MemberPerson } from './member.ts'
+import type { Nodes } from './nodes.ts'
+import { OldCopies } from './old-copies.ts'
+import { Overdue } from './overdue.ts'
 import type { Refusals } from './refusals.ts'
+import type { SetAsides } from './set-asides.ts'
 import { Throttle } from './throttle.ts'
-import { Waiting } from './waiting.ts'
 
 export type RoomParts = {
   readonly store: Store
   readonly journal: Journal
-  readonly heads: JoinHeads
+  /** Null: this node is the only one. */
+  readonly nodes: Nodes | null
+  readonly checkpointReads: CheckpointReads
   readonly cache: CheckpointCache
   readonly refusals: Refusals
+  readonly setAsides: SetAsides
   readonly pacer: Pacer
+  readonly slices: Slices
   readonly presence: PresencePolicy
   readonly time: Time
   readonly limits: Limits
@@ -49,7 +58,7 @@ export type RoomEvents = {
   /** Nobody is in it and nothing is on its way. May be called again. */
   readonly onIdle: (room: Room) => void
   /** These updates are durable; or their write has failed, and may exist all the same. Before anyone sees them. */
-  readonly onWritten: (room: Room, updates: readonly Origin[]) => void
+  readonly onWritten: (room: Room, updates: readonly Source[]) => void
   /** Updates became durable: a look at whether the log wants compacting. */
   readonly onCommitted: (room: Room) => void
   /** Resolves when no compaction of it is under way. */
@@ -58,51 +67,58 @@ export type RoomEvents = {
   readonly onEnded: (room: Room) => void
 }
 
-/** Where an update comes from. `member` is not sent back what it sent. */
-export type Origin = { readonly author: string; readonly member: Member | null }
+/** What a load found beside the document. `start`: the last record, null for a document that is not stored. */
+export type Opened = { readonly life: Life; readonly start: Start | null }
 
-type Accepted = Origin & {
-  readonly update: Uint8Array
-  readonly timeMs: number
-  readonly ticket: number
-}
-
-export class Room implements BatchWriter {
+export class Room {
   readonly document: Document
+  readonly life: Life
   readonly #parts: RoomParts
   readonly #events: RoomEvents
   readonly #members = new Set<Member>()
   readonly #awareness: Awareness
   readonly #intake: Intake
-  readonly #joins: Joins
-  /** Accepted and not yet taken by the journal; taken and not yet durable. */
-  #gathered: Accepted[] = []
-  #writing: Accepted[] = []
-  readonly #waiting = new Waiting()
-  readonly #congestion = new Congestion()
-  /** Updates are numbered as they are accepted: up to where they are scanned, and up to where durable. */
-  #scannedTicket = 0
-  #durableTicket = 0
-  /** When the journal last took a batch; and, while it has been or will be offered one, how to take that back. */
-  #takenAtMs = Number.NEGATIVE_INFINITY
-  #cancelOffer: Cancel | null = null
+  readonly #answers: Answers
+  readonly #commits: Commits
+  readonly #oldCopies: OldCopies | null
+  readonly #congestion: Congestion
   #ended: Fault | null = null
   readonly #throttle: Throttle
   readonly #farewell: Farewell
+  readonly #overdue: Overdue
 
-  constructor(document: Document, parts: RoomParts, events: RoomEvents) {
+  constructor(document: Document, { life, start }: Opened, parts: RoomParts, events: RoomEvents) {
     this.document = document
+    this.life = life
     this.#parts = parts
     this.#events = events
-    const host = {
-      durableTicket: () => this.#durableTicket,
-      takenOver: (member: Member) => member.port.end(new Fault('ERR_TAKEN_OVER'))
-    }
-    this.#awareness = new Awareness(host, parts)
+    this.#congestion = new Congestion(document, parts.limits)
+    this.#awareness = new Awareness(
+      {
+        durableTicket: () => this.#commits.durableTicket,
+        takenOver: member => member.port.end(new Fault('ERR_TAKEN_OVER'))
+      },
+      parts
+    )
+    this.#commits = new Commits(document, parts, {
+      life,
+      start,
+      members: this.#members,
+      awareness: this.#awareness,
+      congestion: this.#congestion,
+      isEnded: () => this.isEnded,
+      written: updates => events.onWritten(this, updates),
+      shown: () => this.#shown(),
+      failed: fault => this.end(fault)
+    })
     this.#throttle = new Throttle(parts.time, parts.limits)
     this.#farewell = new Farewell(parts.time, parts.limits)
-    this.#intake = new Intake(document.name, parts)
-    this.#joins = new Joins(document, parts, {
+    this.#overdue = new Overdue(parts.time, parts.limits, member =>
+      sendReceipts(member, this.#commits.durableTicket)
+    )
+    this.#intake = new Intake(document, parts)
+    this.#oldCopies = OldCopies.of(document, parts, (member, fault) => this.#intake.refuse(member, fault))
+    this.#answers = new Answers(document, parts, {
       isHere: member => this.#ended === null && this.#members.has(member),
       isLive: member => this.#memberLive(member),
       compactionOver: () => this.#events.compactionOver(this),
@@ -120,7 +136,7 @@ export class Room implements BatchWriter {
 
   /** Nobody is here and everything accepted is durable. */
   get isIdle(): boolean {
-    return this.#members.size === 0 && this.#durableTicket === this.#scannedTicket
+    return this.#members.size === 0 && this.#commits.isDurable
   }
 
   /** Lets a member in and, unless its dialect waits to be asked, asks it. Throws what ended the room, ERR_OVERLOADED. */
@@ -134,7 +150,7 @@ export class Room implements BatchWriter {
   /** Changes who a member is and what it may do. Who may write from now on is asked for what was refused until now. */
   grant(member: Member, person: MemberPerson): void {
     const isNew = member.access === 'read' && person.access === 'write'
-    member.person = person
+    member.become(person)
     this.#awareness.personChanged(member)
     if (!isNew || !this.#members.has(member)) return
     member.receipts?.asked()
@@ -145,20 +161,22 @@ export class Room implements BatchWriter {
     if (!this.#members.delete(member)) return
     this.#farewell.forget(member)
     this.#throttle.forget(member)
-    if (member.phase.type === 'joining') member.phase.feed.cancel()
+    this.#answers.cancel(member)
+    this.#oldCopies?.leave(member)
     this.#congestion.forget(member)
+    this.#overdue.forget(member)
     this.#awareness.leave(member)
     this.#reportIdle()
   }
 
   /** The member's socket takes more. */
   drained(member: Member): void {
-    if (member.phase.type === 'joining') member.phase.feed.drained()
+    feedOf(member)?.drained()
   }
 
   /** The member's socket takes more, but it is the turn of another room of the same socket. */
   progressed(member: Member): void {
-    if (member.phase.type === 'joining') member.phase.feed.progressed()
+    feedOf(member)?.progressed()
   }
 
   /** Takes one message. Throws a Fault when the connection must be closed for it. */
@@ -172,6 +190,7 @@ export class Room implements BatchWriter {
       case 'update':
         return this.#intake.take(member, message.update, scan => this.#commitFrom(member, message.type, scan))
       case 'awareness':
+        if (this.#oldCopies?.isKnown(member) === true) return
         return this.#awareness.receive(member, message.states)
       case 'query-awareness':
         return this.#awareness.query(member)
@@ -180,158 +199,84 @@ export class Room implements BatchWriter {
     }
   }
 
-  #commitFrom(member: Member, type: 'update' | 'sync-step-2', scanned: ScannedUpdate): void {
+  #commitFrom(member: Member, type: 'update' | 'sync-step-2', scanned: JudgedUpdate): void {
     if (this.#ended !== null) return
-    if (type === 'sync-step-2') this.#receiveDeletes(member, scanned.scan)
-    if (member.access === 'read' && (type === 'update' || this.document.judge(scanned.scan).type === 'new'))
-      return this.#refuseReader(member, type, scanned.scan)
-    const gap = this.commit(scanned, { author: member.port.id, member })
-    member.lastTicket = this.#scannedTicket
-    if (this.#isCongested) this.#congestion.hold(member)
-    this.#owe(member, type, scanned.scan)
+    this.#oldCopies?.check(member, scanned.scan)
+    if (type === 'sync-step-2') this.#receiveDeletes(member, scanned)
+    if (member.access === 'read' && (type === 'update' || judgementOf(this.document, scanned).type === 'new'))
+      return refuseReader(member, type, scanned.scan)
+    const gap = this.#commits.commit(scanned, { author: member.author, member })
+    const ticket = this.#commits.scannedTicket
+    member.lastTicket = ticket
+    this.#congestion.taken(member)
+    // An update that brings nothing new repeats what may not be durable yet: everything scanned so far will do.
+    if (type === 'update') member.receipts?.updateTaken(ticket, scanned.scan.structs)
+    else member.receipts?.step2Taken(ticket)
+    sendReceipts(member, this.#commits.durableTicket)
+    this.#overdue.taken(member)
     if (type === 'update' && gap !== null) this.#askFor(member, gap)
-  }
-
-  /** An update that brings nothing new repeats what may not be durable yet: everything scanned so far will do. */
-  #owe(member: Member, type: 'update' | 'sync-step-2', { structs }: UpdateScan): void {
-    if (member.receipts === null) return
-    if (type === 'update') member.receipts.updateTaken(this.#scannedTicket, structs)
-    else member.receipts.step2Taken(this.#scannedTicket)
-    sendReceipts(member, this.#durableTicket)
-  }
-
-  #refuseReader(member: Member, type: 'update' | 'sync-step-2', { structs }: UpdateScan): void {
-    if (type === 'update') member.receipts?.updateRefused(structs)
-    else member.receipts?.step2Refused()
-    const frame = member.encoder.notSaved('read-only')
-    if (frame !== null) member.port.send(frame)
   }
 
   /**
    * Commits an update that no member sent. Resolves when it, or what it repeats, is durable and broadcast. Rejects with
    * what ended the room (the update may be durable then; it may be applied again) or ERR_UPDATE_TOO_LARGE.
    */
-  async apply(scanned: ScannedUpdate, author: string): Promise<void> {
+  async apply(scanned: ScannedUpdate, author: Author): Promise<void> {
     if (this.#ended !== null) throw this.#ended
-    this.commit(scanned, { author, member: null })
-    await this.#waiting.until(this.#scannedTicket)
+    const work = this.#applied(scanned, author)
+    // What is small is committed in the order of the calls.
+    if (work.next().done !== true) await this.#parts.slices.run(work, null)
+    await this.#commits.durable()
+  }
+
+  *#applied(scanned: ScannedUpdate, author: Author): Work<void> {
+    const judged = yield* judgedInSlices(this.document, scanned)
+    if (this.#ended !== null) throw this.#ended
+    this.#commits.commit(judged, { author, member: null })
   }
 
   /** Hands what is gathered to the journal without waiting for more. */
   flush(): void {
-    if (this.#cancelOffer === null) return
-    this.#cancelOffer()
-    this.#parts.journal.enqueue(this)
+    this.#commits.flush()
   }
 
-  /**
-   * I1: the one way into the document. The update is kept. Returns what the update hangs on and is unknown, or null.
-   * What follows: `takeBatch` hands it to the journal's next synced write; `batchDurable` broadcasts it, then
-   * passes the barriers that wait for it, then lets its author's awareness follow; `batchFailed` ends the room.
-   * Throws ERR_UPDATE_TOO_LARGE; the caller has scanned it, so it is well-formed.
-   */
-  commit({ update, scan }: ScannedUpdate, origin: Origin): string | null {
-    const judgement = this.document.judge(scan)
-    if (judgement.type === 'known') {
-      this.#parts.metrics.updateKnown()
-      return null
-    }
-    if (this.document.bytes + update.length > this.#parts.limits.documentBytesMax) {
-      throw new Fault(
-        'ERR_UPDATE_TOO_LARGE',
-        `the document would exceed its limit by an update of ${update.length}`
-      )
-    }
-    this.document.hold({ update, scan })
-    this.#scannedTicket++
-    this.#gathered.push({ ...origin, update, timeMs: this.#parts.time.wallMs(), ticket: this.#scannedTicket })
-    this.#parts.metrics.updateAccepted(update.length)
-    this.#offer()
-    return judgement.gap
-  }
-
-  /**
-   * Hands over to the journal: at once in a quiet room; in a busy one `coalesceMs` after the batch before, so that
-   * what came meanwhile costs one synced write, and each member one socket write, together.
-   */
-  #offer(): void {
-    if (this.#cancelOffer !== null) return
-    const { time, limits, journal } = this.#parts
-    const waitMs = this.#takenAtMs + limits.coalesceMs - time.nowMs()
-    const offer = () => journal.enqueue(this)
-    if (waitMs > 0) this.#cancelOffer = time.after(waitMs, offer)
-    else {
-      this.#cancelOffer = () => {}
-      offer()
-    }
-  }
-
-  takeBatch(): Uint8Array | null {
-    this.#cancelOffer = null
-    this.#takenAtMs = this.#parts.time.nowMs()
-    if (this.#ended !== null || this.#gathered.length === 0) return null
-    this.#writing = this.#gathered
-    this.#gathered = []
-    return encodeRecord(this.#writing)
-  }
-
-  batchDurable(sequence: number): void {
-    const batch = this.#writing
-    this.#writing = []
-    this.document.settle(batch.length, sequence)
-    this.#durableTicket = batch.at(-1)?.ticket ?? this.#durableTicket
-    this.#events.onWritten(this, batch)
-    if (this.#ended !== null) return
-    broadcast(this.#members, batch, this.#durableTicket)
-    this.#waiting.reached(this.#durableTicket)
-    this.#awareness.updatesSent()
-    if (!this.#isCongested) this.#congestion.release()
+  #shown(): void {
     this.#events.onCommitted(this)
     this.#reportIdle()
   }
 
-  batchFailed(cause: unknown): void {
-    this.#parts.log.error(
-      { error: cause, document: this.name },
-      'the batch failed; the room ends on this node'
-    )
-    this.#events.onWritten(this, this.#writing)
-    this.end(new Fault('ERR_STORE', 'the append failed', { cause }))
+  #receiveStep1(member: Member, stateVector: Uint8Array): void {
+    this.#intake.readVector(member, stateVector, vector => this.#step1Came(member, vector))
   }
 
-  #receiveStep1(member: Member, stateVector: Uint8Array): void {
-    const vector = decodeStateVector(stateVector, { clientsMax: this.#parts.limits.stateVectorEntriesMax })
+  #step1Came(member: Member, vector: ReadonlyMap<number, number>): void {
+    if (this.#ended !== null) return
     if (member.encoder.asksBack) {
       member.receipts?.step1Came(vector)
       this.#ask(member)
     }
-    const pass = () => this.#answerStep1(member, vector)
-    // If the room ends before, so does the member's connection.
-    this.#waiting.add({ ticket: member.lastTicket, pass, fail: () => {} })
-  }
-
-  /** A live member has been sent everything, so a later SyncStep1 of it is answered by the end marker alone. */
-  #answerStep1(member: Member, vector: ReadonlyMap<number, number>): void {
-    if (!this.#members.has(member)) return
-    if (member.phase.type === 'live') {
-      member.port.send(member.encoder.endMarker())
-      return
-    }
-    member.stepsOwed++
-    if (member.phase.type === 'greeted') this.#joins.begin(member, vector)
+    if (this.#oldCopies?.recognise(member, vector) === true) return
+    this.#commits.barrier(member.lastTicket, {
+      pass: () => {
+        if (this.#members.has(member)) this.#answers.answer(member, vector)
+      },
+      fail: fault => {
+        if (this.#members.has(member)) member.port.end(fault)
+      }
+    })
   }
 
   #memberLive(member: Member): void {
     member.phase = { type: 'live' }
     this.#parts.metrics.joined()
     member.receipts?.memberLive()
-    sendReceipts(member, this.#durableTicket)
+    sendReceipts(member, this.#commits.durableTicket)
     this.#awareness.memberLive(member)
   }
 
-  #receiveDeletes(member: Member, scan: UpdateScan): void {
+  #receiveDeletes(member: Member, { scan, sets }: ScannedUpdate): void {
     if (member.phase.type === 'live') return
-    member.knownDeletes = ClockRuns.from(scan.deletes)
+    member.knownDeletes = sets?.deletes ?? ClockRuns.from(scan.deletes)
     if (member.phase.type === 'joining') member.phase.feed.deletesKnown()
   }
 
@@ -347,40 +292,37 @@ export class Room implements BatchWriter {
     member.port.send(member.encoder.syncStep1(this.document.stateVector()))
   }
 
-  get #isCongested(): boolean {
-    return this.document.heldBytes > this.#parts.limits.uncommittedBytesMax
-  }
-
   /** Ends the room on this node: its members are closed, spread over a while, and come back to a new one. */
   end(fault: Fault): void {
     if (this.#ended !== null) return
     this.#ended = fault
-    this.#gathered = []
-    this.#cancelOffer?.()
+    this.#commits.close(fault)
     this.#awareness.close()
     this.#intake.close()
-    this.#waiting.failed(fault)
+    this.#oldCopies?.close()
     this.#throttle.close()
+    this.#overdue.close()
     this.#parts.cache.released(this.document)
-    for (const member of this.#members) if (member.phase.type === 'joining') member.phase.feed.cancel()
+    for (const member of this.#members) this.#answers.cancel(member)
     this.#farewell.begin(this.#members, fault)
     this.#events.onEnded(this)
   }
 
   /** The store has a new checkpoint. What could not be integrated is out of it: whoever sent that must start over. */
-  compacted({ checkpoint, meta, sequence, carried, refused }: Compacted): void {
+  compacted(compacted: Compacted): void {
     if (this.#ended !== null) return
-    if (refused.length > 0) return this.#quarantined(new Set(refused.map(({ author }) => author)))
-    this.document.restore(checkpoint, meta.structs, meta.deletes)
-    this.document.tail.compacted(sequence, carried)
+    const { refused } = compacted
+    if (refused.length > 0)
+      return this.#quarantined(new Set(refused.map(({ author }) => author?.connection ?? null)))
+    this.#commits.compacted(compacted)
     this.#parts.cache.used(this.document)
     this.#reportIdle()
   }
 
   /** What this node has in memory was built with the refused updates, so the room begins anew from the store. */
-  #quarantined(authors: ReadonlySet<string>): void {
+  #quarantined(connections: ReadonlySet<string | null>): void {
     for (const member of this.#members) {
-      if (!authors.has(member.port.id)) continue
+      if (!connections.has(member.port.id)) continue
       this.#parts.refusals.add(member.person.peer)
       member.port.end(new Fault('ERR_QUARANTINED'))
     }

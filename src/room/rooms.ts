@@ -1,19 +1,25 @@
 /**
  * All rooms of this node: one per document (I4), opened on demand, compacted when their logs grow, closed when idle.
  */
-import { openDocument, type Unreadable } from '../document/document.ts'
+import type { Author } from '../../persistence/author.ts'
+import type { LoadedDocument, Tombstone } from '../../persistence/store.ts'
+import { Fault, toFault } from '../base/errors.ts'
+import type { Cancel } from '../base/time.ts'
+import { WorkQueue } from '../base/work-queue.ts'
+import { openDocument, type Unreadable } from '../document/stored-document.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
-import { Fault, toFault } from '../errors.ts'
-import type { Cancel } from '../time.ts'
-import type { Compactions } from './compactions.ts'
+import type { Source } from './commits.ts'
+import type { CompactionSchedule } from './compaction-schedule.ts'
 import { checkDocumentName } from './document-name.ts'
-import { type Origin, Room, type RoomParts } from './room.ts'
+import type { Start } from './log-order.ts'
+import { Room, type RoomParts } from './room.ts'
 import { openingFault, storeFault } from './store-fault.ts'
+import { Tombstones } from './tombstones.ts'
 
 /** What is told of every change; see `Changes`. */
 export type ChangeWatch = {
   /** These updates are durable, or may be. */
-  written(document: string, updates: readonly Origin[]): void
+  written(document: string, updates: readonly Source[]): void
   /** Whether changes of the document have not been told of, or are being told of. */
   isPending(document: string): boolean
   /** Tells of them now. Never rejects. */
@@ -23,7 +29,7 @@ export type ChangeWatch = {
 }
 
 export type RoomsParts = RoomParts & {
-  readonly compactions: Compactions
+  readonly compactions: CompactionSchedule
   /** What a document begins with of which the store holds nothing. Rejects with a Fault. */
   readonly seed: ((document: string) => Promise<ScannedUpdate | null>) | null
   readonly changes: ChangeWatch | null
@@ -31,8 +37,11 @@ export type RoomsParts = RoomParts & {
   readonly isAllowed: (document: string) => boolean
 }
 
+/** What becomes of copies that clients have of a deleted document: see `DocumentCalls.delete`. */
+export type OldCopiesAre = 'refused' | 'welcome'
+
 /** The author of what a document begins with. */
-export const seedAuthor = 'load'
+const seedAuthor: Author = { user: null, connection: null, origin: 'load' }
 
 type Slot = {
   readonly opening: Promise<Room>
@@ -42,13 +51,21 @@ type Slot = {
 
 export class Rooms {
   readonly #parts: RoomsParts
+  readonly #tombstones: Tombstones
   readonly #slots = new Map<string, Slot>()
   /** Documents that are being deleted: nobody opens them meanwhile. Callers bound how many. */
   readonly #deleting = new Map<string, Promise<boolean>>()
+  /** Reads of a crowd of rooms would stand in the store's way before the appends of those who type. */
+  readonly #loads: WorkQueue
   #isClosed = false
 
   constructor(parts: RoomsParts) {
     this.#parts = parts
+    this.#loads = new WorkQueue({
+      atOnceMax: parts.limits.roomLoadsMax,
+      waitingMax: parts.limits.roomsMax
+    })
+    this.#tombstones = new Tombstones(parts)
   }
 
   get count(): number {
@@ -75,10 +92,10 @@ export class Rooms {
    * Ends the document's room (ERR_DELETED) and removes the document from the store; false when it was not there.
    * Who opens it meanwhile waits, and finds nothing of it. Rejects with a Fault.
    */
-  delete(name: string): Promise<boolean> {
+  delete(name: string, copies: OldCopiesAre = 'refused'): Promise<boolean> {
     const underWay = this.#deleting.get(name)
     if (underWay !== undefined) return underWay
-    const deleting = this.#delete(name).finally(() => this.#deleting.delete(name))
+    const deleting = this.#delete(name, copies).finally(() => this.#deleting.delete(name))
     this.#deleting.set(name, deleting)
     return deleting
   }
@@ -101,11 +118,16 @@ export class Rooms {
     this.#slots.clear()
   }
 
+  /** Throws ERR_ROOM_NAME when no document may have the name. */
+  checkName(name: string): void {
+    checkDocumentName(name, this.#parts.limits)
+    if (!this.#parts.isAllowed(name)) throw new Fault('ERR_ROOM_NAME', 'the pattern of names excludes it')
+  }
+
   #open(name: string): Slot {
     const { limits } = this.#parts
     if (this.#isClosed) throw new Fault('ERR_GOING_DOWN')
-    checkDocumentName(name, limits)
-    if (!this.#parts.isAllowed(name)) throw new Fault('ERR_ROOM_NAME', 'no document may have this name')
+    this.checkName(name)
     if (this.#slots.size >= limits.roomsMax) this.#makeRoom()
     if (this.#slots.size >= limits.roomsMax)
       throw new Fault('ERR_OVERLOADED', `${limits.roomsMax} rooms are open`)
@@ -126,42 +148,56 @@ export class Rooms {
   }
 
   async #load(name: string): Promise<Room> {
-    const { room, isNew } = await this.#restore(name)
-    this.#parts.metrics.roomOpened()
-    if (isNew) await this.#plant(room)
-    return room
+    for (;;) {
+      const room = await this.#restore(name)
+      this.#parts.metrics.roomOpened()
+      if (room.life.incarnation !== null || (await this.#plant(room))) return room
+    }
   }
 
-  /** What a new document begins with goes the way of every update, and is durable before anyone enters. */
-  async #plant(room: Room): Promise<void> {
-    if (this.#parts.seed === null) return
+  /**
+   * What a new document begins with goes the way of every update, and is durable before anyone enters. False: the
+   * document has begun elsewhere meanwhile, and is to be loaded.
+   */
+  async #plant(room: Room): Promise<boolean> {
+    if (this.#parts.seed === null) return true
     try {
       const seed = await this.#parts.seed(room.name)
+      room.life.isPlanting = true
       if (seed !== null) await room.apply(seed, seedAuthor)
+      room.life.isPlanting = false
+      return true
     } catch (error) {
       const fault = toFault(error)
+      if (fault.code === 'ERR_ROOM_RESTARTS') return false
       room.dispose(fault)
       throw fault
     }
   }
 
-  async #restore(name: string): Promise<{ room: Room; isNew: boolean }> {
-    const { store, log, changes } = this.#parts
+  async #restore(name: string): Promise<Room> {
+    const { store, log, changes, journal } = this.#parts
+    // A room of it that ended may still be writing.
+    await journal.written(name)
     try {
-      const loaded = await store.load(name)
+      const loaded = await this.#loads.run(() => store.load(name))
       for (const { sequence, reason } of loaded.damaged) {
         log.error({ document: name, sequence, reason }, 'a record of the log was damaged and set aside')
       }
-      const { document, unreadable } = await openDocument(name, loaded, () => this.#breathe())
+      const { document, unreadable } = await openDocument(
+        name,
+        { ...loaded, deadLives: this.#tombstones.of(loaded) },
+        () => this.#breathe()
+      )
       await this.#setAside(name, unreadable)
-      const room = new Room(document, this.#parts, {
+      const life = { incarnation: loaded.incarnation, isPlanting: false }
+      return new Room(document, { life, start: startOf(loaded) }, this.#parts, {
         onIdle: room => this.#idle(room),
         onWritten: (_, updates) => changes?.written(name, updates),
         onCommitted: room => this.#parts.compactions.consider(room),
         compactionOver: room => this.#parts.compactions.over(room),
         onEnded: room => this.#ended(room)
       })
-      return { room, isNew: loaded.incarnation === null }
     } catch (error) {
       log.error({ error, document: name }, 'the document could not be opened')
       throw openingFault(error)
@@ -176,7 +212,7 @@ export class Rooms {
         'an update of the log could not be read; set aside'
       )
       const reason = `unreadable in record ${sequence}`
-      await store.setAside(name, { author: '', timeMs: time.wallMs(), reason, bytes })
+      await store.setAside(name, { author: null, timeMs: time.wallMs(), reason, bytes })
     }
   }
 
@@ -214,18 +250,42 @@ export class Rooms {
     }
   }
 
-  async #delete(name: string): Promise<boolean> {
-    const { journal, store, changes } = this.#parts
+  async #delete(name: string, copies: OldCopiesAre): Promise<boolean> {
+    const { journal, store, changes, compactions } = this.#parts
     const room = await this.#slots.get(name)?.opening.catch(() => null)
     room?.end(new Fault('ERR_DELETED'))
     // What the journal is writing of it must not be there after the deletion.
-    await journal.written()
+    await journal.written(name)
     try {
-      const isDeleted = await store.delete(name)
+      const tombstone = copies === 'welcome' ? null : await this.#tombstoneOf(name, room ?? null)
+      const isDeleted = await store.delete(name, tombstone)
       changes?.forget(name)
+      compactions.forget(name)
+      if (tombstone !== undefined) await this.#tombstones.left(name, tombstone)
       return isDeleted
     } catch (error) {
       throw storeFault(error)
+    }
+  }
+
+  /** Undefined: nothing is known of the document, and what it may have left before stays. */
+  async #tombstoneOf(name: string, room: Room | null): Promise<Tombstone | undefined> {
+    const { store, log } = this.#parts
+    if (room !== null) return this.#tombstones.after(room.document)
+    try {
+      const loaded = await store.load(name)
+      if (loaded.incarnation === null) return undefined
+      const deadLives = this.#tombstones.of(loaded)
+      const { document } = await openDocument(name, { ...loaded, deadLives }, () => this.#breathe())
+      return this.#tombstones.after(document)
+    } catch (error) {
+      const fault = openingFault(error)
+      if (fault.code !== 'ERR_DOCUMENT_DAMAGED') throw error
+      log.warn(
+        { document: name, error },
+        'a damaged document leaves no tombstone: old copies are taken again'
+      )
+      return undefined
     }
   }
 
@@ -247,4 +307,10 @@ export class Rooms {
     if (compacting === null && settling === null) close()
     else void Promise.all([compacting, settling]).then(close)
   }
+}
+
+function startOf({ incarnation, head, records }: LoadedDocument): Start | null {
+  if (incarnation === null) return null
+  const last = records.at(-1)
+  return { sequence: head, identity: last?.sequence === head ? last.identity : null }
 }

@@ -1,6 +1,6 @@
 /** What a store throws, as faults: a failure of the store is no bug of ours, and worth another try. */
 import { StoreError } from '../../persistence/store.ts'
-import { Fault } from '../errors.ts'
+import { Fault } from '../base/errors.ts'
 
 /** What opening threw: the store, or what read the bytes that it gave. */
 export function openingFault(error: unknown): Fault {

@@ -2,10 +2,10 @@
  * What a room takes of all its members together in a second. Who sends more waits a moment with their next message; no
  * message is dropped. Awareness has budgets of its own, so that cursors keep no text waiting.
  */
-import { Budget } from '../budget.ts'
+import { Budget } from '../base/budget.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Cancel, Time } from '../base/time.ts'
 import type { Message } from '../dialect/message.ts'
-import type { Limits } from '../limits.ts'
-import type { Cancel, Time } from '../time.ts'
 import type { Member } from './member.ts'
 
 export class Throttle {

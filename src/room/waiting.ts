@@ -1,11 +1,13 @@
-/** Those who wait until updates are durable: a SyncStep1 for what its sender sent before, callers on the server. */
-import type { Fault } from '../errors.ts'
+/**
+ * Those who wait until something numbered is done: updates durable, for a SyncStep1 and for callers on the server; records
+ * of a shared log shown.
+ */
 
 /** Exactly one of the two is called, once. */
 type Waiter = {
   readonly ticket: number
   readonly pass: () => void
-  readonly fail: (fault: Fault) => void
+  readonly fail: (error: unknown) => void
 }
 
 export class Waiting {
@@ -24,7 +26,7 @@ export class Waiting {
     return new Promise((pass, fail) => this.add({ ticket, pass, fail }))
   }
 
-  /** Everything up to the ticket is durable and has been sent. */
+  /** Everything up to the ticket is done. */
   reached(ticket: number): void {
     this.#reached = ticket
     const isReached = (waiter: Waiter) => waiter.ticket <= ticket
@@ -34,9 +36,9 @@ export class Waiting {
     for (const { pass } of passing) pass()
   }
 
-  failed(fault: Fault): void {
+  failed(error: unknown): void {
     const waiters = this.#waiters
     this.#waiters = []
-    for (const { fail } of waiters) fail(fault)
+    for (const { fail } of waiters) fail(error)
   }
 }

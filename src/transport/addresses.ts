@@ -2,12 +2,13 @@
  * Where connections come from, and how much comes from one place: connections, and documents that they have open. What
  * comes from this machine itself is not counted: it is a proxy, or whoever runs the server.
  */
+import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP, isIPv6 } from 'node:net'
-import { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Cancel, Time } from '../base/time.ts'
+import { WorkQueue } from '../base/work-queue.ts'
 import { Refusals } from '../room/refusals.ts'
-import type { Cancel, Time } from '../time.ts'
-import { WorkQueue } from '../work-queue.ts'
 
 /** `127.0.0.1`, `10.0.0.0/8`, `fd00::/8`, or `loopback` for this machine. Throws TypeError when one is none of these. */
 export function proxyList(proxies: readonly string[]): BlockList {
@@ -35,7 +36,7 @@ type Forwarded = {
  * X-Forwarded-For. Whatever stands before that was written by a stranger, and counts for nothing.
  */
 export function clientAddress({ remote, header, trusted }: Forwarded): string {
-  const hops = [header ?? []].flat().join(',').split(',')
+  const hops = header === undefined ? [] : [header].flat().join(',').split(',')
   let address = plainAddress(remote)
   while (hops.length > 0 && isTrusted(address, trusted)) {
     const hop = withoutPort((hops.pop() ?? '').trim())
@@ -49,12 +50,17 @@ export function clientAddress({ remote, header, trusted }: Forwarded): string {
 /** Answered without delay: people mistype, and many share an address. */
 const refusalsFree = 20
 
+/** The same as before, refused again, is answered without delay so often: a token may be on its way. */
+const repetitionsFree = 3
+
 /** How many connections and open documents there are of each network. */
 export class Addresses {
   readonly #limits: Limits
   readonly #connections = new Map<string, number>()
   readonly #members = new Map<string, number>()
   readonly #refusals: Refusals
+  /** Of the very same attempt, wherever it comes from: a proxy on this machine hides from where. */
+  readonly #repetitions: Refusals
   readonly #attempts = new Map<string, WorkQueue>()
   readonly #delays = new Set<Cancel>()
   readonly #time: Time
@@ -63,6 +69,7 @@ export class Addresses {
     this.#time = time
     this.#limits = limits
     this.#refusals = new Refusals(time, limits)
+    this.#repetitions = new Refusals(time, limits)
   }
 
   /** Throws ERR_OVERLOADED. */
@@ -99,11 +106,19 @@ export class Addresses {
     }
   }
 
-  /** Somebody there was not let in. Resolves when they may hear it; never, if the server has stopped before. */
-  async refusal(address: string): Promise<void> {
-    const delayMs = this.refused(address)
-    if (delayMs === 0) return
-    await new Promise<void>(resolve => {
+  /**
+   * Somebody there was not let in; `attempt` names what was refused. Resolves when they may hear it, to how often the same
+   * was refused lately, this time included; never, if the server has stopped before.
+   */
+  async refusal(address: string, attempt: string): Promise<number> {
+    const count = this.#repetitions.add(attempt)
+    const delayMs = Math.max(this.refused(address), this.#repetitions.delayMs(count - repetitionsFree))
+    if (delayMs > 0) await this.#wait(delayMs)
+    return count
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise<void>(resolve => {
       const cancel = this.#time.after(delayMs, () => {
         this.#delays.delete(cancel)
         resolve()
@@ -148,8 +163,15 @@ function remove(counts: Map<string, number>, address: string): void {
   else counts.delete(network)
 }
 
+/** Who is counted as one: the client's address, or its /64. */
+export function clientNetwork({ socket, headers }: IncomingMessage, trusted: BlockList): string {
+  const remote = socket.remoteAddress ?? 'unknown'
+  const address = clientAddress({ remote, header: headers['x-forwarded-for'], trusted })
+  return networkOf(address) ?? address
+}
+
 /** One subscriber has one IPv4 address, or a whole /64 of IPv6. Null for this machine. */
-function networkOf(address: string): string | null {
+export function networkOf(address: string): string | null {
   if (address === '::1' || address.startsWith('127.')) return null
   if (!isIPv6(address)) return address
   const [head = '', tail = ''] = address.split('::')

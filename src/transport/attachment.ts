@@ -1,21 +1,21 @@
 /**
- * One address of a Hocuspocus socket on its way into a room and in it: authentication, the messages that wait for it,
- * the member, and the way out. A client may attach and detach an address as often as it likes.
+ * One routing key of a Hocuspocus socket on its way into a room and in it: authentication, the messages that wait for it,
+ * the member, and the way out. A client may attach and detach one as often as it likes.
  */
 import type { Admitted, User, Visitor } from '../access/grant.ts'
 import type { Holder } from '../access/pass.ts'
+import { Fault, toFault } from '../base/errors.ts'
+import type { Cancel, Time } from '../base/time.ts'
 import type { Frame } from '../dialect/frame.ts'
 import {
   createHocuspocusEncoder,
-  decodeHocuspocus,
-  documentOfAddress,
+  documentOfKey,
+  firstHocuspocus,
   type HocuspocusEncoder,
   type HocuspocusMessage
 } from '../dialect/hocuspocus.ts'
-import { Fault, toFault } from '../errors.ts'
 import type { Member } from '../room/member.ts'
 import type { Room } from '../room/room.ts'
-import type { Cancel, Time } from '../time.ts'
 import { Seat, type SeatParts } from './seat.ts'
 import type { PortOwner, SharedPort, SharedSocket } from './shared-socket.ts'
 import type { Listener, Stateless } from './stateless.ts'
@@ -37,7 +37,7 @@ export type AttachmentHost = {
   granted(): void
   /** Nothing of it is left. */
   detached(attachment: Attachment): void
-  /** Whether no other address of the connection is in its room, or on the way there. */
+  /** Whether no other attachment of the connection is in its room, or on the way there. */
   isAlone(attachment: Attachment): boolean
 }
 
@@ -56,23 +56,23 @@ type State =
 type Waiting = { readonly message: HocuspocusMessage; readonly bytes: number }
 
 export class Attachment implements Listener, PortOwner, Holder {
-  readonly address: string
+  readonly routingKey: string
   readonly document: string
   readonly encoder: HocuspocusEncoder
   readonly #parts: AttachmentParts
   readonly #host: AttachmentHost
   #state: State
   #queue: Waiting[] = []
-  /** The room holds back what this address says: it is scanning something large, or has much to write. */
+  /** The room holds back what this attachment says: it is scanning something large, or has much to write. */
   #holds = 0
   #seat: Seat | null = null
   /** The provider states its version, as 4.x does: it knows every message. */
   #isVersioned = false
 
-  constructor(address: string, parts: AttachmentParts, host: AttachmentHost) {
-    this.address = address
-    this.document = documentOfAddress(address)
-    this.encoder = createHocuspocusEncoder(address)
+  constructor(routingKey: string, parts: AttachmentParts, host: AttachmentHost) {
+    this.routingKey = routingKey
+    this.document = documentOfKey(routingKey)
+    this.encoder = createHocuspocusEncoder(routingKey)
     this.#parts = parts
     this.#host = host
     const { time, socket } = parts
@@ -169,10 +169,8 @@ export class Attachment implements Listener, PortOwner, Holder {
     if (this.#state.type === 'open') this.#state.port.send(this.encoder.tokenRequest())
   }
 
-  /** A client that comes back may have a new token; one that has not is refused then, and stays. */
   refused(fault: Fault): void {
-    if (fault.code === 'ERR_EXPIRED' && this.#host.isAlone(this)) this.#endConnection(fault)
-    else this.#notNow(fault)
+    this.#notNow(fault)
   }
 
   /**
@@ -234,7 +232,7 @@ export class Attachment implements Listener, PortOwner, Holder {
   #openingFailed(fault: Fault): void {
     const isLasting = fault.closeCode >= 4400 && fault.closeCode < 4500
     if (isLasting || fault.code === 'ERR_DOCUMENT_DAMAGED') this.#refuse(fault)
-    else if (fault.code === 'ERR_OVERLOADED') this.#notNow(fault)
+    else if (isWorthComingBack(fault)) this.#notNow(fault)
     else this.#endConnection(fault)
   }
 
@@ -296,8 +294,8 @@ export class Attachment implements Listener, PortOwner, Holder {
   #wait(frame: Uint8Array, whose: 'granted' | 'stranger'): void {
     this.#host.waits(frame.length, whose)
     // I9: the frame is a view into what the socket read.
-    const decoded = decodeHocuspocus(Uint8Array.from(frame))
-    if (decoded.type === 'addressed') this.#queue.push({ message: decoded.message, bytes: frame.length })
+    const { message } = firstHocuspocus(Uint8Array.from(frame))
+    if (message.type === 'routed') this.#queue.push({ message: message.message, bytes: frame.length })
   }
 
   /** Hands on what waited, in order, until something makes the rest wait again. */
@@ -322,9 +320,17 @@ export class Attachment implements Listener, PortOwner, Holder {
 }
 
 function isWorthComingBack({ code }: Fault): boolean {
-  return code === 'ERR_AUTHENTICATION_UNAVAILABLE' || code === 'ERR_OVERLOADED'
+  switch (code) {
+    case 'ERR_EXPIRED':
+    case 'ERR_NOT_NOW':
+    case 'ERR_AUTHENTICATION_UNAVAILABLE':
+    case 'ERR_OVERLOADED':
+      return true
+    default:
+      return false
+  }
 }
 
 function endsRoomOnly({ code }: Fault): boolean {
-  return code === 'ERR_UPDATE_MALFORMED_AGAIN' || code === 'ERR_UPDATE_TOO_LARGE_AGAIN'
+  return ['ERR_UPDATE_MALFORMED_AGAIN', 'ERR_UPDATE_TOO_LARGE_AGAIN', 'ERR_OLD_COPY'].includes(code)
 }

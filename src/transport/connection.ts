@@ -4,86 +4,58 @@
  */
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { Budget, type Rates } from '../budget.ts'
+import { freeMs } from '../base/budget.ts'
+import { Fault, toFault } from '../base/errors.ts'
+import { Timers } from '../base/timers.ts'
 import { type Frame, frameBytes } from '../dialect/frame.ts'
-import { Fault, toFault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Log } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
 import type { Port } from '../room/member.ts'
-import type { Cancel, Time } from '../time.ts'
-import type { Guest, Turns } from './turns.ts'
-import { WaitingFrames } from './waiting-frames.ts'
+import type { ConnectionHost, ConnectionParts } from './connection-parts.ts'
+import { Debt } from './debt.ts'
+import { Inbox } from './inbox.ts'
+import { Liveness } from './liveness.ts'
+import { type Reader, Reading } from './reading.ts'
+import type { Session } from './session.ts'
+import { writeFrame } from './write-frame.ts'
 
-/** What a dialect makes of a connection. */
-export type Session = {
-  /** One binary message; the bytes are the session's only until it returns. May throw. */
-  receive(message: Uint8Array): void
-  /** The socket takes more after `feed` returned `full`. */
-  drained(): void
-  /** A message that changes nothing, sent when nothing else was for a while. */
-  keepAlive(): Frame
-  /** The connection is over or about to be. Called once. */
-  closed(): void
-}
-
-/** What is this connection's own. */
-export type ConnectionParts = {
-  readonly socket: WebSocket
-  /** The stream under the WebSocket: frames are written to it whole, so that one encoding serves all sockets. */
-  readonly stream: Duplex
-  readonly id: string
-  /** Who is at the other end: of the socket, or of the proxies that are trusted to say so. */
-  readonly address: string
-}
-
-/** What all connections of a server have in common. */
-export type ConnectionHost = {
-  readonly time: Time
-  readonly limits: Limits
-  readonly metrics: Metrics
-  readonly log: Log
-  /** What each of them may send. */
-  readonly rates: Rates
-  readonly turns: Turns
-  /** Somebody at this address made no sense. Returns how long they wait for the answer. */
-  readonly refused: (address: string) => number
-  readonly onClosed: (connection: Connection) => void
-}
-
-export class Connection implements Port, Guest {
+export class Connection implements Port, Reader {
   readonly id: string
   readonly address: string
-  readonly #host: ConnectionHost
+  readonly #host: ConnectionHost<Connection>
   readonly #socket: WebSocket
   readonly #stream: Duplex
   #session: Session | null = null
-  /** `gone`: its socket is closed, and what it sent before has yet to be handled. */
-  #state: 'open' | 'gone' | 'closing' | 'closed' = 'open'
-  #pauses = 0
-  /** What came out of the WebSocket's buffer after its socket was paused; bounded by that buffer. */
-  #waiting: WaitingFrames | null = null
-  /** Made with the first message. */
-  #budget: Budget | null = null
-  #isInDebt = false
+  /**
+   * `gone`: its socket is closed, and what it sent before has yet to be handled. `leaving`: it was told that the server
+   * stops, and what it sent before it read that is still taken. `left`: both.
+   */
+  #state: 'open' | 'gone' | 'leaving' | 'left' | 'closing' | 'closed' = 'open'
+  readonly #inbox: Inbox
+  readonly #debt: Debt
   /** Bytes of joins that were queued since the socket last drained: they do not count against the bound. */
   #fedBytes = 0
-  #hasSent = false
-  #hasHeard = true
-  #silentMs = 0
-  #unheardMs = 0
-  /** Ends the bound on what is read before anybody was let in. */
-  #unbound: (() => void) | null = null
-  // Made when they are needed: most connections never are probed nor wait for anything.
-  #probes: Set<(isAlive: boolean) => void> | null = null
-  #timers: Set<Cancel> | null = null
+  readonly #reading: Reading
+  readonly #liveness: Liveness
+  readonly #timers: Timers
 
-  constructor({ id, address, socket, stream }: ConnectionParts, host: ConnectionHost) {
+  constructor({ id, address, socket, stream }: ConnectionParts, host: ConnectionHost<Connection>) {
     this.id = id
     this.address = address
     this.#host = host
     this.#socket = socket
     this.#stream = stream
+    this.#timers = new Timers(host.time)
+    const after = (delayMs: number, run: () => void) => this.#timers.after(delayMs, run)
+    this.#debt = new Debt(host, { address, pause: () => this.pause(), resume: () => this.resume(), after })
+    this.#liveness = new Liveness(host.limits)
+    this.#reading = new Reading({ stream, reader: this, shares: host.shares })
+    this.#inbox = new Inbox({
+      turns: host.turns,
+      reading: this.#reading,
+      socket,
+      take: bytes => this.#receive(bytes),
+      onServed: () => this.#takeIfStopped(),
+      onEmpty: () => this.#readOn()
+    })
   }
 
   /** Begins to read. Frames that came in the same packet as the handshake are not lost. */
@@ -97,37 +69,36 @@ export class Connection implements Port, Guest {
     this.#stream.on('drain', () => this.#drained())
   }
 
-  /** From now on another session takes what comes. The one before has been closed by whoever calls. */
+  /** From now on another session takes what comes. Whoever calls has closed the one before. */
   handOver(session: Session): void {
     if (this.#session !== null) this.#session = session
   }
 
   /** Until `admitted` is called, no more than about so many bytes are read: a stranger cannot fill the memory. */
   boundReading(bytesMax: number): void {
-    let bytes = 0
-    let isHeld = false
-    const count = (chunk: Buffer) => {
-      bytes += chunk.length
-      if (isHeld || bytes <= bytesMax) return
-      isHeld = true
-      this.pause()
-    }
-    this.#stream.on('data', count)
-    this.#unbound = () => {
-      this.#stream.off('data', count)
-      if (isHeld) this.resume()
-    }
+    this.#reading.bound(bytesMax)
   }
 
   /** Somebody was let in. */
   admitted(): void {
-    const unbound = this.#unbound
-    this.#unbound = null
-    unbound?.()
+    this.#reading.admitted()
+  }
+
+  full(): void {
+    this.#session?.full()
+  }
+
+  /** Its session keeps so many bytes more of messages that cannot be handled yet, or less. */
+  keeps(bytes: number): void {
+    this.#reading.waitsInSession(bytes)
   }
 
   get isOpen(): boolean {
     return this.#state === 'open'
+  }
+
+  get #isGone(): boolean {
+    return this.#state === 'gone' || this.#state === 'left'
   }
 
   get queuedBytes(): number {
@@ -151,151 +122,175 @@ export class Connection implements Port, Guest {
   }
 
   pause(): void {
-    this.#pauses++
-    if (this.#pauses === 1) this.#socket.pause()
+    this.#inbox.pause()
   }
 
   resume(): void {
-    this.#pauses--
-    while (this.#pauses === 0) {
-      if (this.#waiting?.isEmpty !== false) return this.#readOn()
-      if (!this.#host.turns.mayHandle(this)) return this.#standInLine()
-      this.#deliverNext()
-    }
+    this.#inbox.resume()
   }
 
-  /** Its turn has come. */
-  serve(): void {
-    this.resume()
+  hold(): void {
+    this.#inbox.hold()
+  }
+
+  release(): void {
+    this.#inbox.release()
+    this.#takeIfStopped()
   }
 
   end(fault: Fault): void {
-    // Nobody is there to be told, and nothing more of it is to be handled.
-    if (this.#state === 'gone') return this.#close()
-    if (this.#state !== 'open') return
+    const isStop = fault.code === 'ERR_GOING_DOWN'
+    // Nobody is there to be told; but what they sent before they left counts, also when the server stops.
+    if (this.#isGone) return isStop ? this.#goDown(fault) : this.#close()
+    // It has its close frame; what comes after a message that made no sense, or without rights, does not count.
+    const isTold = this.#state === 'leaving'
+    if (isTold ? isStop : !this.isOpen) return
+    if (isStop) return this.#goDown(fault)
     this.#state = 'closing'
     this.#logEnd(fault)
     this.#leave()
+    if (isTold) return
     const delayMs = fault.code === 'ERR_BAD_MESSAGE' ? this.#host.refused(this.address) : 0
     if (delayMs === 0) return this.#sayWhy(fault)
     this.#socket.pause()
-    this.#after(delayMs, () => this.#sayWhy(fault))
+    this.#timers.after(delayMs, () => this.#sayWhy(fault))
+  }
+
+  /** A stop is nobody's fault: what waits for its turn counts, and so does what comes before the client has closed. */
+  #goDown(fault: Fault): void {
+    if (this.#isGone) this.#state = 'left'
+    this.#takeAll()
+    if (!this.isOpen) return
+    this.#state = 'leaving'
+    this.#logEnd(fault)
+    this.#sayWhy(fault)
   }
 
   #sayWhy(fault: Fault): void {
     this.#socket.resume()
-    this.#socket.close(fault.closeCode, reasonOf(fault))
-    this.#after(this.#host.limits.closeTimeoutMs, () => this.#socket.terminate())
+    this.#socket.close(fault.closeCode, fault.publicReason)
+    this.#timers.after(this.#host.limits.closeTimeoutMs, () => this.#socket.terminate())
   }
 
-  /** Ends it without a word. */
+  cutOff(): void {
+    this.#cutOff(new Fault('ERR_OVERLOADED', 'too much is kept of messages that cannot be handled yet'))
+  }
+
+  /** What ws keeps of a message is free only when the socket is gone: nobody waits for an answer to the close frame. */
+  #cutOff(fault: Fault): void {
+    this.end(fault)
+    if (this.#state !== 'closed') this.#timers.after(0, () => this.#socket.terminate())
+  }
+
   terminate(): void {
-    this.#socket.terminate()
+    if (!this.#isGone) return this.#socket.terminate()
+    // There are no more turns.
+    this.#inbox.takeRest()
+    if (this.#isGone) this.#close()
+  }
+
+  ping(): () => boolean {
+    const before = this.#liveness.heard
+    if (this.#state === 'open') this.#socket.ping()
+    // While it is paused, its pong is not read.
+    return () => this.#state === 'open' && (this.#liveness.heard > before || this.#inbox.isPaused)
   }
 
   probe(timeoutMs: number): Promise<boolean> {
-    return new Promise(resolve => {
-      if (this.#state !== 'open') return resolve(false)
-      // Its pong would not be read.
-      if (this.#pauses > 0) return resolve(true)
-      const settle = (isAlive: boolean) => {
-        if (this.#probes?.delete(settle) === true) resolve(isAlive)
-      }
-      this.#probes ??= new Set()
-      this.#probes.add(settle)
-      this.#after(timeoutMs, () => settle(false))
-      this.#socket.ping()
-    })
+    // Of a paused one, its pong would not be read.
+    if (this.#state !== 'open' || this.#inbox.isPaused) return Promise.resolve(this.#state === 'open')
+    const pong = this.#liveness.probe(late => this.#timers.after(timeoutMs, late))
+    this.#socket.ping()
+    return pong
   }
 
   /** Called by the one heartbeat timer: keeps the client's watchdog quiet, and finds dead sockets. */
   beat(elapsedMs: number): void {
     if (this.#state !== 'open' || this.#session === null) return
     const { limits } = this.#host
-    this.#silentMs = this.#hasSent ? 0 : this.#silentMs + elapsedMs
-    this.#unheardMs = this.#hasHeard ? 0 : this.#unheardMs + elapsedMs
-    this.#hasSent = false
-    this.#hasHeard = false
+    if (!this.#inbox.isPaused && this.#reading.isLate(elapsedMs, limits)) {
+      return this.#cutOff(new Fault('ERR_MESSAGE_TIMEOUT'))
+    }
+    const { isSilent, next } = this.#liveness.beat(elapsedMs, this.#reading.chunks)
     // Bytes still queued will reach the client as messages: no need to add to them.
-    if (this.#silentMs >= limits.keepAliveMs && this.queuedBytes === 0) this.send(this.#session.keepAlive())
-    if (this.#unheardMs >= 2 * limits.pingMs) this.#socket.terminate()
-    else if (this.#unheardMs >= limits.pingMs) this.#socket.ping()
+    if (isSilent && this.queuedBytes === 0) this.send(this.#session.keepAlive())
+    if (next === 'end') this.#socket.terminate()
+    else if (next === 'ping') this.#socket.ping()
   }
 
   #messageArrived(data: Buffer, isBinary: boolean): void {
-    this.#hasHeard = true
+    this.#liveness.hears()
     this.#host.metrics.received(data.length)
-    if (this.#state !== 'open') return
-    if (!isBinary) this.end(new Fault('ERR_BAD_MESSAGE', 'a text message'))
-    else if (this.#pauses > 0) this.#keep(data)
-    else if (this.#host.turns.mayHandle(this)) this.#deliver(data)
+    if (this.#state !== 'open' && this.#state !== 'leaving') return
+    if (!isBinary) this.#ignoreText(data)
+    else if (this.#state === 'open') this.#inbox.arrived(data)
     else {
-      this.#keep(data)
-      this.#standInLine()
+      this.#inbox.keep(data)
+      this.#takeAll()
     }
   }
 
-  #standInLine(): void {
-    this.pause()
-    this.#host.turns.wait(this)
+  /** Wrappers of WebSockets keep them alive with texts of their own: no dialect has any, so nothing is amiss. */
+  #ignoreText(data: Buffer): void {
+    this.#host.metrics.ignored('text')
+    this.#charge(data.length)
+  }
+
+  /** A message of a type that nobody here knows. */
+  ignored(): void {
+    this.#host.metrics.ignored('unknown-type')
   }
 
   #readOn(): void {
-    if (this.#state === 'gone') this.#close()
+    if (this.#isGone) this.#close()
     else this.#socket.resume()
   }
 
-  #deliverNext(): void {
-    const message = this.#waiting?.shift()
-    if (message !== undefined) this.#deliver(message)
+  #takeIfStopped(): void {
+    if (this.#state === 'leaving' || this.#state === 'left') this.#takeAll()
   }
 
-  #keep(message: Uint8Array): void {
-    this.#waiting ??= new WaitingFrames()
-    this.#waiting.push(message)
+  /** Of a stopped one: whatever can be taken of what it sent, in its turn. */
+  #takeAll(): void {
+    this.#inbox.takeAll()
+    if (this.#state === 'left' && !this.#inbox.isAtWork) this.#close()
   }
 
-  #deliver(message: Uint8Array): void {
-    if (this.#state !== 'open' && this.#state !== 'gone') return
+  /** The first message of the bytes. Each is handled as if it had come alone: charged, in turn, held back. */
+  #receive(bytes: Uint8Array): number {
+    if (this.#session === null) return bytes.length
+    const startMs = this.#host.time.nowMs()
+    let taken = bytes.length
     try {
-      this.#session?.receive(message)
+      taken = this.#session.receive(bytes)
     } catch (error) {
-      if (this.#state === 'gone') this.#close()
+      if (this.#isGone) this.#close()
       else this.end(toFault(error))
     }
-    this.#charge(message.length)
+    if (taken > 0) this.#charge(taken)
+    const spentMs = this.#host.time.nowMs() - startMs
+    if (spentMs > freeMs) this.charge(spentMs)
+    return this.#session === null ? bytes.length : taken
   }
 
-  /** Whoever sends more than it may is not read for a moment. What it has sent is not lost, nor out of order. */
+  /** Time that its messages took, here or elsewhere. */
+  charge(spentMs: number): void {
+    if (this.#state === 'open') this.#debt.spend(spentMs)
+  }
+
   #charge(bytes: number): void {
-    if (this.#state !== 'open') return
-    const { time, rates } = this.#host
-    const nowMs = time.nowMs()
-    this.#budget ??= new Budget(rates, nowMs)
-    const owedMs = this.#budget.take(bytes, nowMs)
-    if (owedMs === 0 || this.#isInDebt) return
-    this.#isInDebt = true
-    this.pause()
-    this.#after(owedMs, () => this.#settle())
-  }
-
-  #settle(): void {
-    const owedMs = this.#budget?.owedMs(this.#host.time.nowMs()) ?? 0
-    if (owedMs > 0) return this.#after(owedMs, () => this.#settle())
-    this.#isInDebt = false
-    this.resume()
+    if (this.#state === 'open') this.#debt.take(bytes)
   }
 
   /** Answered by ws, which bounds how many answers may wait. */
   #pingArrived(data: Buffer): void {
-    this.#hasHeard = true
+    this.#liveness.hears()
     this.#charge(data.length)
   }
 
   #pongArrived(): void {
-    this.#hasHeard = true
+    this.#liveness.answered()
     this.#charge(0)
-    for (const settle of [...(this.#probes ?? [])]) settle(true)
   }
 
   #drained(): void {
@@ -304,40 +299,40 @@ export class Connection implements Port, Guest {
   }
 
   #write(frame: Frame): boolean {
-    this.#hasSent = true
-    const first = frame[0]
-    if (frame.length === 1 && first !== undefined) return this.#stream.write(first)
-    this.#stream.cork()
-    for (const chunk of frame) this.#stream.write(chunk)
-    this.#stream.uncork()
-    return !this.#stream.writableNeedDrain
+    this.#liveness.sends()
+    return writeFrame(this.#stream, frame)
   }
 
   #socketFailed(error: Error & { code?: string }): void {
     // ws has answered invalid frames with their close code (RFC 6455, 7.4.1) before it reports them here.
-    this.#host.log.debug({ error, connection: this.id }, 'socket error')
-    if (error.code?.startsWith('WS_ERR') === true) this.#host.metrics.refused('ERR_BAD_MESSAGE')
+    this.#host.log.debug({ error, connection: this.id, address: this.address }, 'socket error')
+    if (error.code?.startsWith('WS_ERR') !== true) return
+    this.#host.metrics.refused('ERR_BAD_MESSAGE')
+    // It would wait ten times as long for an answer, and keep what had come of the message.
+    this.#timers.after(this.#host.limits.closeTimeoutMs, () => this.#socket.terminate())
   }
 
   #socketClosed(): void {
     // Whoever sends and leaves is not to lose it because others came first, or because its room is not open yet.
-    if (this.#pauses > 0 && this.#state === 'open') this.#state = 'gone'
+    if (this.#state === 'open' && this.#inbox.isPaused) this.#state = 'gone'
+    else if (this.#state === 'leaving' && this.#inbox.isAtWork) this.#state = 'left'
     else this.#close()
   }
 
   #close(): void {
     this.#state = 'closed'
+    this.#debt.close()
     this.#leave()
-    for (const settle of [...(this.#probes ?? [])]) settle(false)
-    for (const cancel of this.#timers ?? []) cancel()
-    this.#timers = null
+    this.#reading.over()
+    this.#liveness.over()
+    this.#timers.clear()
     this.#host.onClosed(this)
   }
 
   #leave(): void {
     const session = this.#session
     this.#session = null
-    this.#waiting = null
+    this.#inbox.clear()
     session?.closed()
   }
 
@@ -347,30 +342,6 @@ export class Connection implements Port, Guest {
     const fields = { connection: this.id, code: fault.code, reason: fault.message }
     if (fault.code === 'ERR_INTERNAL')
       log.error({ ...fields, error: fault.cause }, 'connection ended by a bug')
-    else log.debug(fields, 'connection ended')
-  }
-
-  #after(delayMs: number, run: () => void): void {
-    const cancel = this.#host.time.after(delayMs, () => {
-      this.#timers?.delete(cancel)
-      run()
-    })
-    this.#timers ??= new Set()
-    this.#timers.add(cancel)
-  }
-}
-
-/** A close frame holds at most 123 bytes of reason (RFC 6455, 5.5). */
-function reasonOf({ publicReason }: Fault): string {
-  return Buffer.from(publicReason).subarray(0, 123).toString()
-}
-
-/** What one connection may send. */
-export function connectionRates(limits: Limits): Rates {
-  return {
-    messagesPerSecond: limits.messagesPerSecondMax,
-    messagesMax: limits.messagesBurstMax,
-    bytesPerSecond: limits.receivedBytesPerSecondMax,
-    bytesMax: limits.receivedBytesBurstMax
+    else log.debug({ ...fields, address: this.address }, 'connection ended')
   }
 }

@@ -3,13 +3,15 @@
  * frame (HP2). A y-websocket client does not wait for the decision: its room is opened and it is greeted meanwhile, and
  * a Hocuspocus client takes the greeting for a message to nobody.
  */
+
+import type { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Cancel, Time } from '../base/time.ts'
 import type { Frame } from '../dialect/frame.ts'
-import { decodeHocuspocus } from '../dialect/hocuspocus.ts'
-import { decodeYWebsocket } from '../dialect/y-websocket.ts'
-import type { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Cancel, Time } from '../time.ts'
-import type { Connection, Session } from './connection.ts'
+import { firstHocuspocus } from '../dialect/hocuspocus.ts'
+import { firstYWebsocket, yWebsocketEncoder } from '../dialect/y-websocket.ts'
+import type { Connection } from './connection.ts'
+import type { Session } from './session.ts'
 
 type Host = { readonly decided: Promise<void>; readonly fail: (fault: Fault) => void }
 
@@ -45,24 +47,34 @@ export class UndecidedSession implements Session {
     this.#cancelWait = parts.time.after(parts.limits.authDeadlineMs, () => this.#decided())
   }
 
-  receive(message: Uint8Array): void {
+  receive(bytes: Uint8Array): number {
     const { connection, hocuspocus } = this.#parts
     this.#cancelWait()
-    if (isHocuspocus(message)) {
+    if (isHocuspocus(bytes)) {
       this.#session.closed()
       const session = hocuspocus()
       connection.handOver(session)
-      session.receive(message)
-      return
+      return session.receive(bytes)
     }
     connection.handOver(this.#session)
     this.#decided()
-    if (this.#fault !== null) connection.end(this.#fault)
-    else this.#session.receive(message)
+    if (this.#fault === null) return this.#session.receive(bytes)
+    connection.end(this.#fault)
+    return bytes.length
   }
 
   drained(): void {
     this.#session.drained()
+  }
+
+  /**
+   * The first message is longer than what is read before: of a Hocuspocus client it would be its Auth, which is short. So
+   * whoever is there is asked about as a y-websocket client.
+   */
+  full(): void {
+    this.#cancelWait()
+    this.#decided()
+    if (this.#fault !== null) this.#parts.connection.end(this.#fault)
   }
 
   keepAlive(): Frame {
@@ -90,22 +102,80 @@ export class UndecidedSession implements Session {
 }
 
 /** A y-websocket message is never taken for anything else, save an Auth frame, which no client of that dialect sends. */
-function isHocuspocus(message: Uint8Array): boolean {
-  // An empty address. Every y-websocket client begins with this, and an exception costs more than its whole message.
-  if (message[0] === 0) return false
+function isHocuspocus(bytes: Uint8Array): boolean {
+  // An empty routing key. Every y-websocket client begins with this, and an exception costs more than its whole message.
+  if (bytes[0] === 0) return false
   try {
-    const frame = decodeHocuspocus(message)
-    return frame.type === 'addressed' && (frame.message.type === 'auth' || !isYWebsocket(message))
+    const { message: first, length } = firstHocuspocus(bytes)
+    // An unknown type of the other dialect may look like one message of this by chance, and hardly like two.
+    if (length < bytes.length) firstHocuspocus(bytes.subarray(length))
+    return first.type === 'routed' && (first.message.type === 'auth' || !isYWebsocket(bytes))
   } catch {
     // Whatever is wrong with it is reported by the dialect that has to make sense of it.
     return false
   }
 }
 
-function isYWebsocket(message: Uint8Array): boolean {
+/** Of a type that it knows, from the beginning to the end. */
+function isYWebsocket(bytes: Uint8Array): boolean {
   try {
-    decodeYWebsocket(message)
-    return true
+    const { message, length } = firstYWebsocket(bytes)
+    return message.type !== 'unknown' && length === bytes.length
+  } catch {
+    // It is asked only whether it is one.
+    return false
+  }
+}
+
+/**
+ * A connection at the path that names no room: Hocuspocus clients name theirs in each frame. A y-websocket client here has
+ * lost its room on the way into the URL, and would be told of an empty key in words that it does not understand.
+ */
+export class RootSession implements Session {
+  readonly #connection: Connection
+  readonly #session: Session
+  readonly #fault: Fault
+
+  /** `fault`: what a y-websocket client is told. */
+  constructor(connection: Connection, session: Session, fault: Fault) {
+    this.#connection = connection
+    this.#session = session
+    this.#fault = fault
+  }
+
+  receive(bytes: Uint8Array): number {
+    if (!isGreeting(bytes)) {
+      this.#connection.handOver(this.#session)
+      return this.#session.receive(bytes)
+    }
+    this.#connection.send(yWebsocketEncoder.denied(this.#fault.publicReason))
+    this.#connection.end(this.#fault)
+    return bytes.length
+  }
+
+  drained(): void {
+    this.#session.drained()
+  }
+
+  full(): void {
+    this.#session.full()
+  }
+
+  keepAlive(): Frame {
+    return this.#session.keepAlive()
+  }
+
+  closed(): void {
+    this.#session.closed()
+  }
+}
+
+/** The SyncStep1 that y-websocket clients begin with. To an empty key of Hocuspocus, it would be one without a vector. */
+function isGreeting(bytes: Uint8Array): boolean {
+  if (bytes[0] !== 0 || bytes[1] !== 0) return false
+  try {
+    const { message } = firstYWebsocket(bytes)
+    return message.type === 'sync-step-1' && message.stateVector.length > 0
   } catch {
     // It is asked only whether it is one.
     return false

@@ -1,7 +1,7 @@
 /** The one timer that keeps all connections alive, or finds that they are not. */
-import type { Limits } from '../limits.ts'
-import type { Metrics } from '../metrics.ts'
-import type { Cancel, Time } from '../time.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Cancel, Time } from '../base/time.ts'
 import type { Connection } from './connection.ts'
 
 /** Starts the timer; the returned function stops it. */

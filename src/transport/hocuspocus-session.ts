@@ -1,14 +1,25 @@
-/** A Hocuspocus connection: one socket, many addresses, each with a room, a grant and an order of its own. */
+/** A Hocuspocus connection: one socket, many routing keys, each with a room, a grant and an order of its own. */
+
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Cancel } from '../base/time.ts'
 import type { Frame } from '../dialect/frame.ts'
-import { createHocuspocusEncoder, decodeHocuspocus, nobodysFrame, pongFrame } from '../dialect/hocuspocus.ts'
-import { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Cancel } from '../time.ts'
+import {
+  createHocuspocusEncoder,
+  firstHocuspocus,
+  nobodysFrame,
+  pongFrame,
+  type RoutedMessage
+} from '../dialect/hocuspocus.ts'
 import { Attachment, type AttachmentHost, type AttachmentParts } from './attachment.ts'
-import type { Connection, Session } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { Session } from './session.ts'
 import { SharedSocket } from './shared-socket.ts'
 
 type Parts = Omit<AttachmentParts, 'socket'> & { readonly limits: Limits }
+
+/** An answer repeats its routing key: one that is more than so many of the longest names is answered by the end. */
+const answeredLengthsMax = 16
 
 export class HocuspocusSession implements Session, AttachmentHost {
   readonly #connection: Connection
@@ -32,32 +43,43 @@ export class HocuspocusSession implements Session, AttachmentHost {
     this.#cancelDeadline = parts.time.after(parts.limits.authDeadlineMs, tooLate)
   }
 
-  receive(frame: Uint8Array): void {
-    const decoded = decodeHocuspocus(frame)
+  receive(bytes: Uint8Array): number {
+    const { message: decoded, length } = firstHocuspocus(bytes)
     switch (decoded.type) {
       case 'ping':
-        return this.#connection.send(pongFrame)
+        this.#connection.send(pongFrame)
+        break
       case 'pong':
-        return
-      case 'addressed': {
-        const { address, message } = decoded
-        if (
-          message.type === 'stateless' &&
-          frame.length > this.#limits.statelessBytesMax + address.length + 16
-        )
-          throw new Fault('ERR_BAD_MESSAGE', `a stateless message of ${frame.length} bytes`)
-        const attachment = this.#attachments.get(address)
-        if (attachment !== undefined) attachment.receive(message, frame)
-        else if (message.type !== 'close') this.#attach(address)?.receive(message, frame)
-        return
-      }
+        break
+      case 'routed':
+        this.#receive(decoded, bytes.subarray(0, length))
+        break
       default:
         decoded satisfies never
     }
+    return length
+  }
+
+  #receive({ routingKey, message }: RoutedMessage, bytes: Uint8Array): void {
+    if (
+      message.type === 'stateless' &&
+      bytes.length > this.#limits.statelessBytesMax + routingKey.length + 16
+    )
+      throw new Fault('ERR_BAD_MESSAGE', `a stateless message of ${bytes.length} bytes`)
+    const attachment = this.#attachments.get(routingKey)
+    if (attachment !== undefined) attachment.receive(message, bytes)
+    else if (message.type !== 'close') this.#attach(routingKey)?.receive(message, bytes)
   }
 
   drained(): void {
     this.#socket.drained()
+  }
+
+  /** Nobody is asked about before their Auth, and what is not whole behind it would keep that from ever being read. */
+  full(): void {
+    for (const attachment of this.#attachments.values()) if (attachment.isUnderWay) return
+    const publicReason = 'too much was sent before an Auth message'
+    this.#connection.end(new Fault('ERR_NOT_AUTHENTICATED', publicReason, { publicReason }))
   }
 
   keepAlive(): Frame {
@@ -78,6 +100,7 @@ export class HocuspocusSession implements Session, AttachmentHost {
   waits(bytes: number, whose: 'granted' | 'stranger'): void {
     this.#pendingBytes += bytes
     this.#pendingFrames++
+    this.#connection.keeps(bytes)
     if (!this.#isOverBound()) return
     if (whose === 'stranger') throw new Fault('ERR_OVERLOADED', 'too much before authentication')
     if (this.#isPaused) return
@@ -88,6 +111,7 @@ export class HocuspocusSession implements Session, AttachmentHost {
   waitsNoMore(bytes: number): void {
     this.#pendingBytes -= bytes
     this.#pendingFrames--
+    this.#connection.keeps(-bytes)
     if (!this.#isPaused || this.#isOverBound()) return
     this.#isPaused = false
     if (!this.#isClosed) this.#connection.resume()
@@ -99,7 +123,7 @@ export class HocuspocusSession implements Session, AttachmentHost {
   }
 
   detached(attachment: Attachment): void {
-    this.#attachments.delete(attachment.address)
+    this.#attachments.delete(attachment.routingKey)
   }
 
   isAlone(attachment: Attachment): boolean {
@@ -113,24 +137,32 @@ export class HocuspocusSession implements Session, AttachmentHost {
     )
   }
 
-  /** Refused addresses are remembered, to ignore what is said to them; they make room for others. */
-  #attach(address: string): Attachment | null {
-    // A name, and what tells one session from another; what is remembered of an address grows with both.
-    if (address.length > 2 * this.#limits.roomNameLengthMax) {
-      throw new Fault('ERR_ROOM_NAME', `an address of ${address.length}`)
-    }
+  /** Refused keys are remembered, to ignore what is said to them; they make room for others. */
+  #attach(routingKey: string): Attachment | null {
+    // A name, and what tells one session from another. Of a longer one nothing is remembered.
+    if (routingKey.length > 2 * this.#limits.roomNameLengthMax) return this.#refuseLong(routingKey)
     if (this.#attachments.size >= this.#limits.roomsPerConnectionMax && !this.#forgetRefused()) {
-      this.#connection.send(createHocuspocusEncoder(address).denied('too many documents on one connection'))
+      this.#connection.send(
+        createHocuspocusEncoder(routingKey).denied('too many documents on one connection')
+      )
       return null
     }
-    const attachment = new Attachment(address, this.#parts, this)
-    this.#attachments.set(address, attachment)
+    const attachment = new Attachment(routingKey, this.#parts, this)
+    this.#attachments.set(routingKey, attachment)
     return attachment
   }
 
+  /** It is refused like every name that no document can have, unless even saying so would be a burden. */
+  #refuseLong(routingKey: string): null {
+    const fault = new Fault('ERR_ROOM_NAME', `a routing key of ${routingKey.length}`)
+    if (routingKey.length > answeredLengthsMax * this.#limits.roomNameLengthMax) throw fault
+    this.#connection.send(createHocuspocusEncoder(routingKey).denied(fault.publicReason))
+    return null
+  }
+
   #forgetRefused(): boolean {
-    for (const [address, attachment] of this.#attachments) {
-      if (attachment.isRefused) return this.#attachments.delete(address)
+    for (const [routingKey, attachment] of this.#attachments) {
+      if (attachment.isRefused) return this.#attachments.delete(routingKey)
     }
     return false
   }

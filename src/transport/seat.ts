@@ -2,10 +2,12 @@
  * One connection's place in one document, whatever the dialect: what it was granted, its share of what its address may
  * have, the room and the member. It is left once, and then nothing of it is left.
  */
-import { type Admitted, type Attempt, everybody, peerOf, type Visitor } from '../access/grant.ts'
+import { createHash } from 'node:crypto'
+import { type Admitted, type Attempt, everybody, peerOf, sourceOf, type Visitor } from '../access/grant.ts'
 import type { Holder, Pass } from '../access/pass.ts'
 import type { Passes } from '../access/passes.ts'
-import { Fault } from '../errors.ts'
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
 import { Member, type MemberPerson, type Port } from '../room/member.ts'
 import type { Room } from '../room/room.ts'
 import type { Rooms } from '../room/rooms.ts'
@@ -15,6 +17,7 @@ export type SeatParts = {
   readonly rooms: Rooms
   readonly passes: Passes
   readonly addresses: Addresses
+  readonly limits: Limits
 }
 
 export class Seat {
@@ -59,7 +62,9 @@ export class Seat {
    * Fault.
    */
   async admit(asked: Pick<Attempt, 'token' | 'dialect'>, connection: string, holder: Holder): Promise<void> {
-    const { passes } = this.#parts
+    const { passes, rooms } = this.#parts
+    // Nobody is asked about what cannot be.
+    rooms.checkName(this.document)
     const attempt = passes.admission.question(this.#visitor, { ...asked, document: this.document })
     if (!passes.admission.asks) return
     const granted = (admitted: Admitted, purpose: 'renew' | 'recheck') => {
@@ -86,7 +91,13 @@ export class Seat {
       this.#parts.addresses.entered(this.#visitor.address)
       this.#isCounted = true
     }
-    return this.#parts.rooms.open(this.document)
+    try {
+      return await this.#parts.rooms.open(this.document)
+    } catch (error) {
+      // The application says that nobody gets in, and is not to be asked as fast as clients can connect.
+      if (error instanceof Fault && isRefusal(error)) await this.#refused(null)
+      throw error
+    }
   }
 
   /** Throws a Fault. */
@@ -120,19 +131,32 @@ export class Seat {
     try {
       return await this.#parts.passes.issue(attempt, asker)
     } catch (error) {
-      if (error instanceof Fault && !isWorthRetrying(error)) {
-        await this.#parts.addresses.refusal(this.#visitor.address)
+      if (!(error instanceof Fault) || !isRefusal(error)) throw error
+      const count = await this.#refused(attempt.token)
+      if (error.code === 'ERR_EXPIRED' && count > this.#parts.limits.expiredTokenTriesMax) {
+        throw new Fault('ERR_EXPIRED_AGAIN', error.message)
       }
       throw error
     }
   }
 
+  /** Resolves when it may hear so, to how often the same was refused lately. */
+  #refused(token: string | null): Promise<number> {
+    const { address, headers } = this.#visitor
+    // Everything that `authorize` may know somebody by: what differs in any of it is another attempt.
+    const known = [this.document, token, address, headers.cookie ?? null, headers.authorization ?? null]
+    const attempt = createHash('sha256').update(JSON.stringify(known)).digest('base64')
+    return this.#parts.addresses.refusal(address, attempt)
+  }
+
   #person(): MemberPerson {
     const { user, access } = this.#admitted
-    return { access, user, peer: peerOf(user, this.#visitor.address, this.document) }
+    const source = sourceOf(user, this.#visitor.address)
+    return { access, user, source, peer: peerOf(source, this.document) }
   }
 }
 
-function isWorthRetrying({ closeCode }: Fault): boolean {
-  return closeCode < 4400 || closeCode > 4499
+/** Whether it was refused by whoever decides, and not only for want of an answer or of room. */
+function isRefusal({ code, closeCode }: Fault): boolean {
+  return code === 'ERR_EXPIRED' || code === 'ERR_NOT_NOW' || (closeCode >= 4400 && closeCode <= 4499)
 }

@@ -1,13 +1,14 @@
 /** Which dialect a connection speaks (HP1, HP2), and its session. */
 import type { Visitor } from '../access/grant.ts'
-import type { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
-import type { Time } from '../time.ts'
-import type { Connection, Session } from './connection.ts'
-import { UndecidedSession } from './first-frame.ts'
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Time } from '../base/time.ts'
+import type { Connection } from './connection.ts'
+import { RootSession, UndecidedSession } from './first-frame.ts'
 import { HocuspocusSession } from './hocuspocus-session.ts'
-import { documentOfPath, isRoot } from './path.ts'
+import { documentOfPath, isNameInQuery, isRoot } from './path.ts'
 import type { SeatParts } from './seat.ts'
+import type { Session } from './session.ts'
 import type { Stateless } from './stateless.ts'
 import { openYWebsocketSession } from './y-websocket-session.ts'
 
@@ -29,19 +30,25 @@ export function openSession(connection: Connection, parts: SessionParts, target:
   const { visitor, pathPrefix } = target
   const { time, limits, hocuspocus } = parts
   const openHocuspocus = () => new HocuspocusSession(connection, { ...parts, visitor })
-  if (hocuspocus !== 'off' && isRoot(visitor.url, pathPrefix)) return openHocuspocus()
-  const { document } = documentOfPath(visitor.url, pathPrefix)
-  const shared = { ...parts, connection, document, visitor }
-  if (hocuspocus !== 'any-path') {
-    const fail = (fault: Fault) => connection.end(fault)
-    return openYWebsocketSession({ ...shared, decided: Promise.resolve(), fail })
+  if (hocuspocus !== 'off' && isRoot(visitor.url, pathPrefix)) {
+    const fault = new Fault(isNameInQuery(visitor.url, pathPrefix) ? 'ERR_ROOM_IN_QUERY' : 'ERR_ROOM_NAME')
+    return new RootSession(connection, openHocuspocus(), fault)
   }
+  const document = isNameInQuery(visitor.url, pathPrefix)
+    ? new Fault('ERR_ROOM_IN_QUERY')
+    : documentOfPath(visitor.url, pathPrefix)
+  const shared = { ...parts, connection, document, visitor }
   return new UndecidedSession({
     connection,
     time,
     limits,
     isOpen: parts.passes.admission.isOpenTo(visitor),
     yWebsocket: host => openYWebsocketSession({ ...shared, ...host }),
-    hocuspocus: openHocuspocus
+    hocuspocus: hocuspocus === 'any-path' ? openHocuspocus : notServed
   })
+}
+
+/** Such a client would wait for ever if its frames were taken for messages of a type that nobody knows. */
+function notServed(): never {
+  throw new Fault('ERR_BAD_MESSAGE', 'Hocuspocus clients are not served at this path')
 }

@@ -2,9 +2,10 @@
  * One connection as the ports of several rooms. They share its outbox: what one of them sends while the socket is
  * full of another's join waits for its turn, in the order in which the turns were asked for.
  */
+
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
 import { type Frame, frameBytes, joinFrames } from '../dialect/frame.ts'
-import { Fault } from '../errors.ts'
-import type { Limits } from '../limits.ts'
 import type { Port } from '../room/member.ts'
 import type { Connection } from './connection.ts'
 
@@ -102,6 +103,10 @@ export class SharedPort implements Port {
     if (!this.#isClosed) this.#owner.ended(fault)
   }
 
+  ping(): () => boolean {
+    return this.#socket.connection.ping()
+  }
+
   probe(timeoutMs: number): Promise<boolean> {
     return this.#socket.connection.probe(timeoutMs)
   }
@@ -113,6 +118,18 @@ export class SharedPort implements Port {
   /** A room may let go after its member has left: what it held is over by then. */
   resume(): void {
     if (!this.#isClosed) this.#owner.released()
+  }
+
+  hold(): void {
+    this.pause()
+  }
+
+  release(): void {
+    this.resume()
+  }
+
+  charge(spentMs: number): void {
+    this.#socket.connection.charge(spentMs)
   }
 
   turnCame(): void {

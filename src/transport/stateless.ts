@@ -4,18 +4,18 @@
  */
 import { Buffer } from 'node:buffer'
 import type { User } from '../access/grant.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Cancel, Time } from '../base/time.ts'
 import type { Frame } from '../dialect/frame.ts'
 import type { HocuspocusEncoder } from '../dialect/hocuspocus.ts'
-import type { Limits } from '../limits.ts'
-import type { Log } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
-import type { Cancel, Time } from '../time.ts'
 
 /** A client has said something that is not for the document. */
 export type StatelessMessage = {
   readonly document: string
   readonly payload: string
-  /** Names the connection, as in logs and as the author of updates. */
+  /** Names the connection, as in logs and in the authors of updates. */
   readonly connection: string
   readonly user: User | null
   readonly access: 'read' | 'write'
@@ -97,7 +97,7 @@ export class Stateless {
     this.#timers.clear()
   }
 
-  /** Encoded once per address. */
+  /** Encoded once per routing key. */
   #tell(document: string, payload: string, except: Listener | null): void {
     const frames = new Map<string, Frame>()
     for (const listener of this.#listeners.get(document) ?? []) {

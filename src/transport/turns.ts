@@ -5,10 +5,10 @@
  * So whoever sends a message now and then is heard in the turn it arrives or the next, whatever others pour in.
  * (Fair queueing by time spent, with newcomers first: RFC 8290, 4.1.)
  */
-import type { Limits } from '../limits.ts'
-import type { Time } from '../time.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Time } from '../base/time.ts'
 
-export type Guest = {
+export type TurnTaker = {
   /** Handles what waits for as long as `mayHandle` allows; if something is left, it waits again. Must not throw. */
   serve(): void
 }
@@ -20,13 +20,13 @@ export class Turns {
   readonly #time: Time
   readonly #rates: TurnRates
   /** Bounded by the connections: each waits in one place. */
-  #newcomers: Guest[] = []
-  #others: Guest[] = []
+  #newcomers: TurnTaker[] = []
+  #others: TurnTaker[] = []
   #isTurn = false
   #turnSinceMs = 0
   /** Whose messages are being handled, since when, and whether it may have one whatever the time. */
-  #guest: Guest | null = null
-  #guestSinceMs = 0
+  #taker: TurnTaker | null = null
+  #takerSinceMs = 0
   #isServing = false
   #isFirst = false
 
@@ -35,13 +35,13 @@ export class Turns {
     this.#rates = rates
   }
 
-  /** Whether the guest's next message may be handled now. If not, it has to `wait`. */
-  mayHandle(guest: Guest): boolean {
+  /** Whether the taker's next message may be handled now. If not, it has to `wait`. */
+  mayHandle(taker: TurnTaker): boolean {
     const nowMs = this.#time.nowMs()
     if (!this.#isTurn) this.#begin(nowMs)
-    if (this.#guest !== guest) {
-      this.#guest = guest
-      this.#guestSinceMs = nowMs
+    if (this.#taker !== taker) {
+      this.#taker = taker
+      this.#takerSinceMs = nowMs
     }
     // Whoever is served gets on by one message at least, or nobody would where the clock is coarse.
     if (this.#isFirst) {
@@ -49,13 +49,13 @@ export class Turns {
       return true
     }
     const { shareMs, turnMs } = this.#rates
-    return nowMs - this.#guestSinceMs < shareMs && nowMs - this.#turnSinceMs < turnMs
+    return nowMs - this.#takerSinceMs < shareMs && nowMs - this.#turnSinceMs < turnMs
   }
 
-  /** It is served in one of the next turns. A guest waits in one place only. */
-  wait(guest: Guest): void {
-    if (this.#isServing) this.#others.push(guest)
-    else this.#newcomers.push(guest)
+  /** It is served in one of the next turns. A taker waits in one place only. */
+  wait(taker: TurnTaker): void {
+    if (this.#isServing) this.#others.push(taker)
+    else this.#newcomers.push(taker)
   }
 
   #begin(nowMs: number): void {
@@ -66,7 +66,7 @@ export class Turns {
 
   #next(): void {
     this.#isTurn = false
-    this.#guest = null
+    this.#taker = null
     if (this.#newcomers.length + this.#others.length === 0) return
     this.#begin(this.#time.nowMs())
     const newcomers = this.#newcomers
@@ -82,12 +82,12 @@ export class Turns {
   }
 
   /** One of them at least. Returns those for whom no time was left, `untilMs` from the beginning of the turn on. */
-  #serve(guests: readonly Guest[], untilMs: number): readonly Guest[] {
-    for (const [i, guest] of guests.entries()) {
-      if (i > 0 && this.#time.nowMs() - this.#turnSinceMs >= untilMs) return guests.slice(i)
-      this.#guest = null
+  #serve(takers: readonly TurnTaker[], untilMs: number): readonly TurnTaker[] {
+    for (const [i, taker] of takers.entries()) {
+      if (i > 0 && this.#time.nowMs() - this.#turnSinceMs >= untilMs) return takers.slice(i)
+      this.#taker = null
       this.#isFirst = true
-      guest.serve()
+      taker.serve()
       this.#isFirst = false
     }
     return []

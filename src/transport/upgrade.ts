@@ -1,25 +1,29 @@
-/**
- * From an HTTP upgrade to a connection in a session. The only place that imports ws.
- */
+/** From an HTTP upgrade to a connection in a session. */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { BlockList } from 'node:net'
-import type { Duplex } from 'node:stream'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
 import { chosenProtocol } from '../access/carriers.ts'
 import type { Gate } from '../access/gate.ts'
 import type { Visitor } from '../access/grant.ts'
-import { Fault, toFault } from '../errors.ts'
-import type { Log } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
-import type { Pacer } from '../pacer.ts'
-import type { Cancel } from '../time.ts'
+import { Fault, toFault } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Pacer } from '../base/pacer.ts'
+import type { Cancel } from '../base/time.ts'
+import { Timers } from '../base/timers.ts'
+import { Accounts } from './accounts.ts'
 import { clientAddress } from './addresses.ts'
-import { Connection, type ConnectionHost, connectionRates } from './connection.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionHost } from './connection-parts.ts'
+import { connectionRates } from './debt.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { refuseUpgrade } from './refuse-upgrade.ts'
 import { openSession, type SessionParts } from './sessions.ts'
 import { Turns, turnRates } from './turns.ts'
+import { sharesOf } from './unfinished.ts'
+import { isOfPackage, WebSocketServer } from './web-sockets.ts'
 
 type Parts = SessionParts & {
   readonly gate: Gate
@@ -36,12 +40,12 @@ type Upgrade = { readonly head: Buffer; readonly pathPrefix: string }
 
 export class Transport {
   readonly #parts: Parts
-  readonly #host: ConnectionHost
-  readonly #server: WebSocketServer
+  readonly #host: ConnectionHost<Connection>
+  readonly #server: InstanceType<typeof WebSocketServer>
   readonly #connections = new Set<Connection>()
-  readonly #delays = new Set<Cancel>()
+  readonly #timers: Timers
   readonly #stopHeartbeat: Cancel
-  /** Names of connections differ between runs of the server too: they are stored as authors. */
+  /** Names of connections differ between runs of the server too: they are stored with authors, and hold no address. */
   readonly #run = randomBytes(6).toString('base64url')
   #accepted = 0
   #isDraining = false
@@ -49,10 +53,12 @@ export class Transport {
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#timers = new Timers(parts.time)
     this.#host = {
       ...parts,
-      rates: connectionRates(parts.limits),
+      accounts: new Accounts(parts.time, parts.limits, connectionRates(parts.limits)),
       turns: new Turns(parts.time, turnRates(parts.limits)),
+      shares: sharesOf(parts.time, parts.limits),
       refused: address => parts.addresses.refused(address),
       onClosed: connection => this.#closed(connection)
     }
@@ -78,6 +84,8 @@ export class Transport {
   }
 
   #upgrade(request: IncomingMessage, stream: Duplex, { head, pathPrefix }: Upgrade): void {
+    // It may have gone while it waited: nothing would tell that it is gone again.
+    if (stream.destroyed) return
     const visitor = this.#visitorOf(request)
     const fault = this.#full(visitor.address)
     if (fault !== null) {
@@ -93,6 +101,19 @@ export class Transport {
       stream.off('error', ignoreError)
       this.#accept(socket, stream, { visitor, pathPrefix })
     })
+  }
+
+  /** The same for a WebSocket that somebody else has accepted. Throws TypeError when it is no open one of ws. */
+  connect(accepted: object, request: IncomingMessage, pathPrefix: string): void {
+    const { socket, stream } = partsOf(accepted)
+    const visitor = this.#visitorOf(request)
+    const fault = this.#full(visitor.address)
+    if (fault !== null) {
+      this.#parts.metrics.refused(fault.code)
+      return socket.close(fault.closeCode, fault.publicReason)
+    }
+    stream.once('close', () => this.#parts.addresses.disconnected(visitor.address))
+    this.#accept(socket, stream, { visitor, pathPrefix })
   }
 
   /** Why no connection can be had now, or null: then one of the address is counted. */
@@ -127,7 +148,7 @@ export class Transport {
     const { time, limits } = this.#parts
     for (const [i, connection] of connections.entries()) {
       const end = () => connection.end(new Fault('ERR_GOING_DOWN'))
-      this.#after((limits.drainMs * i) / connections.length, end)
+      this.#timers.after((limits.drainMs * i) / connections.length, end)
     }
     if (connections.length > 0) {
       const cancel = time.after(limits.drainMs + limits.closeTimeoutMs + 1_000, () => this.#terminateAll())
@@ -136,18 +157,20 @@ export class Transport {
     }
     this.#stopHeartbeat()
     this.#parts.addresses.close()
-    for (const cancel of this.#delays) cancel()
+    this.#timers.clear()
   }
 
   #accept(socket: WebSocket, stream: Duplex, from: From): void {
     const { address } = from.visitor
-    const id = `${address}/${this.#run}-${++this.#accepted}`
+    const id = `${this.#run}-${++this.#accepted}`
     const connection = new Connection({ socket, stream, id, address }, this.#host)
     this.#connections.add(connection)
     this.#parts.metrics.connectionOpened()
+    this.#parts.log.debug({ connection: id, address }, 'connection opened')
     connection.start(openSession(connection, this.#parts, from))
     // After ws, which listens for what was read since the handshake.
-    if (this.#parts.passes.admission.asks) connection.boundReading(this.#parts.limits.pendingBytesMax)
+    if (!this.#parts.passes.admission.isOpenTo(from.visitor))
+      connection.boundReading(this.#parts.limits.pendingBytesMax)
   }
 
   #closed(connection: Connection): void {
@@ -159,14 +182,19 @@ export class Transport {
   #terminateAll(): void {
     for (const connection of this.#connections) connection.terminate()
   }
+}
 
-  #after(delayMs: number, run: () => void): void {
-    const cancel = this.#parts.time.after(delayMs, () => {
-      this.#delays.delete(cancel)
-      run()
-    })
-    this.#delays.add(cancel)
+/** Frames are written to the stream under the WebSocket, which ws has in a member of its own. */
+function partsOf(accepted: object): { socket: WebSocket; stream: Duplex } {
+  const stream = '_socket' in accepted ? accepted._socket : null
+  if (!(stream instanceof Duplex) || !('readyState' in accepted) || accepted.readyState !== 1) {
+    throw new TypeError('server.connect takes an open WebSocket of the package ws')
   }
+  if (!isOfPackage(accepted)) {
+    throw new TypeError('a WebSocket of Bun cannot be taken over by server.connect; use server.attach')
+  }
+  // Whatever has such a stream and is open was made by ws, perhaps by another copy of it.
+  return { socket: accepted as WebSocket, stream }
 }
 
 /** Node destroys the socket after an error; the connection that would report it does not exist yet. */

@@ -1,16 +1,17 @@
 /** A y-websocket connection: one socket, one room, named by the URL. */
 import type { Visitor } from '../access/grant.ts'
 import type { Holder } from '../access/pass.ts'
+import { Fault, isAboutAccess, toFault } from '../base/errors.ts'
 import type { Frame } from '../dialect/frame.ts'
-import { decodeYWebsocket, yWebsocketEncoder } from '../dialect/y-websocket.ts'
-import { Fault, isAboutAccess, toFault } from '../errors.ts'
-import type { Connection, Session } from './connection.ts'
+import { firstYWebsocket, yWebsocketEncoder } from '../dialect/y-websocket.ts'
+import type { Connection } from './connection.ts'
 import { Seat, type SeatParts } from './seat.ts'
+import type { Session } from './session.ts'
 
 export type YWebsocketParts = SeatParts & {
   readonly connection: Connection
-  /** Null when the path names no room. */
-  readonly document: string | null
+  /** Or why the URL can name none. */
+  readonly document: string | Fault
   readonly visitor: Visitor
   /** Resolves when the connection has said something, so that whoever is asked about it is asked in its name. */
   readonly decided: Promise<void>
@@ -29,8 +30,8 @@ class YWebsocketSession implements Session, Holder {
   readonly #connection: Connection
   #fail: (fault: Fault) => void
   #seat: Seat | null = null
-  /** The first message, if it came before the room was open. What follows waits in the socket. */
-  #first: Uint8Array | null = null
+  /** Something came before the room was open: it waits in the connection, and what follows in the socket. */
+  #isWaiting = false
   #isClosed = false
 
   constructor(connection: Connection, fail: (fault: Fault) => void) {
@@ -42,7 +43,7 @@ class YWebsocketSession implements Session, Holder {
   async open(parts: YWebsocketParts): Promise<void> {
     const { document, visitor, decided } = parts
     try {
-      if (document === null) throw new Fault('ERR_ROOM_NAME')
+      if (document instanceof Fault) throw document
       const seat = new Seat(parts, visitor, document)
       this.#seat = seat
       if (!seat.isOpen) {
@@ -55,25 +56,32 @@ class YWebsocketSession implements Session, Holder {
     } catch (error) {
       if (!this.#isClosed) this.refused(toFault(error))
     } finally {
-      if (this.#first !== null) this.#connection.resume()
-      this.#first = null
+      const isWaiting = this.#isWaiting
+      this.#isWaiting = false
+      if (isWaiting) this.#connection.release()
     }
   }
 
-  receive(message: Uint8Array): void {
+  receive(bytes: Uint8Array): number {
     const { room, member } = this.#seat ?? { room: null, member: null }
-    if (room !== null && member !== null) {
-      room.receive(member, decodeYWebsocket(message))
-      return
+    if (room === null || member === null) {
+      if (!this.#isWaiting) this.#connection.hold()
+      this.#isWaiting = true
+      return 0
     }
-    this.#first = Uint8Array.from(message)
-    this.#connection.pause()
+    const { message, length } = firstYWebsocket(bytes)
+    if (message.type === 'unknown') this.#connection.ignored()
+    else room.receive(member, message)
+    return length
   }
 
   drained(): void {
     const { room, member } = this.#seat ?? { room: null, member: null }
     if (member !== null) room?.drained(member)
   }
+
+  /** It is being decided. */
+  full(): void {}
 
   keepAlive(): Frame {
     return yWebsocketEncoder.keepAlive()
@@ -94,18 +102,22 @@ class YWebsocketSession implements Session, Holder {
   /** Browsers cannot see why an upgrade was refused, and older clients cannot read a close code. */
   refused(fault: Fault): void {
     if (this.#isClosed) return
-    if (isAboutAccess(fault)) this.#connection.send(yWebsocketEncoder.denied(fault.publicReason))
+    if (isAboutAccess(fault) || isAboutName(fault))
+      this.#connection.send(yWebsocketEncoder.denied(fault.publicReason))
     if (this.#seat?.member == null) this.#fail(fault)
     else this.#connection.end(fault)
   }
 
   #enter(seat: Seat, room: NonNullable<Seat['room']>): void {
     if (this.#isClosed) return
-    const member = seat.enter(room, this.#connection, yWebsocketEncoder)
+    seat.enter(room, this.#connection, yWebsocketEncoder)
     // What was needed on the way in would stay in memory for as long as the connection.
     this.#fail = ignore
-    if (this.#first !== null) room.receive(member, decodeYWebsocket(this.#first))
   }
+}
+
+function isAboutName({ code }: Fault): boolean {
+  return code === 'ERR_ROOM_NAME' || code === 'ERR_ROOM_IN_QUERY'
 }
 
 function ignore(): void {}

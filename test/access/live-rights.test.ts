@@ -36,11 +36,11 @@ async function enter(url: string, token: string): Promise<Raw> {
 }
 
 describe('a grant that ends', () => {
-  test('[AC2] closes a y-websocket connection with 4401, after the reason', async () => {
+  test('[AC2] closes a y-websocket connection with 4503, after the reason', async () => {
     const { url } = await startServer({ authorize: jwt({ secret, clockToleranceSeconds: 0 }) })
     const raw = await enter(url, await signed(writer('ada', { exp: inSeconds(2) })))
 
-    expect(await raw.closed()).toBe(4401)
+    expect(await raw.closed()).toBe(4503)
     expect(raw.frames.at(-1)?.toString()).toContain('the access has expired')
   })
 
@@ -61,7 +61,7 @@ describe('a grant that ends', () => {
     expect(client.raw.closeCode()).toBe(null)
   })
 
-  test('[AC2] closes a Hocuspocus connection with 4401; one with other rooms only loses that one', async () => {
+  test('[AC2] closes a Hocuspocus connection with 4503; one with other rooms only loses that one', async () => {
     const { url } = await startServer({ authorize: jwt({ secret, clockToleranceSeconds: 0 }) })
     const short = await signed(writer('ada', { exp: inSeconds(3) }))
     const alone = await openHocuspocus(url)
@@ -69,8 +69,11 @@ describe('a grant that ends', () => {
     await Promise.all([alone.join('room', short), several.join('room', short)])
     await several.join('other', await signed(writer('ada')))
 
-    expect(await alone.raw.closed()).toBe(4401)
-    await until(() => several.heard('room').includes('denied: the access has expired'), 'the refusal')
+    expect(await alone.raw.closed()).toBe(4503)
+    await until(
+      () => several.heard('room').includes('denied: the access has expired; come back with a new token'),
+      'the refusal'
+    )
     several.raw.send(updateFrameOf('other', updateOf('goes on')))
     await until(() => several.heard('other').filter(said => said === 'saved').length === 2, 'the receipt')
     expect(several.raw.closeCode()).toBe(null)
@@ -93,7 +96,7 @@ describe('a grant that ends', () => {
 
     raw.send(Uint8Array.of(0, 0, 1, 0))
 
-    expect(await raw.closed()).toBe(4401)
+    expect(await raw.closed()).toBe(4503)
   })
 })
 
@@ -198,6 +201,21 @@ describe('rights that change', () => {
       await post('recheck', { user: 'ada' })
     ].map(({ status }) => status)
     expect(statuses).toEqual([400, 400, 400, 400, 401, 200])
+  })
+
+  test('a request whose body nests thousands deep is answered with 400', async () => {
+    const server = await startServer({ authorize: jwt({ secret }), adminToken })
+    const deep = (levels: number) => `{"user":"ada","a":${'['.repeat(levels)}${']'.repeat(levels)}}`
+    const post = (body: string) =>
+      fetch(`${server.url}/api/recheck`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${adminToken}` },
+        body
+      })
+
+    expect((await post(deep(499))).status).toBe(200)
+    expect((await post(deep(500))).status).toBe(400)
+    expect((await post(deep(30_000))).status).toBe(400)
   })
 
   test('where nobody is asked there is nothing to change: a mistake, not silence', async () => {

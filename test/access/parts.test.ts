@@ -1,7 +1,7 @@
 /** The small parts on their own: budgets, packed frames, addresses. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Budget } from '../../src/budget.ts'
+import { Budget } from '../../src/base/budget.ts'
 import { clientAddress, proxyList } from '../../src/transport/addresses.ts'
 import { WaitingFrames } from '../../src/transport/waiting-frames.ts'
 

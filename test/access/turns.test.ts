@@ -1,6 +1,6 @@
 /** Whose messages are handled in a turn, on a clock that moves only while one is. */
 import { expect, test } from 'vitest'
-import { type Guest, Turns } from '../../src/transport/turns.ts'
+import { Turns, type TurnTaker } from '../../src/transport/turns.ts'
 
 /** An event loop: `soon` runs at the end of a turn. */
 function createLoop() {
@@ -32,7 +32,7 @@ function createLoop() {
 type Log = string[]
 
 /** Handles its messages as a connection does: `costMs` each. */
-class Sender implements Guest {
+class Sender implements TurnTaker {
   #waiting = 0
   #isInLine = false
   readonly #parts: { name: string; turns: Turns; costMs: number; pass: (ms: number) => void; log: Log }

@@ -192,12 +192,13 @@ describeGallery('the board page', gallery => {
       await editor(seat).click()
       await page.keyboard.press('Control+End')
       await page.keyboard.type(` ${seat} was here.`)
+      // Who types on before these words have come writes in the midst of them, as two people would.
+      for (const other of ['left', 'right'] as const)
+        await expect.poll(() => editor(other).textContent(), patience).toContain(`${seat} was here.`)
     }
 
-    await expect
-      .poll(() => editor('left').textContent(), patience)
-      .toContain('left was here. right was here.')
-    await expect.poll(() => editor('right').textContent(), patience).toContain('left was here.')
+    for (const seat of ['left', 'right'] as const)
+      expect(await editor(seat).textContent()).toContain('left was here. right was here.')
     await expect.poll(() => editor('right').locator('.cm-ySelectionInfo').textContent(), patience).toBe(name)
     await bothEqual(page)
   })

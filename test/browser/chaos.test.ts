@@ -10,7 +10,7 @@ import { startServer } from './server-process.ts'
 
 const kills = 5
 /** A comparison waits for slow lines and broken connections. */
-const long = { timeout: 45_000, interval: 100 }
+const long = { timeout: 90_000, interval: 100 }
 const forgetfulChild = fileURLToPath(new URL('plants/forgetful-child.mjs', import.meta.url))
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 

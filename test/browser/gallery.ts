@@ -15,28 +15,29 @@ export type Gallery = {
   forgive(prefix: string): void
 }
 
-export const patience = { timeout: 15_000, interval: 30 }
-/** Well under the 15 s after which a client announces itself anyway: the server has to bring people back. */
-export const soon = { timeout: 5_000, interval: 30 }
+export const patience = { timeout: 60_000, interval: 30 }
+/** Under the 15 s after which a client announces itself anyway: the server has to bring people back. */
+export const soon = { timeout: 12_000, interval: 30 }
 
 /** Declares the tests of a page: one server and one browser for all, a clean profile for each visit. */
 export function describeGallery(name: string, declare: (gallery: Gallery) => void): void {
   const executablePath = findChromium()
-  describe.skipIf(executablePath === null)(name, { timeout: 60_000 }, () => {
+  describe.skipIf(executablePath === null)(name, { timeout: 180_000 }, () => {
     let server: ServerProcess
     let browser: Browser
     let contexts: BrowserContext[] = []
     let problems: string[] = []
 
     beforeAll(async () => {
-      server = await startServer({ port: 0 })
+      // A busy machine may take longer to start the child of the chaos page than a visitor would wait.
+      server = await startServer({ port: 0, args: ['--limit', 'chaosStartMs=120000'] })
       browser = await launchChromium(executablePath ?? '')
-    }, 60_000)
+    })
 
     afterAll(async () => {
       await browser?.close()
       await server?.stop()
-    }, 60_000)
+    })
 
     beforeEach(() => {
       contexts = []
@@ -56,6 +57,7 @@ export function describeGallery(name: string, declare: (gallery: Gallery) => voi
         const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
         contexts.push(context)
         const page = await context.newPage()
+        page.setDefaultTimeout(patience.timeout)
         watchForProblems(page, new URL(url).host, problem => problems.push(problem))
         await page.goto(url)
         return page

@@ -20,9 +20,9 @@ type Start = {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Starts `dist/src/cli.js` and waits for its `listening on` line. */
+/** Starts `dist/src/command/cli.js` and waits for its `listening on` line. */
 export async function startServer({ port, args = [], env = {} }: Start): Promise<ServerProcess> {
-  const cli = ['dist/src/cli.js', '--port', String(port), '--data', ':memory:', ...args]
+  const cli = ['dist/src/command/cli.js', '--port', String(port), '--data', ':memory:', ...args]
   const child = spawn(process.execPath, cli, {
     cwd: repository,
     env: { ...process.env, ...env },

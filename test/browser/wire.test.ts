@@ -183,7 +183,7 @@ describeGallery('the wire view', gallery => {
     await type(page, 'text', 'left', 'a')
     await rows(page, { way: 'received', seat: 'right', type: 'Update' }).first().waitFor()
     const shown = (selector: string) => page.locator(`.wire-row:not([hidden])${selector}`).count()
-    expect(await shown('[data-type=Awareness]')).toBeGreaterThan(0)
+    await expect.poll(() => shown('[data-type=Awareness]'), patience).toBeGreaterThan(0)
 
     await page.getByRole('checkbox', { name: 'Awareness' }).uncheck()
     await page.getByLabel('Panes shown').selectOption('right')
@@ -204,7 +204,7 @@ describeGallery('the wire view', gallery => {
     await type(page, 'text', 'left', 'hel')
     await expect
       .poll(() => rows(page, { way: 'received', seat: 'left', type: 'SyncStep2' }).count(), patience)
-      .toBe(1)
+      .toBeGreaterThan(0)
 
     await page.getByRole('button', { name: 'Close the wire view' }).focus()
     await page.keyboard.press('Tab')
@@ -219,7 +219,8 @@ describeGallery('the wire view', gallery => {
       /^y-websocket, connection 1 of the left pane/
     )
     expect(await details.getByRole('region', { name: /^Decoded/ }).textContent()).toMatch(
-      /\d+:\d+ text "h" after/
+      // Keys that come faster than a busy machine sends them leave together.
+      /\d+:\d+ text "h(?:e|el)?" after/
     )
     expect(await details.getByRole('region', { name: /^Bytes/ }).textContent()).toMatch(/^0000 {2}00 02 /)
     await page.keyboard.press('Escape')
@@ -281,7 +282,8 @@ describeGallery('the wire view', gallery => {
         await openWire(page)
         // On a slow machine the end of the greeting has passed through it by now.
         await page.getByRole('button', { name: 'Clear', exact: true }).click()
-        await page.locator('.wire-empty').waitFor()
+        // Bots write on the chaos page, so that its view may be filled again before anybody has looked.
+        if (name !== 'chaos') await page.locator('.wire-empty').waitFor()
         expect(await accessibilityFindings(page)).toEqual([])
 
         await toggle(page, 'left')

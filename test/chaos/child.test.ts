@@ -6,7 +6,7 @@ import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
-import type { Limits } from '../../src/limits.ts'
+import type { Limits } from '../../src/base/limits.ts'
 import { type Client, connect, synced, until } from '../support/clients.ts'
 import { type ServerProcess, spawnServer, startServer, temporaryDirectory } from '../support/server.ts'
 

@@ -2,13 +2,15 @@
 import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryStore, StoreError } from '../../persistence/index.ts'
-import { defaultLimits } from '../../src/limits.ts'
+import { defaultLimits } from '../../src/base/limits.ts'
+import { systemTime } from '../../src/base/time.ts'
 import { createServer, type Server } from '../../src/server.ts'
 import { type Client, connect, converged, synced, until } from '../support/clients.ts'
 import { holdAppends } from '../support/disk.ts'
 import { compacted, storeDocument } from '../support/documents.ts'
-import { openRaw, updateFrame, updatesOf } from '../support/raw.ts'
+import { inOnePacket, openRaw, updateFrame, updatesOf } from '../support/raw.ts'
 import { quietLog, spawnServer, startServer, temporaryDirectory } from '../support/server.ts'
+import { textOf } from '../support/text.ts'
 
 test('[RM1] nothing is broadcast before its append is durable', async () => {
   const store = createMemoryStore()
@@ -52,7 +54,7 @@ test('[RM2] a failed append closes the members with 1013, and nothing is lost', 
   await until(() => codes.length >= 2, 'both closed')
   const seen = b.doc.getText('t').toString()
   store.append = append
-  await until(() => b.doc.getText('t').toString() === 'before during', 'the edit at the other', 15_000)
+  await until(() => b.doc.getText('t').toString() === 'before during', 'the edit at the other')
 
   expect(failures).toBeGreaterThan(0)
   expect(new Set(codes)).toEqual(new Set([1013]))
@@ -138,7 +140,7 @@ test('[RM3] a slow consumer is closed with 1013, the others notice nothing, and 
   expect(code).toBe(1013)
   expect(closes).toEqual([])
   expect(back.doc.getText('t').length).toBe(text.length)
-}, 60_000)
+})
 
 test('[RM4] concurrent opens share one load', async () => {
   const store = createMemoryStore()
@@ -202,7 +204,7 @@ test('[RM5] a room somebody is in stays, and one that somebody enters in time', 
   expect(loads).toBe(1)
 })
 
-test('[RM6] SIGTERM closes with 1012, ends with exit code 0 within seconds, and loses nothing', async () => {
+test('[RM6] SIGTERM closes with 1012, ends with exit code 0, and loses nothing', async () => {
   const data = temporaryDirectory()
   const server = await spawnServer(['--port', '0', '--data', data])
   const { url } = server
@@ -217,19 +219,165 @@ test('[RM6] SIGTERM closes with 1012, ends with exit code 0 within seconds, and 
   }
   for (const { doc } of rooms) for (let i = 0; i < 20; i++) doc.getText('t').insert(0, `${i % 10}`)
 
-  const startMs = performance.now()
   const exitCode = await server.terminate()
-  const tookMs = performance.now() - startMs
   await until(() => codes.length === rooms.length, 'all closed')
   const restarted = await spawnServer(['--port', '0', '--data', data])
   const readers = rooms.map((_, i) => join(restarted.url, `room ${i}`))
   await Promise.all(readers.map(synced))
 
   expect(exitCode).toBe(0)
-  expect(tookMs).toBeLessThan(6_000)
   expect(new Set(codes)).toEqual(new Set([1012]))
   // What was sent before the close was accepted, so it is there, whatever its author knew of it.
   expect(readers.map(({ doc }) => doc.getText('t').length)).toEqual(Array(rooms.length).fill(20))
+})
+
+test('[RM6] what waits for its turn when the server stops is taken first, several messages in a frame too', async () => {
+  const store = createMemoryStore()
+  const limits = { roomMessagesPerSecondMax: 0.001, roomMessagesBurstMax: 1 }
+  const server = await startServer({ store, limits })
+  const raw = await openRaw({ url: server.url, path: 'room' })
+  await raw.ask()
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on('update', (update: Uint8Array) => updates.push(updateFrame(update)))
+  for (const letter of 'abcdefghij') doc.getText('t').insert(doc.getText('t').length, letter)
+
+  // One packet: whatever the room lets pass, the rest has been read and waits.
+  const frames = [[0, 1], [2], [3, 4], [5], [6], [7, 8, 9]]
+  raw.send(...frames.map(frame => Buffer.concat(frame.map(i => updates[i] ?? new Uint8Array()))))
+  const received = updates.reduce((sum, { length }) => sum + length, 0)
+  await untilAsync(async () => {
+    const counted = /^chorus_received_bytes_total (\d+)$/m.exec(await server.metrics())?.[1]
+    return Number(counted) >= received
+  })
+  await server.stop()
+
+  const restarted = await startServer({ store })
+  expect(textOf(await restarted.read('room'))).toBe('abcdefghij')
+})
+
+test('[RM6] what waits when the server stops is taken in turns, so that nobody waits for all of it', async () => {
+  const store = createMemoryStore()
+  let turns = 0
+  const soon = (run: () => void) => {
+    turns++
+    return systemTime.soon(run)
+  }
+  // A turn handles one message of a connection, and the budget lets two of them pass.
+  const limits = { messagesPerSecondMax: 0.001, messagesBurstMax: 2, messagesShareMs: 0 }
+  const server = await startServer({ store, limits, time: { ...systemTime, soon } })
+  const raw = await openRaw({ url: server.url, path: 'room' })
+  await raw.ask()
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on('update', (update: Uint8Array) => updates.push(updateFrame(update)))
+  for (let i = 0; i < 400; i++) doc.getText('t').insert(0, 'x')
+  // In one packet: what comes in a later one is not read from a socket that is paused.
+  inOnePacket(raw, () => raw.send(...updates))
+  const received = updates.reduce((sum, { length }) => sum + length, 0)
+  await untilAsync(async () => {
+    const counted = /^chorus_received_bytes_total (\d+)$/m.exec(await server.metrics())?.[1]
+    return Number(counted) >= received
+  })
+
+  turns = 0
+  await server.stop()
+
+  expect(turns).toBeGreaterThan(390)
+  const restarted = await startServer({ store })
+  expect(textOf(await restarted.read('room'))?.length).toBe(400)
+})
+
+test('[RM6] what a client sent before it read that the server stops is taken', async () => {
+  const store = createMemoryStore()
+  const server = await startServer({ store })
+  const raw = await openRaw({ url: server.url, path: 'room' })
+  await raw.ask()
+  const doc = new Y.Doc()
+  doc.on('update', (update: Uint8Array) => raw.send(updateFrame(update)))
+
+  // It does not read, so it has not seen the close yet.
+  raw.socket.pause()
+  const stopped = server.stop()
+  await untilAsync(async () => /going_down/i.test(await server.metrics()))
+  for (const letter of 'abc') doc.getText('t').insert(doc.getText('t').length, letter)
+  raw.socket.resume()
+  await stopped
+
+  expect(raw.closeCode()).toBe(1012)
+  const restarted = await startServer({ store })
+  expect(textOf(await restarted.read('room'))).toBe('abc')
+})
+
+test('[RM6] who sent and left before a stop loses nothing, whatever had to wait for its turn', async () => {
+  const store = createMemoryStore()
+  const limits = { messagesPerSecondMax: 0.001, messagesBurstMax: 2 }
+  const server = await startServer({ store, limits })
+  const raw = await openRaw({ url: server.url, path: 'room' })
+  await raw.ask()
+  const doc = new Y.Doc()
+  doc.on('update', (update: Uint8Array) => raw.send(updateFrame(update)))
+  for (const letter of 'abcde') doc.getText('t').insert(doc.getText('t').length, letter)
+  raw.socket.close()
+  await raw.closed()
+
+  await server.stop()
+
+  const restarted = await startServer({ store })
+  expect(textOf(await restarted.read('room'))).toBe('abcde')
+})
+
+test('[RM6] nothing overtakes a large update when the server stops, and it is not lost', async () => {
+  const store = createMemoryStore()
+  const server = await startServer({ store, limits: { sliceMs: 0.02 } })
+  const raw = await openRaw({ url: server.url, path: 'room' })
+  await raw.ask()
+  const doc = new Y.Doc()
+  doc.getArray('a').insert(0, [1])
+  for (let i = 0; i < 20_000; i++) doc.getArray('a').insert(i % 2, [i])
+  raw.send(updateFrame(Y.encodeStateAsUpdate(doc)))
+  doc.on('update', (update: Uint8Array) => raw.send(updateFrame(update)))
+  doc.getText('t').insert(0, 'behind it')
+
+  await server.stop()
+
+  const restarted = await startServer({ store })
+  const stored = new Y.Doc()
+  Y.applyUpdate(stored, (await restarted.read('room')) ?? Uint8Array.of(0, 0))
+  // What had not arrived is the client's still; what is there is there in order.
+  const length = stored.getArray('a').length
+  expect([0, doc.getArray('a').length]).toContain(length)
+  if (stored.getText('t').length > 0) expect(length).toBe(doc.getArray('a').length)
+})
+
+test('[RM6] a room that opens after the stop has begun still takes what its clients sent', async () => {
+  const store = createMemoryStore()
+  const load = store.load.bind(store)
+  let open = () => {}
+  const opened = new Promise<void>(resolve => {
+    open = resolve
+  })
+  store.load = async name => {
+    await opened
+    return load(name)
+  }
+  const server = await startServer({ store })
+  const raw = await openRaw({ url: server.url, path: 'room' })
+  const doc = new Y.Doc()
+  doc.on('update', (update: Uint8Array) => raw.send(updateFrame(update)))
+  raw.send(Buffer.from([0, 0, 1, 0]))
+  for (const letter of 'abc') doc.getText('t').insert(doc.getText('t').length, letter)
+  await untilAsync(
+    async () => Number(/^chorus_received_bytes_total (\d+)$/m.exec(await server.metrics())?.[1]) > 60
+  )
+
+  const stopped = server.stop()
+  await raw.closed()
+  open()
+  await stopped
+
+  const restarted = await startServer({ store })
+  expect(textOf(await restarted.read('room'))).toBe('abc')
 })
 
 test('[I6] an author faster than the disk is not read from until it has caught up', async () => {
@@ -256,7 +404,7 @@ test('[I6] an author faster than the disk is not read from until it has caught u
   expect(taken).toBeLessThan(5_000_000)
   expect(takenLater).toBe(taken)
   expect(fresh.doc.getText('t').length).toBe(30_000_000)
-}, 60_000)
+})
 
 test('[I6] the limits on how a document is laid out hold for compaction', async () => {
   const store = createMemoryStore()
@@ -353,9 +501,9 @@ async function roomsOf(server: Server): Promise<number> {
 }
 
 async function untilAsync(condition: () => Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + 10_000
+  const endMs = performance.now() + 30_000
   while (!(await condition())) {
-    if (performance.now() > endMs) throw new Error('waited 10 s')
+    if (performance.now() > endMs) throw new Error('waited 30 s')
     await new Promise(resolve => setTimeout(resolve, 20))
   }
 }

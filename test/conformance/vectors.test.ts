@@ -3,14 +3,15 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { Fault } from '../../src/base/errors.ts'
 import type { Frame } from '../../src/dialect/frame.ts'
 import {
   createHocuspocusEncoder,
-  decodeHocuspocus,
+  firstHocuspocus,
   type HocuspocusMessage
 } from '../../src/dialect/hocuspocus.ts'
-import { decodeYWebsocket, yWebsocketEncoder } from '../../src/dialect/y-websocket.ts'
-import { Fault } from '../../src/errors.ts'
+import type { First } from '../../src/dialect/message.ts'
+import { firstYWebsocket, type YWebsocketMessage, yWebsocketEncoder } from '../../src/dialect/y-websocket.ts'
 import { openRaw } from '../support/raw.ts'
 import { openHocuspocus } from '../support/raw-hocuspocus.ts'
 import { startServer } from '../support/server.ts'
@@ -20,6 +21,8 @@ type HocuspocusVector = {
   readonly frame: string
   readonly address?: string
   readonly message?: Readonly<Record<string, string | null>>
+  /** In place of `message` (and `address`): several, in order. */
+  readonly messages?: readonly Readonly<Record<string, string | null>>[]
   readonly closes?: number
   readonly isWhole?: boolean
   readonly note: string
@@ -29,6 +32,8 @@ type Vector = {
   readonly from: 'client' | 'server'
   readonly frame: string
   readonly message?: Readonly<Record<string, string>>
+  /** In place of `message`: several, in order. */
+  readonly messages?: readonly Readonly<Record<string, string>>[]
   readonly closes?: number
   /** It is a message; what it holds is refused. */
   readonly isWhole?: boolean
@@ -47,13 +52,13 @@ const refused = titled(vectors.filter(({ from, closes }) => from === 'client' &&
 const sent = titled(vectors.filter(({ from }) => from === 'server'))
 
 describe('the codec', () => {
-  test.each(accepted)('reads %s', (_, { frame, message }) => {
-    expect(inHex(decodeYWebsocket(bytes(frame)))).toEqual(message)
+  test.each(accepted)('reads %s', (_, { frame, message, messages = [message ?? {}] }) => {
+    expect(allOf(frame, firstYWebsocket).map(inHex)).toEqual(messages)
   })
 
   // What is wrong within a state vector, an awareness state or an update is found later.
   test.each(refused.filter(([, { isWhole }]) => isWhole !== true))('[YW3] refuses %s', (_, { frame }) => {
-    expect(() => decodeYWebsocket(bytes(frame))).toThrow(Fault)
+    expect(() => allOf(frame, firstYWebsocket)).toThrow(Fault)
   })
 
   test.each(sent)('writes %s', (_, { frame, message }) => {
@@ -90,11 +95,11 @@ describe('the Hocuspocus codec', () => {
 
   test.each(titledFrames(fromClient.filter(({ closes }) => closes === undefined)))(
     '[HP3] reads %s',
-    (_, { frame, address, message }) => {
-      const decoded = decodeHocuspocus(bytes(frame))
-      if (decoded.type !== 'addressed') return expect(decoded).toEqual(message)
-      expect(decoded.address).toBe(address)
-      expect(inHex(decoded.message)).toEqual(message)
+    (_, { frame, address, message, messages }) => {
+      const decoded = allOf(frame, firstHocuspocus).map(each =>
+        each.type === 'routed' ? { address: each.routingKey, ...inHex(each.message) } : each
+      )
+      expect(decoded).toEqual(messages ?? [address === undefined ? message : { address, ...message }])
     }
   )
 
@@ -102,7 +107,7 @@ describe('the Hocuspocus codec', () => {
   test.each(titledFrames(refusedFrames.filter(({ isWhole }) => isWhole !== true)))(
     '[HP15] refuses %s',
     (_, { frame }) => {
-      expect(() => decodeHocuspocus(bytes(frame))).toThrow(Fault)
+      expect(() => allOf(frame, firstHocuspocus)).toThrow(Fault)
     }
   )
 
@@ -127,9 +132,9 @@ describe('the Hocuspocus codec', () => {
 test('the bytes on the wire change only together with the version of the wire protocol', () => {
   // Whoever changes this hash raises `wireProtocol`, unless vectors were only added, and says so in the changelog.
   const pinned = {
-    wireProtocol: 1,
-    sha256: '498bd5bac05fd43195fd3396cd4e4d0b1ee93892afbab375d8e392abac699a26',
-    hocuspocus: '4eb63a85b4a0354891e760d8659bf99672b765698b75ff10f1ecb1c4f0787c58'
+    wireProtocol: 2,
+    sha256: 'ca04ce51e7905404eb7db0877eedc77d136a75966618b8fc8e15f37be8c00dd1',
+    hocuspocus: 'f14a9f009c736a217ee3e1659b0fc65b544ca0e0a74d00adeb5deff8cacbc2ae'
   }
 
   const sha256 = createHash('sha256').update(text).digest('hex')
@@ -140,11 +145,23 @@ test('the bytes on the wire change only together with the version of the wire pr
   expect(changelog).toMatch(new RegExp(`^Wire protocol: ${pinned.wireProtocol}\\b`, 'm'))
 })
 
+/** All messages of a frame, one after the other. */
+function allOf<M>(hex: string, first: (bytes: Uint8Array) => First<M>): M[] {
+  const messages: M[] = []
+  let rest = bytes(hex)
+  do {
+    const { message, length } = first(rest)
+    messages.push(message)
+    rest = rest.subarray(length)
+  } while (rest.length > 0)
+  return messages
+}
+
 function bytes(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex, 'hex'))
 }
 
-function inHex(message: HocuspocusMessage): Record<string, string> {
+function inHex(message: HocuspocusMessage | YWebsocketMessage): Record<string, string> {
   const entries = Object.entries(message).map(([key, value]: [string, string | null | Uint8Array]) => [
     key,
     value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value

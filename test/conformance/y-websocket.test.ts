@@ -1,4 +1,5 @@
 /** The y-websocket wire, rule by rule, by hand over real sockets: YW1–YW13 of PROTOCOL.md. */
+import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryStore, type Store } from '../../persistence/index.ts'
@@ -12,9 +13,11 @@ import {
   type Raw,
   syncStep1,
   syncStep2,
+  takeApart,
   updateFrame,
   updatesOf
 } from '../support/raw.ts'
+import { openHocuspocus } from '../support/raw-hocuspocus.ts'
 import { startServer } from '../support/server.ts'
 
 describe('the room', () => {
@@ -28,6 +31,10 @@ describe('the room', () => {
     ['constructor', 'constructor', 'constructor'],
     ['with leading dots', '..hidden', '..hidden'],
     ['that climbs', '../up', '..%2Fup'],
+    ['with a lone percent sign', 'a%', 'a%'],
+    ['with an escape that is not hexadecimal', 'a%zz b', 'a%zz%20b'],
+    ['with an escape that is not UTF-8', '%ff%fe', '%ff%fe'],
+    ['with an escaped surrogate', '%ed%a0%80', '%ed%a0%80'],
     ['of 1,000 units', 'é'.repeat(1_000), encodeURIComponent('é'.repeat(1_000))]
   ])('[YW1] %s is the decoded path', async (_, name, path) => {
     const store = createMemoryStore()
@@ -53,25 +60,40 @@ describe('the room', () => {
 
   test.each([
     ['empty', ''],
-    ['a lone percent sign', 'a%'],
-    ['an escape that is not hexadecimal', 'a%zz'],
-    ['an escape that is not UTF-8', '%ff%fe'],
-    ['an escaped surrogate', '%ed%a0%80'],
+    ['blanks alone', '%20%09'],
     ['of 1,001 units', 'x'.repeat(1_001)]
-  ])('[YW2] a path that names no room, %s, is accepted and closed with 4400', async (_, path) => {
-    const { url } = await startServer()
+  ])(
+    '[YW2] a path that names no room, %s, is accepted, told the cure, and closed with 4400',
+    async (_, path) => {
+      const { url } = await startServer()
 
-    const raw = await openRaw({ url, path })
-    raw.send(syncStep1(Uint8Array.of(0)))
+      const raw = await openRaw({ url, path })
+      raw.send(syncStep1(Uint8Array.of(0)))
 
-    expect(await raw.closed()).toBe(4400)
-    expect(raw.frames).toEqual([])
-  })
+      expect(await raw.closed()).toBe(4400)
+      expect(Buffer.concat(raw.frames).toString()).toContain('encodeURIComponent')
+    }
+  )
+
+  test.each(['any-path', 'off'] as const)(
+    '[YW2] a room that landed in the query of the URL is told so, with hocuspocus %s',
+    async hocuspocus => {
+      const { url } = await startServer({ hocuspocus })
+      const raw = await openRaw({ url, path: '?v=1/my-room' })
+      const reason = once(raw.socket, 'close').then(([, text]) => String(text))
+
+      raw.send(syncStep1(Uint8Array.of(0)))
+
+      expect(await raw.closed()).toBe(4400)
+      expect(await reason).toContain('after the "?"')
+      expect(Buffer.concat(raw.frames).toString()).toContain('after the "?"')
+    }
+  )
 
   test('[YW2] a client that says nothing is told after a moment that its path names no room', async () => {
     const { url } = await startServer({ limits: { firstFrameMs: 20 } })
 
-    const raw = await openRaw({ url, path: '%ff' })
+    const raw = await openRaw({ url, path: '%20' })
 
     expect(await raw.closed()).toBe(4400)
   })
@@ -81,12 +103,9 @@ describe('messages', () => {
   const update = textUpdate('x')
   test.each([
     ['an empty message', Uint8Array.of()],
-    ['an unknown type', Uint8Array.of(9)],
-    ['an auth message', Uint8Array.of(2, 0, 0)],
     ['an unknown sync step', Uint8Array.of(0, 3, 0)],
     ['an update cut short', updateFrame(update).subarray(0, 10)],
     ['bytes left over', Uint8Array.from([...updateFrame(update), 0])],
-    ['two messages in one', Uint8Array.from([...syncStep1(Uint8Array.of(0)), ...queryAwareness])],
     ['an awareness message cut short', awarenessFrame({ clientID: 1, clock: 1, state: '{}' }).subarray(0, 4)],
     ['a state vector cut short', syncStep1(Uint8Array.of(3, 1, 1))],
     ['bytes left over in a state vector', syncStep1(Uint8Array.of(0, 0))],
@@ -100,13 +119,108 @@ describe('messages', () => {
     expect(await raw.closed()).toBe(4400)
   })
 
-  test('[YW3] a text frame closes with 4400', async () => {
+  test.each([
+    ['the auth type, which only servers have', Uint8Array.of(2, 0, 0)],
+    ['a type of an application', Uint8Array.of(100, 1, 2, 3)],
+    ['a type of several bytes', Uint8Array.of(0xff, 0x7f)]
+  ])('[YW16] %s is ignored and counted, and the connection goes on', async (_, frame) => {
+    const server = await startServer()
+    const { url } = server
+    const raw = await openRaw({ url, path: 'room' })
+    await raw.ask()
+
+    raw.send(frame, updateFrame(update))
+    await raw.ask()
+
+    expect(raw.closeCode()).toBeNull()
+    expect(await server.read('room')).not.toBeNull()
+    expect(await server.metrics()).toContain('chorus_ignored_messages_total{kind="unknown-type"} 1')
+  })
+
+  test('[YW16] a text frame is ignored and counted, in either dialect', async () => {
+    const server = await startServer()
+    const { url } = server
+    const raw = await openRaw({ url, path: 'room' })
+    const hocuspocus = await openHocuspocus(url)
+
+    raw.socket.send('ping')
+    await raw.ask()
+    hocuspocus.raw.socket.send('ping')
+    await hocuspocus.join('room')
+
+    expect(raw.closeCode()).toBeNull()
+    expect(await server.metrics()).toContain('chorus_ignored_messages_total{kind="text"} 2')
+  })
+
+  test('[YW16] text frames are paid for like messages: whoever pours them in is not read for a while', async () => {
+    const { url } = await startServer({ limits: { messagesPerSecondMax: 10, messagesBurstMax: 10 } })
+    const raw = await openRaw({ url, path: 'room' })
+    const startMs = performance.now()
+
+    for (let i = 0; i < 19; i++) raw.socket.send('ping')
+    await raw.ask()
+
+    expect(performance.now() - startMs).toBeGreaterThan(700)
+  })
+
+  test('[YW17] several messages in one frame are taken in order, each as if it came alone', async () => {
     const { url } = await startServer()
     const raw = await openRaw({ url, path: 'room' })
+    const other = await openRaw({ url, path: 'room' })
+    await other.ask()
 
-    raw.socket.send('hello')
+    // As clients in Rust greet: SyncStep1 of nothing, and an awareness message of no entries.
+    raw.send(Uint8Array.of(0, 0, 1, 0, 1, 1, 0))
+    await until(() => raw.frames.some(isEndMarker), 'the end marker')
+    const entry = { clientID: 7, clock: 1, state: '{}' }
+    raw.send(
+      Uint8Array.from([...updateFrame(update), ...awarenessFrame(entry), ...syncStep1(Uint8Array.of(0))])
+    )
+    await until(() => raw.frames.filter(isEndMarker).length === 2, 'the second end marker')
+
+    await until(() => other.entriesOf(7).length > 0, 'the state')
+    expect(updatesOf(other)).toContainEqual(Buffer.from(update))
+  })
+
+  test('[YW17] what comes in the first frame waits for the room as a whole', async () => {
+    let open = () => {}
+    const gate = new Promise<null>(resolve => {
+      open = () => resolve(null)
+    })
+    const server = await startServer({ load: () => gate })
+    const { url } = server
+    const raw = await openRaw({ url, path: 'room' })
+
+    raw.send(Uint8Array.from([...updateFrame(update), ...syncStep1(Uint8Array.of(0))]))
+    await aMoment(url)
+    open()
+    await until(() => raw.frames.some(isEndMarker), 'the end marker')
+
+    expect(await server.read('room')).not.toBeNull()
+  })
+
+  test('[YW17] of a frame that ends in nonsense the messages before count, then it closes with 4400', async () => {
+    const server = await startServer()
+    const { url } = server
+    const raw = await openRaw({ url, path: 'room' })
+
+    raw.send(Uint8Array.from([...updateFrame(update), 0, 9]))
 
     expect(await raw.closed()).toBe(4400)
+    await untilAsync(async () => (await server.read('room')) !== null, 'the update')
+  })
+
+  test('[YW17] a frame of a million messages is charged for each and gives way to others', async () => {
+    const { url } = await startServer({ limits: { messagesPerSecondMax: 1, messagesBurstMax: 100 } })
+    const raw = await openRaw({ url, path: 'flood' })
+    const other = await openRaw({ url, path: 'room' })
+    await Promise.all([raw.ask(), other.ask()])
+
+    raw.send(new Uint8Array(1_000_000).fill(3))
+    // The million would take days.
+    for (let i = 0; i < 20; i++) await other.ask()
+
+    expect(raw.frames.length).toBeLessThan(400)
   })
 
   test('[YW3] a message of more than twice frameBytesMax closes with 1009', async () => {
@@ -186,7 +300,7 @@ describe('the handshake', () => {
 
     const raw = await openRaw({ url, path: 'room' })
     await raw.ask()
-    await raw.ask()
+    await raw.ask(Y.encodeStateVector(doc))
 
     const types = raw.received().map(each => each.type)
     expect(types[0]).toBe('sync-step-1')
@@ -233,16 +347,100 @@ describe('the handshake', () => {
     expect((await store.load('room')).records).toHaveLength(1)
   })
 
-  test('[YW13] a later SyncStep1 of a live connection is answered with the end marker alone', async () => {
-    const { store } = await stored('some text')
+  test('[YW13] a later SyncStep1 of who has everything is answered with the end marker alone', async () => {
+    const { store, doc } = await stored('some text')
     const { url } = await startServer({ store })
     const raw = await openRaw({ url, path: 'room' })
     await raw.ask()
     const before = raw.frames.length
 
-    await raw.ask()
+    await raw.ask(Y.encodeStateVector(doc))
 
     expect(raw.frames.slice(before).map(isEndMarker)).toEqual([true])
+  })
+
+  test.each([
+    ['in the log', { isCompacted: false }],
+    ['in a checkpoint', { isCompacted: true }]
+  ])(
+    '[YW13] a later SyncStep1 is answered by what its vector lacks, deletions included: %s',
+    async (_, how) => {
+      const { store, doc } = await stored('some text', how)
+      const { url } = await startServer({ store })
+      const raw = await openRaw({ url, path: 'room' })
+      await raw.ask(Y.encodeStateVector(doc))
+      const old = Y.encodeStateAsUpdate(doc)
+      const another = textUpdate('more')
+      Y.applyUpdate(doc, another)
+      const withoutDeletes = Y.encodeStateAsUpdate(doc)
+      raw.send(updateFrame(another), updateFrame(changed(doc, () => doc.getText('t').delete(0, 2))))
+      await raw.ask(Y.encodeStateVector(doc))
+
+      for (const update of [null, old, another, withoutDeletes]) {
+        const replica = new Y.Doc()
+        if (update !== null) Y.applyUpdate(replica, update)
+        const seen = raw.frames.length
+        await raw.ask(Y.encodeStateVector(replica))
+        for (const sent of raw.frames.slice(seen).map(takeApart)) {
+          if (sent.type === 'update') Y.applyUpdate(replica, sent.payload)
+        }
+        expect(replica.getText('t').toString()).toBe(doc.getText('t').toString())
+      }
+    }
+  )
+
+  test('[YW13] a vector ahead of the server is harmless', async () => {
+    const { store, doc } = await stored('some text')
+    const { url } = await startServer({ store })
+    const raw = await openRaw({ url, path: 'room' })
+    await raw.ask()
+    const before = raw.frames.length
+    doc.getText('t').insert(0, 'more than the server has')
+
+    await raw.ask(Y.encodeStateVector(doc))
+
+    expect(raw.frames.slice(before).map(isEndMarker)).toEqual([true])
+  })
+
+  test('[YW13] what is asked while an answer is on its way is answered together, each with its marker', async () => {
+    const { store, doc } = await stored('x'.repeat(12_000_000))
+    const { url } = await startServer({ store })
+    const raw = await openRaw({ url, path: 'room' })
+    await raw.ask(Y.encodeStateVector(doc))
+    const before = raw.frames.length
+
+    // More than a socket takes at once: while the first answer is on its way the others are asked for.
+    raw.socket.pause()
+    const asked = Promise.all(Array.from({ length: 10 }, () => raw.ask()))
+    const other = await openRaw({ url, path: 'room' })
+    await other.ask(Y.encodeStateVector(doc))
+    raw.socket.resume()
+    await asked
+
+    const bytes = raw.frames.slice(before).reduce((sum, frame) => sum + frame.length, 0)
+    expect(bytes).toBeLessThan(3 * 12_000_000)
+    expect(raw.frames.slice(before).filter(isEndMarker)).toHaveLength(10)
+  })
+
+  test('[YW13] many deletions are sent to who has all structs once in a while, not at each SyncStep1', async () => {
+    const doc = new Y.Doc()
+    typed(doc, 'a'.repeat(1_000))
+    for (let i = 0; i < 100; i++) doc.getText('t').delete(i * 2, 1)
+    const store = createMemoryStore()
+    await storeDocument(store, 'room', doc)
+    const { url } = await startServer({ store, limits: { resyncDeletesMs: 200 } })
+    const raw = await openRaw({ url, path: 'room' })
+    await raw.ask()
+    const before = raw.frames.length
+
+    await raw.ask(Y.encodeStateVector(doc))
+    const atOnce = raw.frames.length - before
+    await untilAsync(async () => {
+      await raw.ask(Y.encodeStateVector(doc))
+      return raw.frames.slice(before).some(({ length }) => length > 100)
+    }, 'the deletions')
+
+    expect(atOnce).toBe(1)
   })
 })
 
@@ -301,15 +499,16 @@ describe('updates', () => {
     const { url } = await startServer({ store })
     const [a, b] = await both(url)
     const update = textUpdate('x')
+    const vector = Y.encodeStateVectorFromUpdate(update)
     a.send(updateFrame(update))
-    await a.ask()
+    await a.ask(vector)
     await until(() => updatesOf(b).length === 2, 'the update at the other')
 
     b.send(updateFrame(update), syncStep2(update), updateFrame(Uint8Array.of(0, 0)))
-    await b.ask()
+    await b.ask(vector)
     a.send(updateFrame(update))
-    await a.ask()
-    await b.ask()
+    await a.ask(vector)
+    await b.ask(vector)
 
     expect((await store.load('room')).records).toHaveLength(1)
     // The end markers and the one update.

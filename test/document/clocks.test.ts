@@ -1,15 +1,13 @@
 /** Sets of clocks, against plain sets of numbers; their encodings, against Yjs. */
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
-import {
-  ClockRuns,
-  decodeRuns,
-  decodeStateVector,
-  encodeDeleteSet,
-  encodeRuns,
-  encodeStateVector
-} from '../../src/document/clocks.ts'
+import { ClockRuns } from '../../src/document/clocks.ts'
+import { encodeDeleteSet } from '../../src/document/delete-set.ts'
+import { encodeRuns, readRuns } from '../../src/document/run-bytes.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
+import { decodeStateVector, encodeStateVector } from '../../src/document/state-vector.ts'
+import { finish } from '../../src/document/steps.ts'
+import { hugeWorkMs, workMsOf } from '../support/cpu.ts'
 import { createRandom, type Random, seed } from './random-docs.ts'
 
 type Model = Set<string>
@@ -56,7 +54,7 @@ describe(`ClockRuns (seed ${seed})`, () => {
         a.runs.subtract(b.runs).clientCount + b.runs.subtract(a.runs).clientCount === 0
       )
       expect(ClockRuns.from(a.runs.ranges()).equals(a.runs)).toBe(true)
-      expect(decodeRuns(encodeRuns(a.runs)).equals(a.runs)).toBe(true)
+      expect(finish(readRuns(encodeRuns(a.runs))).equals(a.runs)).toBe(true)
       const range = { client: random.below(3), clock: random.below(60), length: 1 + random.below(9) }
       const probe = ClockRuns.from([range])
       const missing = a.runs.missing(range.client, range.clock, range.length)
@@ -94,14 +92,16 @@ describe(`ClockRuns (seed ${seed})`, () => {
     expect(ClockRuns.from([{ client: 1, clock: 0, length: 4 }]).hasGaps).toBe(false)
   })
 
-  it('adds at the end without moving anything: 100,000 runs in well under a second', () => {
+  // Moving what is there each time is minutes of work for so many.
+  it('adds at the end without moving anything', async () => {
     const runs = new ClockRuns()
-    const start = performance.now()
 
-    for (let i = 0; i < 100_000; i++) runs.add(2 ** 40, i * 2, 1)
+    const workMs = await workMsOf(() => {
+      for (let i = 0; i < 1_000_000; i++) runs.add(2 ** 40, i * 2, 1)
+    })
 
-    expect(runs.runCount).toBe(100_000)
-    expect(performance.now() - start).toBeLessThan(500)
+    expect(runs.runCount).toBe(1_000_000)
+    expect(workMs).toBeLessThan(hugeWorkMs)
   })
 })
 
@@ -143,6 +143,6 @@ describe('encodings of clocks', () => {
   })
 
   it('refuses runs of length 0', () => {
-    expect(() => decodeRuns(new Uint8Array([1, 1, 1, 0, 0]))).toThrow('not a run')
+    expect(() => finish(readRuns(new Uint8Array([1, 1, 1, 0, 0])))).toThrow('not a run')
   })
 })

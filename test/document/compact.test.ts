@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { ByteWriter } from '../../src/document/byte-writer.ts'
-import { encodeDeleteSet } from '../../src/document/clocks.ts'
 import { compactDocument } from '../../src/document/compact.ts'
+import { encodeDeleteSet } from '../../src/document/delete-set.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
 import {
   canonicalState,

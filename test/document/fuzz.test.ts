@@ -1,5 +1,5 @@
 /**
- * Properties of everything built on the scan, under updates that no honest client wrote. FUZZ_MS is the time for each,
+ * Properties of everything built on the scan, under updates that no honest client wrote. FUZZ_MS, if set, is the time for each;
  * SEED repeats a run.
  */
 import fc from 'fast-check'
@@ -55,7 +55,7 @@ describe(`what the scanner accepts (SEED=${seed})`, () => {
         exercise([update])
         exercise([...honest.slice(0, 5), update, ...honest])
       }),
-      budget()
+      budget(0.15)
     )
   })
 
@@ -69,7 +69,7 @@ describe(`what the scanner accepts (SEED=${seed})`, () => {
         scanUpdate(ours)
         expect(contentOf(docOf([ours]))).toBe(contentOf(docOf([theirs])))
       }),
-      budget()
+      budget(4)
     )
   })
 
@@ -84,7 +84,7 @@ describe(`what the scanner accepts (SEED=${seed})`, () => {
         scanUpdate(ours)
         expect(contentOf(docOf([ours]))).toBe(contentOf(docOf([theirs])))
       }),
-      budget()
+      budget(4)
     )
   })
 
@@ -103,7 +103,7 @@ describe(`what the scanner accepts (SEED=${seed})`, () => {
           if (isBearable(parts)) expect(rootsOf(parts)).toEqual(rootsOf([update]))
         }
       }),
-      budget()
+      budget(0.5)
     )
   })
 
@@ -120,7 +120,7 @@ describe(`what the scanner accepts (SEED=${seed})`, () => {
 
         expect(merged.length + pending.length + refused.length).toBe(honest.length + 1)
       }),
-      budget()
+      budget(0.3)
     )
   })
 

@@ -2,14 +2,14 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type * as Y from 'yjs'
 import { createMemoryStore } from '../../persistence/index.ts'
-import { type Change, createServer, type Server, type ServerOptions } from '../../src/index.ts'
-import { createLog } from '../../src/log.ts'
+import { createLog } from '../../src/base/log.ts'
+import { type Author, type Change, createServer, type Server, type ServerOptions } from '../../src/index.ts'
 import { barrier, type Client, connect, disconnect, synced, until, untilAsync } from '../support/clients.ts'
 import { diskStore } from '../support/disk.ts'
 import { quietLog, startServer } from '../support/server.ts'
 import { textOf, textUpdate } from '../support/text.ts'
 
-type Call = { readonly document: string; readonly authors: readonly string[]; readonly text: string | null }
+type Call = { readonly document: string; readonly authors: readonly Author[]; readonly text: string | null }
 
 /** Keeps what it is called with, and the text it reads. */
 function recorder(): { calls: Call[]; onChange: (change: Change) => Promise<void> } {
@@ -22,7 +22,7 @@ function recorder(): { calls: Call[]; onChange: (change: Change) => Promise<void
 
 test('it is called once after a burst, with the document as it is then and who changed it', async () => {
   const { calls, onChange } = recorder()
-  const server = await startServer({ onChange, limits: { changeDebounceMs: 50 } })
+  const server = await startServer({ onChange, limits: { changeDebounceMs: 500 } })
   const [a, b] = [join(server.url), join(server.url)]
   await Promise.all([synced(a), synced(b)])
 
@@ -30,31 +30,29 @@ test('it is called once after a burst, with the document as it is then and who c
   await Promise.all([barrier(a), barrier(b)])
   await server.apply('room', textUpdate('!'), { author: 'the application' })
   await until(() => calls.length === 1, 'the call')
-  await new Promise(resolve => setTimeout(resolve, 200))
+  await new Promise(resolve => setTimeout(resolve, 800))
 
   expect(calls).toHaveLength(1)
   expect(calls[0]?.document).toBe('room')
   expect(calls[0]?.text).toHaveLength(21)
   expect(calls[0]?.authors).toHaveLength(3)
-  expect(calls[0]?.authors).toContain('the application')
-  expect(calls[0]?.authors.filter(author => author.includes('127.0.0.1'))).toHaveLength(2)
+  expect(calls[0]?.authors).toContainEqual(byServer('the application'))
+  expect(calls[0]?.authors.filter(({ origin }) => origin === 'client')).toHaveLength(2)
 })
 
 test('a document that never rests is announced by changeMaxWaitMs', async () => {
   const { calls, onChange } = recorder()
-  const limits = { changeDebounceMs: 1_000, changeMaxWaitMs: 150 }
+  const limits = { changeDebounceMs: 3_600_000, changeMaxWaitMs: 150 }
   const server = await startServer({ onChange, limits })
   const client = join(server.url)
   await synced(client)
 
-  const startMs = performance.now()
-  while (calls.length < 2 && performance.now() - startMs < 5_000) {
+  while (calls.length < 2) {
     client.doc.getText('t').insert(0, 'x')
     await barrier(client)
   }
 
   expect(calls).toHaveLength(2)
-  expect(performance.now() - startMs).toBeLessThan(900)
 })
 
 test('reading, joining and repeating what is known announce nothing', async () => {
@@ -221,6 +219,7 @@ test('stop does not wait for ever for hooks that hang, says which documents, and
   const before = process.getActiveResourcesInfo().length
   const server = createServer({
     pages: null,
+    data: ':memory:',
     log: createLog('error', { write: line => void log.push(line) }),
     limits: { changeDebounceMs: 60_000, changeMaxWaitMs: 60_000, changesMax: 2, changeStopMs: 100 },
     onChange: () => new Promise(() => {})
@@ -228,12 +227,10 @@ test('stop does not wait for ever for hooks that hang, says which documents, and
   await server.listen()
   for (let i = 0; i < 5; i++) await server.apply(`room ${i}`, textUpdate('x'))
 
-  const startMs = performance.now()
+  // The hooks never end: it resolves only if it does not wait for them.
   await server.stop()
-  const tookMs = performance.now() - startMs
   await new Promise(resolve => setImmediate(resolve))
 
-  expect(tookMs).toBeLessThan(2_000)
   expect(log).toHaveLength(5)
   expect(log.every(line => line.includes('when the server stopped'))).toBe(true)
   expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before)
@@ -300,13 +297,13 @@ test('a document whose deletion failed is announced', async () => {
 })
 
 test('a hook that changes the document it is told of is told of that too, and by which author', async () => {
-  const authors: (readonly string[])[] = []
+  const authors: (readonly Author[])[] = []
   let server: Server | null = null
   const options: ServerOptions = {
     limits: { changeDebounceMs: 1 },
     onChange: async change => {
       authors.push(change.authors)
-      if (change.authors.includes('stamp')) return
+      if (change.authors.some(({ user }) => user === 'stamp')) return
       const stamp = (doc: Y.Doc) => void doc.getMap('m').set('changed', true)
       await server?.change(change.document, stamp, { author: 'stamp' })
     }
@@ -316,18 +313,25 @@ test('a hook that changes the document it is told of is told of that too, and by
   await server.apply('room', textUpdate('x'))
   await until(() => authors.length === 2, 'both calls')
 
-  expect(authors).toEqual([['server'], ['stamp']])
+  expect(authors).toEqual([[byServer(null)], [byServer('stamp')]])
 })
 
-test('it names no more authors than changeAuthorsMax', async () => {
+test('it names each author once, and no more than changeAuthorsMax', async () => {
   const { calls, onChange } = recorder()
   const server = await startServer({ onChange, limits: { changeDebounceMs: 100, changeAuthorsMax: 3 } })
 
-  for (let i = 0; i < 10; i++) await server.apply('room', textUpdate('x'), { author: `author ${i}` })
+  for (let i = 0; i < 10; i++) {
+    for (let again = 0; again < 2; again++)
+      await server.apply('room', textUpdate('x'), { author: `author ${i}` })
+  }
   await until(() => calls.length === 1, 'the call')
 
-  expect(calls[0]?.authors).toEqual(['author 0', 'author 1', 'author 2'])
+  expect(calls[0]?.authors).toEqual([0, 1, 2].map(i => byServer(`author ${i}`)))
 })
+
+function byServer(user: string | null): Author {
+  return { user, connection: null, origin: 'server' }
+}
 
 function throwing(): never {
   throw new Error('at once')

@@ -98,4 +98,4 @@ test(`[I5, I7] two clients edit on among connections that say anything (SEED=${s
   const refused = await store.listSetAside('room')
   expect(refused.length).toBeGreaterThan(0)
   expect(refused.filter(({ bytes }) => isAccepted(bytes))).toEqual([])
-}, 120_000)
+})

@@ -21,7 +21,6 @@ const brokenFrames: readonly (readonly [string, number, Buffer])[] = [
   ['text that is not UTF-8', 1007, maskedFrame(0x81, Uint8Array.of(0xff, 0xfe))],
   ['a frame that announces 200 MB', 1009, announcing(200 * 1024 * 1024)],
   ['a frame that announces 2^53 bytes', 1009, announcing(2 ** 53)],
-  ['a text frame', 4400, maskedFrame(0x81, Buffer.from('hello'))],
   ['a binary frame without bytes', 4400, maskedFrame(0x82, Uint8Array.of())]
 ]
 
@@ -40,7 +39,7 @@ describe('one process', () => {
 
     expect(codes).toEqual(brokenFrames.map(([what, code]) => [what, code]))
     expect(server.process.exitCode).toBeNull()
-  }, 60_000)
+  })
 })
 
 test('[I5] a connection that breaks off within a frame leaves nothing behind', async () => {
@@ -113,18 +112,14 @@ test(`[I7] random and mutated messages end with a typed code or are taken (SEED=
   await bystanders.unharmed()
   expect(codes.get(4400)).toBeGreaterThan(20)
   expect(codes.get(4500)).toBeGreaterThan(5)
-}, 60_000)
+})
 
 test('[I6] five hundred connections that come and go at once', async () => {
   const server = await startServer()
   const bystanders = await startBystanders(server.url)
 
   const all = Array.from({ length: 500 }, (_, i) => createRaw({ url: server.url, path: `room ${i % 7}` }))
-  await until(
-    () => all.filter(each => each.socket.readyState === 1).length > 250,
-    'half of them open',
-    20_000
-  )
+  await until(() => all.filter(each => each.socket.readyState === 1).length > 250, 'half of them open')
   for (const each of all) each.socket.terminate()
 
   await bystanders.unharmed()
@@ -181,13 +176,13 @@ function statusOf(url: string, request: string): Promise<string> {
     socket.once('data', data => resolve(/^HTTP\/1\.1 (\d+)/.exec(data.toString())?.[1] ?? 'no HTTP'))
     socket.on('error', () => resolve('error'))
     socket.on('close', () => resolve('closed'))
-    setTimeout(() => resolve('no answer'), 5_000)
+    setTimeout(() => resolve('no answer'), 30_000)
   })
 }
 
 /** So many connections are left. */
 async function untilCount(metrics: () => Promise<string>, count: number): Promise<void> {
-  const endMs = performance.now() + 10_000
+  const endMs = performance.now() + 30_000
   while (!new RegExp(`^chorus_connections ${count}$`, 'm').test(await metrics())) {
     if (performance.now() > endMs) throw new Error(`waited for ${count} connections:\n${await metrics()}`)
     await new Promise(resolve => setTimeout(resolve, 20))

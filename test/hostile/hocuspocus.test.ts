@@ -43,7 +43,7 @@ describe('messages', () => {
     await bystanders.unharmed()
     expect(codes.get(4400)).toBeGreaterThan(20)
     expect(codes.get(0)).toBeGreaterThan(20)
-  }, 60_000)
+  })
 })
 
 describe('one process of little memory', () => {
@@ -68,7 +68,7 @@ describe('one process of little memory', () => {
 
     for (let i = 0; i < 10_000; i++) client.raw.send(authFrame(`room ${i}`, ''), step1Frame(`room ${i}`))
     const denied = () => client.said().filter(({ what }) => what.startsWith('denied: too many')).length
-    await until(() => denied() === 19_000, 'the refusals', 20_000)
+    await until(() => denied() === 19_000, 'the refusals')
     const giant = 'x'.repeat(1_000_000)
     const other = await openHocuspocus(started.server.url)
     for (let i = 0; i < 20; i++) other.raw.send(authFrame(`${giant}${i}`, ''))
@@ -76,7 +76,7 @@ describe('one process of little memory', () => {
 
     expect(await rssOf(started.server.url)).toBeLessThan(700e6)
     await stillFine(started)
-  }, 60_000)
+  })
 
   test('[HP16] floods before authentication end before they fill the memory', async () => {
     const started = await start()
@@ -93,7 +93,7 @@ describe('one process of little memory', () => {
     expect(new Set(codes)).toEqual(new Set([1013]))
     expect(await rssOf(started.server.url)).toBeLessThan(700e6)
     await stillFine(started)
-  }, 60_000)
+  })
 })
 
 async function rssOf(url: string): Promise<number> {

@@ -3,9 +3,17 @@ import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryStore } from '../../persistence/index.ts'
 import { startBystanders } from '../support/bystanders.ts'
-import { until } from '../support/clients.ts'
+import { until, untilAsync } from '../support/clients.ts'
 import { storeDocument } from '../support/documents.ts'
-import { awarenessFrame, openRaw, syncStep1, syncStep2, updateFrame, updatesOf } from '../support/raw.ts'
+import {
+  awarenessFrame,
+  openRaw,
+  type Raw,
+  syncStep1,
+  syncStep2,
+  updateFrame,
+  updatesOf
+} from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))
@@ -102,23 +110,27 @@ test('[I5] bystanders edit on while every malformed update comes into their room
   await bystanders.unharmed()
   expect(codes).toEqual([4500, ...Array(malformed.length - 1).fill(4400)])
   expect(await store.listSetAside('room')).toHaveLength(malformed.length)
-}, 60_000)
+})
 
 test('[I5] who comes from the same address as somebody refused is answered at once', async () => {
-  const { url } = await startServer()
+  const hourMs = 3_600_000
+  const store = createMemoryStore()
+  const limits = { refusalDelayMs: hourMs, refusalDelayMsMax: hourMs }
+  const { url } = await startServer({ store, limits })
+  const all: Raw[] = []
   for (let i = 0; i < 4; i++) {
     const raw = await openRaw({ url, path: 'room' })
     raw.send(updateFrame(Uint8Array.of(9)))
-    await raw.closed()
+    all.push(raw)
   }
+  await untilAsync(async () => (await store.listSetAside('room')).length === 4, 'the refusals')
 
   // Behind a proxy or one household's router everybody has the same address.
-  const startMs = performance.now()
   const other = await openRaw({ url, path: 'room' })
   await other.ask()
 
-  expect(performance.now() - startMs).toBeLessThan(500)
-}, 60_000)
+  expect(all.at(-1)?.closeCode()).toBeNull()
+})
 
 test('[I5] an update that decodes but hangs on what never comes waits in the log, for ever harmless', async () => {
   const store = createMemoryStore()
@@ -154,7 +166,7 @@ describe('state vectors', () => {
     await bystanders.unharmed()
   })
 
-  test('one of 200,000 clients that nobody knows is answered like an empty one', async () => {
+  test('one of 50,000 clients that nobody knows is answered like an empty one', async () => {
     const store = createMemoryStore()
     const doc = new Y.Doc()
     doc.getText('t').insert(0, 'stored')
@@ -162,7 +174,7 @@ describe('state vectors', () => {
     const { url } = await startServer({ store })
     const raw = await openRaw({ url, path: 'room' })
 
-    await raw.ask(vectorOf(200_000))
+    await raw.ask(vectorOf(50_000))
 
     const copy = new Y.Doc()
     for (const update of updatesOf(raw)) Y.applyUpdate(copy, update)
@@ -287,7 +299,7 @@ describe('connections that do not play along', () => {
 
     expect(await raw.closed()).toBe(1013)
     await bystanders.unharmed()
-  }, 60_000)
+  })
 
   test('one that never sends SyncStep1 is sent no document, may edit, and may ask later', async () => {
     const { url } = await startServer()

@@ -1,11 +1,13 @@
 /** Disagreements of docs and code planted on purpose: a check that cannot fail holds nothing. */
 import { expect, it } from 'vitest'
+import { renderFileList } from '../../scripts/file-list.js'
 import { fillTables, renderTables } from '../../scripts/tables.js'
 import {
   changelogFindings,
   fileListFindings,
   invariantFindings,
   linkFindings,
+  pathFindings,
   ruleFindings,
   tableFindings,
   threatFindings
@@ -72,6 +74,28 @@ it('finds a table without markers, and one that differs from the code', () => {
   expect(tableFindings(page('A.md', 'no markers'), 'faults', fill)).toHaveLength(1)
 })
 
+it('lists each file with its opening comment, after the files that it imports', () => {
+  const list = renderFileList([
+    { path: 'src/a.ts', text: "/**\n * Owns a\n * and <more>.\n */\nimport { b } from './b.ts'\n" },
+    { path: 'src/b.ts', text: '// Owns b.\n// And c.\nexport const b = 1\n' },
+    { path: 'src/in/c.ts', text: '#!/usr/bin/env node\n/** Owns c. */\n' }
+  ])
+
+  expect(list.split('\n')).toEqual([
+    '## src',
+    '',
+    '- [src/b.ts](../src/b.ts): Owns b. And c.',
+    '- [src/a.ts](../src/a.ts): Owns a and \\<more>.',
+    '',
+    '## src/in',
+    '',
+    '- [src/in/c.ts](../src/in/c.ts): Owns c.'
+  ])
+  expect(() => renderFileList([{ path: 'src/d.ts', text: 'const d = 1\n' }])).toThrow(
+    'src/d.ts has no opening comment'
+  )
+})
+
 it('renders each fault, setting and limit as a row of its own', () => {
   const tables = renderTables({
     faults: {
@@ -85,19 +109,26 @@ it('renders each fault, setting and limit as a row of its own', () => {
     flagOf: name => `--${name}`,
     variableOf: name => `CHORUS_${name}`,
     defaultLimits: { roomsMax: 20_000, cacheBytesMax: 1.5 * 2 ** 20, drainMs: 1_500, clockMax: 2 ** 47 },
-    limitsSource: [
-      '/** Not a field. */',
-      'export const defaultLimits = {',
-      '  /** Open rooms. */',
-      '  roomsMax: 20_000,',
-      '  /** Bytes kept.',
-      '   *  Above: forgotten. */',
-      '  cacheBytesMax: 1.5 * MiB,',
-      '  drainMs: 1_500,',
-      '  /** The highest clock. */',
-      '  clockMax: 2 ** 47',
-      '}'
-    ].join('\n')
+    sources: [
+      {
+        path: 'src/base/limits.ts',
+        text: [
+          '/** Not a field. */',
+          'export const defaultLimits = {',
+          '  /** Open rooms. */',
+          '  roomsMax: 20_000,',
+          '  /** Bytes kept.',
+          '   *  Above: forgotten. */',
+          '  cacheBytesMax: 1.5 * MiB,',
+          '  drainMs: 1_500,',
+          '  /** The highest clock. */',
+          '  clockMax: 2 ** 47',
+          '}'
+        ].join('\n')
+      }
+    ],
+    shapes: {},
+    kindOf: () => ''
   })
   const rowsOf = (table: string) =>
     table
@@ -158,5 +189,18 @@ it('finds links to missing files and headings, outside of code', () => {
     'docs/a.md:6: picture.png leads nowhere; there is no docs/picture.png',
     'docs/a.md:7: b.md#nowhere leads to no heading of docs/b.md',
     'docs/a.md:8: gone.md leads nowhere; there is no docs/gone.md'
+  ])
+})
+
+it('finds a path in backticks that is not there, in the repository or beside its page', () => {
+  const pages = [
+    page('demo/README.md', 'In `src/page.ts`, `src/gone.ts` and `src/pages/`.'),
+    page('docs/a.md', '`src/room`, `src/rooms`, `demo/dist/index.html`, `application/json`, `./docs/a.md`')
+  ]
+  const paths = ['demo/README.md', 'demo/src/page.ts', 'demo/src/pages/a.ts', 'docs/a.md', 'src/room/room.ts']
+
+  expect(pathFindings(pages, paths)).toEqual([
+    'demo/README.md:1: there is no src/gone.ts',
+    'docs/a.md:1: there is no src/rooms'
   ])
 })

@@ -55,7 +55,7 @@ export function ruleFindings(protocol: TextFile, tests: readonly Source[]): Find
 
 /** Files are named by their whole path: `src/room/room.ts`, `persistence/store.ts`. */
 export function fileListFindings(page: TextFile, paths: readonly string[]): Finding[] {
-  const listed = new Set(page.text.match(/\b(?:src|persistence)\/[\w./-]+\.ts\b/g))
+  const listed = new Set(page.text.match(/\b(?:src|persistence|bus)\/[\w./-]+\.ts\b/g))
   return [
     ...paths
       .filter(path => !listed.has(path))
@@ -120,6 +120,30 @@ export function linkFindings(pages: readonly TextFile[], paths: readonly string[
       return [`${path}:${line}: ${target} leads to no heading of ${resolved}`]
     })
   )
+}
+
+/**
+ * Paths in backticks that begin with a folder of the repository, or of the page's own folder, are those of files or
+ * folders of `paths`. What is made by a build or an install is not there before.
+ */
+export function pathFindings(pages: readonly TextFile[], paths: readonly string[]): Finding[] {
+  const places = new Set(paths.flatMap(foldersOf))
+  const roots = new Set([...places].filter(place => !place.includes('/')))
+  return pages.flatMap(({ path, text }) =>
+    text.split('\n').flatMap((content, index) =>
+      [...content.matchAll(/`(?:\.\/)?([\w.@-]+\/[\w./@-]*)`/g)]
+        .map(([, found = '']) => found.replace(/\/$/, ''))
+        .filter(found => roots.has(found.split('/')[0] ?? '') && !/\/(?:dist|node_modules)\b/.test(found))
+        .filter(found => !places.has(found) && !places.has(posix.join(posix.dirname(path), found)))
+        .map(found => `${path}:${index + 1}: there is no ${found}`)
+    )
+  )
+}
+
+/** The path and every folder that it lies in. */
+function foldersOf(path: string): string[] {
+  const parts = path.split('/')
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
 }
 
 function linksOf(text: string): { target: string; line: number }[] {

@@ -15,12 +15,16 @@ export type Source = TextFile & { readonly tree: ts.SourceFile }
 /** Something out of order: where, and what to write instead. */
 export type Finding = string
 
-/** Every file that is tracked or would be with `git add .`, and is there. Binary ones are left out. */
-export function repositoryFiles(): TextFile[] {
+/** Every file that is tracked or would be with `git add .`, and is there. */
+export function repositoryPaths(): string[] {
   const list = ['ls-files', '--cached', '--others', '--exclude-standard', '-z']
   const paths = execFileSync('git', list, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 26 }).split('\0')
-  return paths
-    .filter(path => path !== '' && existsSync(join(root, path)))
+  return paths.filter(path => path !== '' && existsSync(join(root, path)))
+}
+
+/** The same with their text. Binary ones are left out. */
+export function repositoryFiles(): TextFile[] {
+  return repositoryPaths()
     .map(path => ({ path, text: readFileSync(join(root, path), 'utf8') }))
     .filter(({ text }) => !text.includes('\0'))
 }

@@ -2,7 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createMemoryStore } from '../../persistence/index.ts'
 import type { Attempt, Authorize } from '../../src/access/grant.ts'
-import { createLog } from '../../src/log.ts'
+import { createLog } from '../../src/base/log.ts'
 import { createServer } from '../../src/server.ts'
 import type { StatelessMessage } from '../../src/transport/stateless.ts'
 import { connect, converged, synced, until } from '../support/clients.ts'
@@ -252,6 +252,7 @@ describe.each(providerVersions)('Hocuspocus %s', version => {
     test('[HP12] reach the application, which answers one and tells all', async () => {
       const heard: StatelessMessage[] = []
       const server = createServer({
+        data: ':memory:',
         pages: null,
         authorize: byToken,
         onStateless: message => {
@@ -297,7 +298,7 @@ describe.each(providerVersions)('Hocuspocus %s', version => {
   })
 })
 
-test('[HP3] session addresses are members of their own in one room on one socket', async () => {
+test('[HP3] session routing keys are members of their own in one room on one socket', async () => {
   const { url } = await startServer()
   const websocket = openSocket(url, '4.8')
   const configuration = { sessionAwareness: true }

@@ -94,7 +94,7 @@ test.each([3, 10])(
   }
 )
 
-test('others edit a document at the speed they are used to while someone joins it slowly', {
+test('others edit a document while someone joins it slowly, and wait for nothing of the join', {
   timeout: 120_000
 }, async () => {
   const { store } = await stored(6 * megabyte)
@@ -105,17 +105,15 @@ test('others edit a document at the speed they are used to while someone joins i
 
   const slow = join(proxy.url)
   await until(() => proxy.downBytes() > megabyte / 2, 'the beginning of the join')
-  const delays: number[] = []
+  proxy.hold()
   for (let i = 0; i < 20; i++) {
-    const startMs = performance.now()
     a.doc.getMap('m').set('n', i)
     await until(() => b.doc.getMap('m').get('n') === i, 'the edit at the other')
-    delays.push(performance.now() - startMs)
   }
   const wasJoining = !slow.provider.synced
+  proxy.goOn()
   await until(() => slow.provider.synced, 'the slow one', 60_000)
 
   expect(wasJoining).toBe(true)
   expect(slow.doc.getMap('m').get('n')).toBe(19)
-  expect(delays.sort((x, y) => x - y)[10]).toBeLessThan(500)
 })

@@ -2,7 +2,7 @@
  * What an append costs the database, and how durable each batch is.
  */
 import { describe, expect, test } from 'vitest'
-import { bytesOf, largeSegments, overwrite, seen } from '../../persistence/conformance-tools.ts'
+import { appendLabels, bytesOf, largeSegments, overwrite, seen } from '../../persistence/conformance-tools.ts'
 import type { RangeQuery } from '../../persistence/ordered.ts'
 import { openOrderedStore } from '../../persistence/ordered-store.ts'
 import {
@@ -50,7 +50,7 @@ describe('an append to a known document', () => {
     const store = await place.open()
     const sequences: number[] = []
     for (const document of ['a', 'b', 'c', 'a', 'd', 'e', 'a']) {
-      const [sequence] = await store.append([{ document, record: bytesOf(document) }])
+      const [sequence] = await appendLabels(store, document, document)
       if (document === 'a') sequences.push(sequence ?? 0)
     }
 
@@ -71,7 +71,7 @@ describe('durability', () => {
     const before = writes.length
     await overwrite(store, { document: 'a', from: await store.load('a'), segments: largeSegments('m') })
     await store.delete('a')
-    await store.setAside('a', { author: '', timeMs: 0, reason: '', bytes: bytesOf('x') })
+    await store.setAside('a', { author: null, timeMs: 0, reason: '', bytes: bytesOf('x') })
 
     expect(new Set(writes.slice(before).map(write => write.durability))).toEqual(new Set(['synced']))
     await store.close()

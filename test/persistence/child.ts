@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import { onTestFinished } from 'vitest'
 import { temporaryDirectory } from './places.ts'
@@ -15,9 +15,9 @@ const root = join(import.meta.dirname, '../..')
 export function startChild(source: string, args: readonly string[]): ChildProcess {
   const directory = temporaryDirectory()
   const target = join(directory, 'persistence')
-  mkdirSync(target)
-  for (const name of readdirSync(join(root, 'persistence'))) {
+  for (const name of readdirSync(join(root, 'persistence'), { encoding: 'utf8', recursive: true })) {
     if (!name.endsWith('.ts')) continue
+    mkdirSync(dirname(join(target, name)), { recursive: true })
     const text = readFileSync(join(root, 'persistence', name), 'utf8')
     writeFileSync(join(target, name.replace(/\.ts$/, '.js')), transpile(text))
   }

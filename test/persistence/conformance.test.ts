@@ -62,7 +62,7 @@ describe('random calls against the memory store', () => {
 
   test('LevelDB', async () => {
     await runModel({ seed: firstSeed, calls: 150, place: levelPlace() })
-  }, 20_000)
+  })
 
   test.each(Array.from({ length: 10 }, (_, index) => firstSeed + index))(
     'simulated disk that crashes now and then, seed %i',

@@ -4,7 +4,7 @@
  * left behind.
  */
 import { describe, expect, test } from 'vitest'
-import { bytesOf, largeSegments, overwrite, seen } from '../../persistence/conformance-tools.ts'
+import { bytesOf, labelOf, largeSegments, overwrite, seen } from '../../persistence/conformance-tools.ts'
 import { openOrderedStore } from '../../persistence/ordered-store.ts'
 import { createSimulatedDisk, type SimulatedOutcome } from '../../persistence/simulated.ts'
 import type { Store } from '../../persistence/store.ts'
@@ -24,8 +24,11 @@ const script: readonly Call[] = [
   store => append(store, 'a', 'a4'),
   store => store.delete('b'),
   store => append(store, 'b', 'b4'),
-  store => store.setAside('a', { author: '', timeMs: 0, reason: 'kept', bytes: bytesOf('kept') }),
+  store => store.setAside('a', { author: null, timeMs: 0, reason: 'kept', bytes: bytesOf('kept') }),
+  store => setAsideLarge(store, 'a', 'large'),
   store => store.delete('a'),
+  store => setAsideLarge(store, 'b', 'larger'),
+  store => store.dropSetAside('a', 2),
   store => append(store, 'c', 'c2'),
   store => checkpoint(store, 'c', largeSegments('C1')),
   store => append(store, 'c', 'c3')
@@ -106,8 +109,22 @@ async function checkpoint(store: Store, document: string, segments: readonly Uin
   if (result.outcome !== 'written') throw new Error('superseded')
 }
 
+function setAsideLarge(store: Store, document: string, label: string) {
+  return store.setAside(document, {
+    author: null,
+    timeMs: 0,
+    reason: label,
+    bytes: bytesOf(label, 900 * 1024)
+  })
+}
+
 async function everything(store: Store): Promise<string> {
-  const lines = [JSON.stringify(await store.list()), String((await store.listSetAside('a')).length)]
+  const lines = [JSON.stringify(await store.list())]
+  for (const document of await store.setAsideDocuments()) {
+    for (const { number, reason, bytes } of await store.listSetAside(document)) {
+      lines.push(`${document} ${number} ${reason} ${labelOf(bytes)} ${bytes.length}`)
+    }
+  }
   for (const document of ['a', 'b', 'c']) lines.push(JSON.stringify(seen(await store.load(document))))
   return lines.join('\n')
 }

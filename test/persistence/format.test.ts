@@ -9,10 +9,8 @@ import { describe, expect, test } from 'vitest'
 import { bytesOf, overwrite } from '../../persistence/conformance-tools.ts'
 import {
   decodeGarbage,
-  decodeSetAside,
   encodeGarbage,
   encodeName,
-  encodeSetAside,
   headKey,
   headRange,
   numberMax,
@@ -25,6 +23,7 @@ import {
   unseal
 } from '../../persistence/format.ts'
 import { isInRuns, runsOf } from '../../persistence/garbage.ts'
+import { decodeSetAside, decodeSetAsideNamed, encodeSetAside } from '../../persistence/set-aside-body.ts'
 import { storeErrorCodes } from '../../persistence/store.ts'
 import { simulatedPlace } from './places.ts'
 
@@ -37,8 +36,10 @@ describe('stored format version 1', () => {
     const from = await store.load('dö')
     const replaces = from.records.slice(0, 1).map(one => one.sequence)
     await overwrite(store, { document: 'dö', from, segments: [Buffer.from('seg')], replaces })
-    await store.setAside('dö', { author: 'ann', timeMs: 1, reason: 'why', bytes: Buffer.from('up') })
+    const author = { user: 'ann', connection: 'c1', origin: 'client' } as const
+    await store.setAside('dö', { author, timeMs: 1, reason: 'why', bytes: Buffer.from('up') })
     await store.writeMetadata('key', Buffer.from('value'))
+    await store.delete('gone', { timeMs: 1, bytes: Buffer.from('dead') })
 
     const lines = place.disk
       .entries()
@@ -50,10 +51,11 @@ describe('stored format version 1', () => {
         "6864c3b6 69fb322202000000000001000000000002000000000001000000000001",
         "6d6b6579 3e0e5c790776616c7565",
         "70 4777c6aa0970726f6265",
-        "71000364c3b600000000000100000002 26bf920e063ff000000000000000000003616e6e000000037768797570",
+        "71000364c3b600000000000100000002 fd2c4a260b3ff00000000000003100000003616e6e000000026331000000037768797570",
         "72000000000001000000000002 3e17df330374776f",
         "7300000000000100000000000100000000 21566ac4056d657461206f6620310a",
         "7300000000000100000000000100000001 93bef1f104736567",
+        "74676f6e65 ff74cf2e0a3ff000000000000064656164",
       ]
     `)
     await store.close()
@@ -140,8 +142,59 @@ describe('values', () => {
   })
 
   test('set-aside entries come back', () => {
-    const entry = { author: 'ü', timeMs: 1.5, reason: '\u0000x', bytes: bytesOf('x') }
-    expect(decodeSetAside(encodeSetAside(entry))).toEqual(entry)
+    const strings = fc.option(fc.string({ unit: 'binary', maxLength: 9 }))
+    const authors = fc.record({
+      user: strings,
+      connection: strings,
+      origin: fc.constantFrom('client', 'server', 'load')
+    })
+    fc.assert(
+      fc.property(fc.option(authors), fc.string({ unit: 'binary' }), (author, reason) => {
+        const entry = { author, timeMs: 1.5, reason, bytes: bytesOf('x') }
+        expect(decodeSetAside(encodeSetAside(entry))).toEqual(entry)
+      })
+    )
+  })
+
+  test('a large set-aside entry refers to its parts; making room and dropping remove them', async () => {
+    const place = simulatedPlace({}, { setAsideBytesMax: 600_000 })
+    const store = await place.open()
+    const entry = (reason: string) => ({ author: null, timeMs: 1, reason, bytes: new Uint8Array(300_000) })
+    await store.setAside('a', entry('why'))
+    const keysAndSizes = () =>
+      place.disk.entries().map(([key, value]) => `${key.toString('hex')} ${value.length}`)
+    const lines = place.disk
+      .entries()
+      .filter(([key]) => key[0] === 0x71)
+      .map(([key, value]) => `${key.toString('hex')} ${value.toString('hex', 4)}`)
+
+    expect(lines).toEqual([
+      '7100016100000000000100' + '0493e0 0c3ff0000000000000000000000377687900000000000100000002'
+    ])
+    expect(keysAndSizes().slice(-2)).toEqual([
+      `7300000000000100000000000100000000 ${5 + 256 * 1024}`,
+      `7300000000000100000000000100000001 ${5 + 300_000 - 256 * 1024}`
+    ])
+    await store.setAside('a', entry('two'))
+    await store.setAside('a', entry('three'))
+    expect(keysAndSizes().map(line => line.slice(0, 14))).not.toContain('73000000000001')
+    for (const { number } of await store.listSetAside('a')) await store.dropSetAside('a', number)
+    expect(keysAndSizes().map(line => line.slice(0, 2))).toEqual(['63', '70'])
+    await store.close()
+  })
+
+  test('a set-aside entry of kind 06 had one name for its author; its address is left out', () => {
+    const body = (name: string) => {
+      const [author, length] = [Buffer.from(name), Buffer.alloc(4)]
+      length.writeUInt32BE(author.length, 0)
+      const time = Buffer.from('3ff0000000000000', 'hex')
+      return Buffer.concat([time, length, author, Buffer.from('00000003', 'hex'), Buffer.from('whyup')])
+    }
+    const rest = { timeMs: 1, reason: 'why', bytes: Uint8Array.from(Buffer.from('up')) }
+    const client = { user: null, connection: 'AbCdEfGh-1', origin: 'client' }
+
+    expect(decodeSetAsideNamed(body(''))).toEqual({ author: null, ...rest })
+    expect(decodeSetAsideNamed(body('203.0.113.7/AbCdEfGh-1'))).toEqual({ author: client, ...rest })
   })
 })
 

@@ -34,7 +34,7 @@ describe('kill -9', () => {
       expect(from + tail.length - 1).toBeGreaterThanOrEqual(lastLabel)
       await store.close()
     }
-  }, 30_000)
+  })
 })
 
 describe('a full disk', () => {
@@ -67,7 +67,7 @@ describe('a full disk', () => {
     expect(resolved.filter(label => !labels.has(label))).toEqual([])
     expect(resolved.length).toBeGreaterThan(20)
     await store.close()
-  }, 30_000)
+  })
 })
 
 /** Appends a number, prints it when it is durable; merges all so far every seventh. */

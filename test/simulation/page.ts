@@ -21,6 +21,7 @@ const messageAwareness = 1
 const messageAuth = 2
 const messageQueryAwareness = 3
 const messageSyncStatus = 8
+const authDenied = 1
 const step1 = 0
 const step2 = 1
 const stepUpdate = 2
@@ -64,6 +65,11 @@ export class Page {
   #hasToldAll = false
   #isWanted = true
   #isClosed = false
+  /** Its document was deleted: it is told so, again and again. */
+  #isRetired = false
+  #isTold = false
+  /** It has heard that the document is gone, so that what it is sent from now on is of another life. */
+  #isGone = false
   #failures = 0
   #lastMessageMs = 0
   #syncedAtMs = 0
@@ -115,9 +121,23 @@ export class Page {
     return this.#wire
   }
 
+  /** Told that its copy belongs to a document that was deleted. */
+  get isTold(): boolean {
+    return this.#isTold
+  }
+
   /** When this connection had everything. */
   get syncedAtMs(): number {
     return this.#syncedAtMs
+  }
+
+  /** Its document is about to be deleted. */
+  retire(): void {
+    this.#isRetired = true
+  }
+
+  forgetTold(): void {
+    this.#isTold = false
   }
 
   edit(): void {
@@ -221,7 +241,9 @@ export class Page {
     const wire = this.#wire
     if (wire === null) return
     this.#parts.trace.note('close', `${this.name} ${code ?? 'by itself'}`)
-    if (code !== null && code >= 4400 && code < 4500)
+    if (this.#isRetired && (code === 4404 || code === 4410)) this.#isGone = true
+    if (code === 4410 && this.#isRetired) this.#isTold = true
+    else if (code !== null && code >= 4400 && code < 4500 && !(code === 4404 && this.#isRetired))
       throw new Violation(`${this.name} was told never to come back: ${code}`)
     this.#wire = null
     wire.clientClose()
@@ -248,19 +270,29 @@ export class Page {
       applyAwarenessUpdate(this.awareness, update, this)
       return
     }
-    if (this.#parts.tongue.name === 'hocuspocus' && type === messageAuth) return
+    if (type === messageAuth && this.#isAboutAccess(readVarUint(decoder))) return
     if (this.#parts.tongue.name === 'hocuspocus' && type === messageQueryAwareness)
       return this.#sendStates([...this.awareness.getStates().keys()])
     if (this.#parts.tongue.name === 'hocuspocus' && type === messageSyncStatus) {
       if (readVarUint(decoder) === 1) this.#acknowledged()
       return
     }
+    if (type === messageSyncStatus && this.#isRetired) return
     if (type !== messageSync) throw new Violation(`${this.name} was sent message type ${type}`)
     const step = readVarUint(decoder)
     const body = readVarUint8Array(decoder)
     this.#parts.trace.note('receive', `${this.name} step ${step} of ${body.length} bytes`)
     if (step === step1) this.#answer(body)
     else this.#apply(step, body)
+  }
+
+  /** An old copy is denied; each dialect has its way, and y-websocket pages wait for the close frame. */
+  #isAboutAccess(kind: number): boolean {
+    const { tongue } = this.#parts
+    const isDenied = tongue.name === 'hocuspocus' ? kind === authDenied : true
+    if (isDenied && this.#isRetired && tongue.name === 'hocuspocus') this.#isTold = true
+    if (isDenied && !this.#isRetired) throw new Violation(`${this.name} was denied access`)
+    return true
   }
 
   /**
@@ -298,6 +330,8 @@ export class Page {
   }
 
   #apply(step: number, update: Uint8Array): void {
+    if (this.#isRetired && update.length > 2 && this.#isGone)
+      throw new Violation(`${this.name} has an old copy and was sent the document`)
     this.#parts.ledger.owes(scanUpdate(update))
     if (step === step2) this.#endMarker(update)
     Y.applyUpdate(this.doc, update, this)

@@ -1,5 +1,5 @@
 /** What kind of run a seed makes: how many take part, which bounds the server has, and what goes wrong how often. */
-import { type Limits, withLimits } from '../../src/limits.ts'
+import { type Limits, withLimits } from '../../src/base/limits.ts'
 import type { Chance } from './chance.ts'
 
 export type Plan = {
@@ -94,13 +94,15 @@ function drawLimits(chance: Chance, unit: number): Limits {
     scanBytesMax: Math.floor(chance.scaled(60, 100_000)),
     checkpointCacheBytesMax: chance.hits(0.5) ? 0 : 1_000_000,
     diffCacheEntriesMax: 1 + chance.below(4),
-    workerIdleMs: 100,
+    compactionRetryMs: 200,
     coalesceMs: chance.pick([0, 10, 40]),
     // Not drawn, so that old seeds go on meaning the same runs.
     turnBudgetMs: wholeFrameBytesMax % 2 === 0 ? 0 : 5,
     roomIdleMs: chance.scaled(50, 10_000),
     pingMs,
     heartbeatMs: pingMs / 4,
+    // A socket that is held back is not read, and one that says nothing is ended after twice `pingMs`.
+    refusalDelayMsMax: pingMs,
     joinStallMs: chance.scaled(1_000, 20_000),
     rejoinWaitMs: chance.scaled(20, 1_000),
     staggerMs: chance.between(0, 500)

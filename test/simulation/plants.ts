@@ -1,10 +1,13 @@
 /** Bugs put into the server from outside, to see that the simulation finds them. */
+
 import type { OrderedBackend } from '../../persistence/ordered.ts'
 import type { OrderedStoreOptions } from '../../persistence/ordered-store.ts'
 import type { Store } from '../../persistence/store.ts'
-import type { Compactor } from '../../src/document/compactor.ts'
+import { copyStore } from '../../persistence/store.ts'
 import { cutSegments, joinSegments } from '../../src/document/segments.ts'
+import type { Workers } from '../../src/document/workers.ts'
 import { Awareness } from '../../src/room/awareness.ts'
+import { Renewals } from '../../src/room/renewals.ts'
 import type { Connection } from '../../src/transport/connection.ts'
 
 /** What stands between the server and what it uses; each absent part is as it should be. */
@@ -12,7 +15,7 @@ export type Plant = {
   readonly backend?: (backend: OrderedBackend) => OrderedBackend
   readonly storeOptions?: OrderedStoreOptions
   readonly store?: (store: Store) => Store
-  readonly compactor?: (compactor: Compactor) => Compactor
+  readonly workers?: (workers: Workers) => Workers
   readonly connection?: (connection: Connection) => void
   /** Runs before a run; the returned function takes the bug out again. */
   readonly patch?: () => () => void
@@ -42,17 +45,20 @@ export const plants = {
       }
     })
   },
+  'a deletion leaves no tombstone': {
+    store: store => ({ ...boundTo(store), delete: document => store.delete(document) })
+  },
   'compaction forgets what is pending': {
-    compactor: compactor => ({
-      ...compactor,
-      compact: async job => ({ ...(await compactor.compact(job)), pending: [] })
+    workers: workers => ({
+      ...workers,
+      compact: async job => ({ ...(await workers.compact(job)), pending: [] })
     })
   },
   'a large document is sent in parts that show': {
-    compactor: compactor => ({
-      ...compactor,
+    workers: workers => ({
+      ...workers,
       compact: async job => {
-        const result = await compactor.compact(job)
+        const result = await workers.compact(job)
         if (result.meta.layout !== 'held-back') return result
         const segments = cutSegments(joinSegments(result.segments), { segmentBytes: 200 })
         return { ...result, segments: segments.map(({ update }) => update) }
@@ -65,6 +71,15 @@ export const plants = {
       Awareness.prototype.leave = () => {}
       return () => {
         Awareness.prototype.leave = leave
+      }
+    }
+  },
+  'nobody renews the states of hidden tabs': {
+    patch: () => {
+      const { watch } = Renewals.prototype
+      Renewals.prototype.watch = () => {}
+      return () => {
+        Renewals.prototype.watch = watch
       }
     }
   },
@@ -82,7 +97,13 @@ export type PlantName = keyof typeof plants
 /** The store's calls as own members, so that some can be replaced. */
 function boundTo(store: Store): Store {
   return {
+    lanes: store.lanes,
+    node: store.node,
     append: entries => store.append(entries),
+    recordsAfter: (document, incarnation, sequence, limits) =>
+      store.recordsAfter(document, incarnation, sequence, limits),
+    heads: queries => store.heads(queries),
+    lease: (key, holder, ms) => store.lease(key, holder, ms),
     load: document => store.load(document),
     segments: (document, generation) => store.segments(document, generation),
     checkpoint: request => store.checkpoint(request),
@@ -91,11 +112,13 @@ function boundTo(store: Store): Store {
     setAsideDocuments: () => store.setAsideDocuments(),
     dropSetAside: (document, number) => store.dropSetAside(document, number),
     list: options => store.list(options),
-    delete: document => store.delete(document),
+    delete: (document, tombstone) => store.delete(document, tombstone),
+    tombstones: () => store.tombstones(),
+    dropTombstones: documents => store.dropTombstones(documents),
     readMetadata: key => store.readMetadata(key),
     writeMetadata: (key, value) => store.writeMetadata(key, value),
     probe: () => store.probe(),
-    copyTo: (directory, onProgress) => store.copyTo(directory, onProgress),
+    copyTo: (directory, onProgress) => copyStore(store, directory, onProgress),
     close: () => store.close()
   }
 }

@@ -1,10 +1,11 @@
 /** One run: a storm, then calm, then every check. The same seed gives exactly the same run. */
 import * as Y from 'yjs'
 import { bounds } from '../../persistence/bounds.ts'
+import { defaultLimits } from '../../src/base/limits.ts'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import { type ClockRange, scanUpdate } from '../../src/document/scan.ts'
-import { defaultLimits } from '../../src/limits.ts'
 import { Chance } from './chance.ts'
+import { checkDeletions } from './deletion.ts'
 import { canonical } from './ledger.ts'
 import type { Page } from './page.ts'
 import { drawPlan, type Plan } from './plan.ts'
@@ -100,6 +101,7 @@ async function play(world: World, chance: Chance): Promise<void> {
   if (plan.order === 'causal') for (const room of world.rooms) checkReplicas(world, room, 'after the storm')
   await checkReconnects(world, chance)
   await checkNewcomers(world)
+  await checkDeletions(world, chance, () => clock.runFor(settleMs(plan)))
   await checkEnd(world)
 }
 

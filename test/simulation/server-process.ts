@@ -9,24 +9,29 @@ import type { Store } from '../../persistence/store.ts'
 import { Admission } from '../../src/access/admission.ts'
 import { Gate } from '../../src/access/gate.ts'
 import { Passes } from '../../src/access/passes.ts'
+import { Fault } from '../../src/base/errors.ts'
+import type { Log } from '../../src/base/log.ts'
+import type { Metrics } from '../../src/base/metrics.ts'
+import { Pacer } from '../../src/base/pacer.ts'
+import { Slices } from '../../src/base/slices.ts'
 import type { CheckpointLayout } from '../../src/document/checkpoint.ts'
-import type { Compactor } from '../../src/document/compactor.ts'
-import { Fault } from '../../src/errors.ts'
-import type { Log } from '../../src/log.ts'
-import type { Metrics } from '../../src/metrics.ts'
-import { Pacer } from '../../src/pacer.ts'
+import type { Workers } from '../../src/document/workers.ts'
 import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
-import { Compactions } from '../../src/room/compactions.ts'
-import { JoinHeads } from '../../src/room/join-heads.ts'
+import { CheckpointReads } from '../../src/room/checkpoint-reads.ts'
+import { CompactionSchedule } from '../../src/room/compaction-schedule.ts'
 import { Journal } from '../../src/room/journal.ts'
 import { Refusals } from '../../src/room/refusals.ts'
 import { Rooms } from '../../src/room/rooms.ts'
+import { SetAsides } from '../../src/room/set-asides.ts'
+import { Accounts } from '../../src/transport/accounts.ts'
 import { Addresses } from '../../src/transport/addresses.ts'
-import { Connection, connectionRates } from '../../src/transport/connection.ts'
+import { Connection } from '../../src/transport/connection.ts'
+import { connectionRates } from '../../src/transport/debt.ts'
 import { startHeartbeat } from '../../src/transport/heartbeat.ts'
 import { openSession, type SessionParts } from '../../src/transport/sessions.ts'
 import { Stateless } from '../../src/transport/stateless.ts'
 import { Turns, turnRates } from '../../src/transport/turns.ts'
+import { sharesOf } from '../../src/transport/unfinished.ts'
 import type { Chance } from './chance.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
@@ -49,12 +54,13 @@ export type ProcessParts = {
 
 type Running = {
   readonly store: Store
-  readonly compactor: Compactor
+  readonly workers: Workers
   readonly journal: Journal
-  readonly compactions: Compactions
+  readonly compactions: CompactionSchedule
   readonly rooms: Rooms
   readonly sessions: SessionParts
   readonly turns: Turns
+  readonly accounts: Accounts
   readonly stopHeartbeat: () => void
 }
 
@@ -129,16 +135,26 @@ export class ServerProcess {
       fails: () => !isCalm() && chance.hits(plan.workerFailures),
       onLayout
     })
-    const compactor = plant.compactor?.(worker) ?? worker
+    const workers = plant.workers?.(worker) ?? worker
     const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
-    const compactions = new Compactions({ store, compactor, time, limits, metrics, log })
+    const slices = new Slices(time, limits)
+    const compactions = new CompactionSchedule({ store, workers, slices, time, limits, metrics, log })
     const refusals = new Refusals(time, limits)
-    const heads = new JoinHeads(store, compactor, limits)
+    const checkpointReads = new CheckpointReads(store, workers, limits)
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
     const pacer = new Pacer(time, limits.turnBudgetMs)
-    const shared = { store, journal, compactions, refusals, heads, cache, pacer, time, limits, metrics, log }
+    const setAsides = new SetAsides({ store, time, limits })
+    const links = { store, journal, compactions, refusals, setAsides, checkpointReads, cache, pacer, slices }
+    const shared = { ...links, time, limits, metrics, log }
     const presence = { identity: 'as-sent', readers: 'shown' } as const
-    const rooms = new Rooms({ ...shared, presence, seed: null, changes: null, isAllowed: () => true })
+    const rooms = new Rooms({
+      ...shared,
+      nodes: null,
+      presence,
+      seed: null,
+      changes: null,
+      isAllowed: () => true
+    })
     const stopHeartbeat = startHeartbeat(this.#connections, { time, limits, metrics })
     const gate = new Gate({ authentication: 'none', origins: null })
     const admission = new Admission(
@@ -151,7 +167,8 @@ export class ServerProcess {
     const hocuspocus = 'any-path' as const
     const sessions = { rooms, passes, addresses, stateless, hocuspocus, time, limits }
     const turns = new Turns(time, turnRates(limits))
-    return { store, compactor, journal, compactions, rooms, sessions, turns, stopHeartbeat }
+    const accounts = new Accounts(time, limits, connectionRates(limits))
+    return { store, workers, journal, compactions, rooms, sessions, turns, accounts, stopHeartbeat }
   }
 
   /** Takes a connection, or refuses it as a port does that nobody listens on. */
@@ -168,8 +185,9 @@ export class ServerProcess {
       limits: plan.limits,
       metrics: this.#metrics,
       log: this.#log,
-      rates: connectionRates(plan.limits),
+      accounts: running.accounts,
       turns: running.turns,
+      shares: sharesOf(this.#time, plan.limits),
       refused: (address: string) => running.sessions.addresses.refused(address),
       onClosed: (closed: Connection) => {
         this.#connections.delete(closed)
@@ -193,6 +211,11 @@ export class ServerProcess {
     connection.start(openSession(connection, running.sessions, target))
   }
 
+  /** As `server.delete` of an application. */
+  delete(room: string): Promise<boolean> {
+    return this.#running?.rooms.delete(room) ?? Promise.reject(new Error('the server does not run'))
+  }
+
   /** As SIGTERM: resolves when the process has ended, having left nothing behind. */
   async stop(): Promise<void> {
     const running = this.#running
@@ -209,7 +232,7 @@ export class ServerProcess {
     await running.journal.idle()
     await running.rooms.close()
     const compacted = running.compactions.close()
-    await running.compactor.close()
+    await running.workers.close()
     await compacted
     await running.store.close()
     if (this.#time.pending > 0) throw new Violation(`${this.#time.pending} timers are left after a stop`)
@@ -276,7 +299,10 @@ function countingMetrics(trace: Trace): Metrics {
     batchWritten: () => trace.count('batches written'),
     batchFailed: () => trace.count('batches failed'),
     compacted: outcome => trace.note('compacted', outcome),
+    uncompacted: documents => trace.note('uncompacted', String(documents)),
+    tombstonesDropped: () => {},
     hookCalled: () => {},
+    ignored: kind => trace.count(`ignored ${kind}`),
     refused: code => trace.note('refused', code),
     expose: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: '' }),
     collectProcess: () => {},

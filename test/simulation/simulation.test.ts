@@ -1,6 +1,6 @@
 /**
  * The whole server and its clients in one process on a virtual clock, one run per seed from the first on (seed.ts).
- * `RUNS` is how many (2,000 with CI=true, always the same of a commit), else `MINUTES` how long to go on (1).
+ * `RUNS` is how many (300 with CI=true, always the same of a commit), else `MINUTES` how long to go on (1).
  * scripts/simulate.js does the same for as long as you like.
  */
 import { describe, expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { seed as first } from '../support/seed.ts'
 import { type PlantName, plants } from './plants.ts'
 import { RunFailed, simulate } from './run.ts'
 
-const runsMax = Number(process.env.RUNS ?? (process.env.CI === 'true' ? 2_000 : Number.POSITIVE_INFINITY))
+const runsMax = Number(process.env.RUNS ?? (process.env.CI === 'true' ? 300 : Number.POSITIVE_INFINITY))
 const minutes = Number(process.env.MINUTES ?? (Number.isFinite(runsMax) ? 30 : 1))
 /** Each planted bug is found in fewer runs than this. */
 const plantRunsMax = 120
@@ -64,7 +64,21 @@ const formerFailures: readonly (readonly [seed: number, what: string])[] = [
   [
     930023112,
     'the simulated wire handed a message on before the opening of the WebSocket, by a rounding error'
-  ]
+  ],
+  [71000024, 'who left before its late renewal was sent was removed with a clock that it had never heard of'],
+  [
+    71001319,
+    'a provider that came back was asked for its clock before it was sent a higher one, and stayed behind'
+  ],
+  [
+    145465325,
+    'who had not heard of the renewal of its state was invisible after a crash to those who had heard of it'
+  ],
+  [
+    883000287,
+    'a null that a provider had queued made it invisible once its old connection, half-open, was taken over'
+  ],
+  [135289133, 'the check of deletions did not wait for a page that had found no server and came back later']
 ]
 
 test.each(formerFailures)('seed %i: %s', { timeout: 60_000 }, async seed => {

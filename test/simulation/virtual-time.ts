@@ -2,7 +2,7 @@
  * The one clock of a run: events in a queue, ordered by time and then by arrival. Whoever lives in the run gets a scope
  * of it, which counts what is pending and ends all of it at once, as the end of a process does.
  */
-import type { Cancel, Time } from '../../src/time.ts'
+import type { Cancel, Time } from '../../src/base/time.ts'
 
 type Event = {
   readonly atMs: number

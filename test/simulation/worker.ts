@@ -1,16 +1,16 @@
 /** The compaction worker without a thread: the real functions, after a virtual delay, one job at a time. */
+
+import { Fault } from '../../src/base/errors.ts'
 import {
   type CheckpointLayout,
   decodeCheckpointMeta,
   encodeCheckpointMeta
 } from '../../src/document/checkpoint.ts'
-import { type CompactionOptions, compactRecords } from '../../src/document/compact.ts'
-import type { Compactor } from '../../src/document/compactor.ts'
+import { type CompactionOptions, compactRecords, timeLoad } from '../../src/document/compact.ts'
 import { heldBackFrames } from '../../src/document/held-back.ts'
-import { scanUpdate } from '../../src/document/scan.ts'
 import { joinSegments } from '../../src/document/segments.ts'
 import { diffUpdate } from '../../src/document/splice.ts'
-import { Fault } from '../../src/errors.ts'
+import type { Workers } from '../../src/document/workers.ts'
 import type { Scope } from './virtual-time.ts'
 
 export type WorkerOptions = {
@@ -22,7 +22,7 @@ export type WorkerOptions = {
   readonly onLayout: (layout: CheckpointLayout) => void
 }
 
-export function createVirtualWorker(options: WorkerOptions): Compactor {
+export function createVirtualWorker(options: WorkerOptions): Workers {
   const { time, delayMs, fails, sizes, onLayout } = options
   let last: Promise<unknown> = Promise.resolve()
   let isClosed = false
@@ -53,7 +53,8 @@ export function createVirtualWorker(options: WorkerOptions): Compactor {
       return run(() => {
         const { meta, ...rest } = compactRecords(copied)
         onLayout(meta.layout)
-        return { ...rest, meta: decodeCheckpointMeta(encodeCheckpointMeta(meta)) }
+        const encodedMeta = encodeCheckpointMeta(meta)
+        return { ...rest, encodedMeta, meta: decodeCheckpointMeta(encodedMeta) }
       })
     },
     diff: ({ segments, vector }) => {
@@ -64,11 +65,10 @@ export function createVirtualWorker(options: WorkerOptions): Compactor {
       const copied = copy(update)
       return run(() => heldBackFrames(copied, frameBytesMax))
     },
-    scan: update => {
+    load: ({ update }) => {
       const copied = copy(update)
-      return run(() => scanUpdate(copied))
+      return run(() => timeLoad(copied, () => performance.now()))
     },
-    rest: () => {},
     close: async () => {
       isClosed = true
       for (const reject of [...rejects]) reject()

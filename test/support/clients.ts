@@ -8,6 +8,9 @@ import * as Y from 'yjs'
 // Each provider of 1.5 and 2.1 listens for the end of the process.
 process.setMaxListeners(100)
 
+/** Against waiting for ever, and no judgement of how long something may take: a busy machine may take its time. */
+export const patienceMs = 60_000
+
 export type Provider = InstanceType<typeof Provider3>
 
 export type ClientVersion = '1.5' | '2.1' | '3.1'
@@ -84,7 +87,7 @@ export async function disconnect({ provider }: Client): Promise<void> {
  * Resolves when the condition holds; it is looked at after every event of the documents and their awareness, and now
  * and then for what has no event. Rejects with the description after `timeoutMs`.
  */
-export function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+export function until(condition: () => boolean, what: string, timeoutMs = patienceMs): Promise<void> {
   return new Promise((resolve, reject) => {
     const startMs = performance.now()
     const look = () => {
@@ -101,7 +104,7 @@ export function until(condition: () => boolean, what: string, timeoutMs = 10_000
 export async function untilAsync(
   condition: () => Promise<boolean>,
   what: string,
-  timeoutMs = 10_000
+  timeoutMs = patienceMs
 ): Promise<void> {
   const startMs = performance.now()
   while (!(await condition())) {
@@ -113,7 +116,7 @@ export async function untilAsync(
 /** Waits until all documents have the same state, and returns it. */
 export async function converged(
   clients: readonly Pick<Client, 'doc'>[],
-  timeoutMs = 15_000
+  timeoutMs = patienceMs
 ): Promise<Uint8Array> {
   const state = ({ doc }: Pick<Client, 'doc'>) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')
   await until(() => new Set(clients.map(state)).size === 1, 'all documents equal', timeoutMs)

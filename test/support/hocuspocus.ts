@@ -104,12 +104,12 @@ export function provide(url: string, room: string, options: HocuspocusOptions = 
 
 /** Resolves when the provider says that it is synced. */
 export function providerSynced({ provider }: HocuspocusClient): Promise<void> {
-  return until(() => provider.isSynced, 'the provider to be synced', 20_000)
+  return until(() => provider.isSynced, 'the provider to be synced')
 }
 
 /** Resolves when everything the provider has sent was acknowledged: it is on disk. */
 export function saved({ provider }: HocuspocusClient): Promise<void> {
-  return until(() => provider.isSynced && !provider.hasUnsyncedChanges, 'no unsaved changes', 20_000)
+  return until(() => provider.isSynced && !provider.hasUnsyncedChanges, 'no unsaved changes')
 }
 
 /** As a broken network: no close frame. */

@@ -11,6 +11,9 @@ export type Proxy = {
   readonly upBytes: () => number
   /** Nothing is forwarded any more on the connections of now, and nobody is told: a half-open connection. */
   freeze(): void
+  /** Sends nothing more to the clients of now until it is told to go on. */
+  hold(): void
+  goOn(): void
   /** Destroys the connections of now. */
   cut(): void
   /** Refuses new ones from now on, or accepts them again. */
@@ -27,6 +30,11 @@ export async function startProxy(
   const bytes = { up: 0, down: 0 }
   const pairs = new Set<readonly [Socket, Socket]>()
   let isRefusing = false
+  let held: (() => void)[] | null = null
+  const whenNotHeld = (resume: () => void) => {
+    if (held === null) resume()
+    else held.push(resume)
+  }
   const proxy = createServer(client => {
     if (isRefusing) return void client.destroy()
     const server = connect(Number(port), hostname)
@@ -44,12 +52,14 @@ export async function startProxy(
     }
     forward(client, server, {
       bytesPerSecond: Number.POSITIVE_INFINITY,
+      whenMayGoOn: resume => resume(),
       count: length => {
         bytes.up += length
       }
     })
     forward(server, client, {
       bytesPerSecond,
+      whenMayGoOn: whenNotHeld,
       count: length => {
         bytes.down += length
       }
@@ -80,6 +90,14 @@ export async function startProxy(
         socket.pause()
       }
     },
+    hold: () => {
+      held ??= []
+    },
+    goOn: () => {
+      const waiting = held ?? []
+      held = null
+      for (const resume of waiting) resume()
+    },
     cut,
     refuse: () => {
       isRefusing = true
@@ -90,18 +108,21 @@ export async function startProxy(
   }
 }
 
-function forward(
-  from: Socket,
-  to: Socket,
-  { bytesPerSecond, count }: { bytesPerSecond: number; count: (length: number) => void }
-): void {
+type Line = {
+  readonly bytesPerSecond: number
+  /** Calls back now, or when the line is no longer held. */
+  whenMayGoOn(resume: () => void): void
+  count(length: number): void
+}
+
+function forward(from: Socket, to: Socket, { bytesPerSecond, whenMayGoOn, count }: Line): void {
   from.on('data', chunk => {
     count(chunk.length)
     const isFlowing = to.write(chunk)
     const waitMs = (chunk.length / bytesPerSecond) * 1000
     if (isFlowing && waitMs < 1) return
     from.pause()
-    const resume = () => setTimeout(() => from.resume(), waitMs)
+    const resume = () => setTimeout(() => whenMayGoOn(() => from.resume()), waitMs)
     if (isFlowing) resume()
     else to.once('drain', resume)
   })

@@ -1,4 +1,5 @@
 /** A bare WebSocket that speaks y-websocket by hand: what it was sent stays to be looked at, and so does its end. */
+import type { Socket } from 'node:net'
 import { createDecoder, readVarString, readVarUint, readVarUint8Array } from 'lib0/decoding'
 import { createEncoder, toUint8Array, writeVarString, writeVarUint, writeVarUint8Array } from 'lib0/encoding'
 import { onTestFinished } from 'vitest'
@@ -76,11 +77,11 @@ export function createRaw({ url, path, headers = {}, protocols = [] }: RawOption
       const wanted = asked
       socket.send(syncStep1(stateVector ?? Uint8Array.of(0)))
       const reached = () => frames.filter(isEndMarker).length >= wanted
-      await until(() => reached() || code !== null, 'the end marker', 20_000)
+      await until(() => reached() || code !== null, 'the end marker', 60_000)
       if (!reached()) throw new Error(`closed with ${code} before the end marker`)
     },
     closed: async () => {
-      await until(() => code !== null, 'the connection to be closed', 20_000)
+      await until(() => code !== null, 'the connection to be closed', 60_000)
       return code as number
     },
     entriesOf: clientID =>
@@ -150,4 +151,12 @@ export function updatesOf(raw: Raw): Uint8Array[] {
   return raw
     .received()
     .flatMap(each => (each.type === 'update' || each.type === 'sync-step-2' ? [each.payload] : []))
+}
+
+/** What `write` sends leaves together. */
+export function inOnePacket({ socket }: Raw, write: () => void): void {
+  const { _socket: stream } = socket as unknown as { _socket: Socket }
+  stream.cork()
+  write()
+  stream.uncork()
 }

@@ -2,21 +2,35 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import type { Server as HttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
-import { createLog } from '../../src/log.ts'
+import { createLog } from '../../src/base/log.ts'
 import { createServer, type Server, type ServerOptions } from '../../src/server.ts'
 
 export const quietLog = createLog('silent')
 
 /** A server that listens on a free port, stopped when the test ends. */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
-  const server = createServer({ log: quietLog, pages: null, ...options })
+  const server = createServer({ log: quietLog, pages: null, data: ':memory:', ...options })
   await server.listen()
   onTestFinished(() => server.stop())
   return server
+}
+
+/** Lets the application's HTTP server listen on a free port; both are stopped when the test ends. Returns its URL. */
+export async function listenBeside(httpServer: HttpServer, chorus: Server): Promise<string> {
+  httpServer.listen(0, '127.0.0.1')
+  await once(httpServer, 'listening')
+  onTestFinished(async () => {
+    await chorus.stop()
+    httpServer.closeAllConnections()
+    await new Promise(resolve => httpServer.close(resolve))
+  })
+  return `http://127.0.0.1:${(httpServer.address() as AddressInfo).port}`
 }
 
 /** A directory that is removed when the test ends. */
@@ -37,18 +51,26 @@ export type ServerProcess = {
   terminate(): Promise<number | null>
 }
 
-const cli = join(import.meta.dirname, '../../dist/src/cli.js')
+const cli = join(import.meta.dirname, '../../dist/src/command/cli.js')
 
 /** The built command as a child process, ready; killed when the test ends. */
-export async function spawnServer(
+export function spawnServer(
   args: readonly string[],
   { env = {}, openFilesMax }: { env?: Record<string, string>; openFilesMax?: number } = {}
 ): Promise<ServerProcess> {
   const command = [process.execPath, cli, ...args]
   const bounded = openFilesMax === undefined ? [] : ['sh', '-c', `ulimit -n ${openFilesMax}; exec "$0" "$@"`]
-  const [program = '', ...operands] = [...bounded, ...command]
+  return spawnCommand([...bounded, ...command], { env })
+}
+
+/** Any program that says, as the command does, where it listens. The rest as there. */
+export async function spawnCommand(
+  [program = '', ...operands]: readonly string[],
+  { env = {}, cwd }: { env?: Record<string, string>; cwd?: string } = {}
+): Promise<ServerProcess> {
   const child = spawn(program, operands, {
     env: { ...process.env, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
     stdio: ['ignore', 'pipe', 'pipe']
   })
   let errors = ''

@@ -35,7 +35,7 @@ export async function openTcp(url: string, path: string): Promise<Tcp> {
     received: () => received,
     closed: async () => {
       const code = () => closeCodeIn(received.subarray(received.indexOf('\r\n\r\n') + 4))
-      await until(() => code() !== null || hasEnded, 'the close frame', 20_000)
+      await until(() => code() !== null || hasEnded, 'the close frame')
       return code() ?? 1006
     }
   }

@@ -1,5 +1,5 @@
 /** Threats to presence: speaking for others, lasting harm to them, and more of it than a room can bear. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { jwt } from '../../src/access/jwt.ts'
 import { connect, synced, until } from '../support/clients.ts'
 import { awarenessFrame, openRaw, type Raw } from '../support/raw.ts'
@@ -82,6 +82,63 @@ test('20,000 fake clientIDs of one connection become none, and cost the room not
   expect(new Set(seen).size).toBeLessThanOrEqual(3)
 })
 
+test('connections that name a hundred people each leave room for others', async () => {
+  const { url } = await startServer()
+  const viewer = await joined(url)
+  viewer.send(awarenessFrame({ clientID: 3, clock: 1, state: stateOf('viewer') }))
+  await until(() => viewer.entriesOf(3).length > 0, 'the viewer to be somebody')
+
+  for (let i = 0; i < 60; i++) {
+    const attacker = await openRaw({ url, path: 'room' })
+    const fakes = Array.from({ length: 100 }, (_, j) => ({
+      clientID: 1_000 + 100 * i + j,
+      clock: 1,
+      state: '{}'
+    }))
+    attacker.send(awarenessFrame(...fakes))
+    await attacker.ask()
+  }
+  const person = await joined(url)
+  person.send(awarenessFrame({ clientID: 4, clock: 1, state: stateOf('person') }))
+  await until(() => viewer.entriesOf(4).length > 0, 'the person to be seen')
+
+  const seen = new Set(
+    viewer
+      .received()
+      .flatMap(each => (each.type === 'awareness' ? each.entries.map(({ clientID }) => clientID) : []))
+  )
+  expect(seen.size).toBeLessThanOrEqual(1_002)
+})
+
+test('who has named others before they came, as after a restart, does not keep them out', async () => {
+  const { url } = await startServer()
+  const viewer = await joined(url)
+  viewer.send(awarenessFrame({ clientID: 3, clock: 1, state: stateOf('viewer') }))
+  await until(() => viewer.entriesOf(3).length > 0, 'the viewer to be somebody')
+  const clients = [
+    connect(url, 'room', { connect: false }),
+    connect(url, 'room', { connect: false, version: '1.5' })
+  ]
+  const attacker = await openRaw({ url, path: 'room' })
+  const named = clients.map(({ doc }) => ({ clientID: doc.clientID, clock: 90, state: stateOf('forged') }))
+  attacker.send(awarenessFrame(...named))
+  await until(() => named.every(({ clientID }) => viewer.entriesOf(clientID).length > 0), 'what is forged')
+
+  for (const { provider } of clients) {
+    provider.awareness.setLocalState({ user: { name: 'real' } })
+    provider.connect()
+  }
+  const isRight = () =>
+    named.every(({ clientID }) => viewer.entriesOf(clientID).at(-1)?.state === stateOf('real'))
+  await until(isRight, 'those who are real')
+  attacker.send(awarenessFrame(...named.map(entry => ({ ...entry, clock: 200 }))))
+  await attacker.ask()
+  await viewer.ask()
+
+  expect(isRight()).toBe(true)
+  for (const client of clients) client.destroy()
+})
+
 test('a state of 5 MB ends its connection with 4400 and reaches nobody', async () => {
   const { url } = await startServer()
   const [attacker, viewer] = [await joined(url), await joined(url)]
@@ -93,6 +150,33 @@ test('a state of 5 MB ends its connection with 4400 and reaches nobody', async (
   await viewer.ask()
   expect(viewer.entriesOf(1)).toEqual([])
 })
+
+test.each(['first', 'later', 'one of several'])(
+  'a state nested 30,000 deep, as %s, reaches nobody: clients would throw on it',
+  async when => {
+    const { url } = await startServer()
+    const client = connect(url, 'room')
+    await synced(client)
+    const thrown: unknown[] = []
+    const onThrown = (error: unknown) => void thrown.push(error)
+    process.on('uncaughtException', onThrown)
+    onTestFinished(() => void process.off('uncaughtException', onThrown))
+    const [attacker, viewer] = [await joined(url), await joined(url)]
+    const deep = { clientID: 1, clock: 5, state: `${'['.repeat(30_000)}${']'.repeat(30_000)}` }
+    viewer.send(awarenessFrame({ clientID: 3, clock: 1, state: '{}' }))
+    await until(() => viewer.entriesOf(3).length > 0, 'the viewer to be somebody')
+
+    if (when === 'later') attacker.send(awarenessFrame({ clientID: 1, clock: 1, state: '{}' }))
+    const others = when === 'one of several' ? [{ clientID: 2, clock: 1, state: '{}' }] : []
+    attacker.send(awarenessFrame(...others, deep))
+
+    expect(await attacker.closed()).toBe(4400)
+    await viewer.ask()
+    expect(viewer.entriesOf(1).every(({ state }) => state === '{}' || state === 'null')).toBe(true)
+    expect(thrown).toEqual([])
+    client.destroy()
+  }
+)
 
 test('[AC5] where identity is stamped, nobody can have another name, in either field, and nothing goes round in circles', async () => {
   const { url } = await startServer({ authorize: jwt({ secret }), identity: 'stamped' })

@@ -1,18 +1,22 @@
 /** A document in memory: what is known, the tail, and joiners that read while it grows and is compacted. */
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import type { LoadedDocument } from '../../persistence/store.ts'
+import type { Author } from '../../persistence/author.ts'
+import { type LoadedDocument, singleWriter } from '../../persistence/store.ts'
 import {
   createCheckpoint,
   decodeCheckpointMeta,
   encodeCheckpointMeta
 } from '../../src/document/checkpoint.ts'
-import { ClockRuns, decodeStateVector } from '../../src/document/clocks.ts'
+import { ClockRuns } from '../../src/document/clocks.ts'
 import { compactDocument } from '../../src/document/compact.ts'
-import { Document, openDocument } from '../../src/document/document.ts'
+import { Document } from '../../src/document/document.ts'
 import { decodeRecord, encodeRecord } from '../../src/document/record.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
+import { decodeStateVector } from '../../src/document/state-vector.ts'
+import { openDocument } from '../../src/document/stored-document.ts'
 import { JoinCursor, planJoin } from '../../src/document/sync.ts'
+import { hostileUpdate } from '../support/hostile-update.ts'
 import { seed } from '../support/seed.ts'
 import { randomFrom } from '../support/trace.ts'
 
@@ -115,12 +119,21 @@ describe('what a document knows', () => {
   })
 })
 
+const ann = by({ user: 'ann', connection: 'run-1' })
+
+function by(known: Partial<Author>): Author {
+  return { user: null, connection: null, origin: 'client', ...known }
+}
+
 describe('the stored form', () => {
   test('a record keeps updates, authors and times', () => {
     const updates = [
-      { update: Uint8Array.of(1, 2, 3), author: 'ann/1', timeMs: 1_790_000_000_123 },
-      { update: Uint8Array.of(), author: '', timeMs: 1_790_000_000_123 },
-      { update: Uint8Array.of(4), author: 'ann/1', timeMs: 1_790_000_000_126 }
+      { update: Uint8Array.of(1, 2, 3), author: ann, timeMs: 1_790_000_000_123 },
+      { update: Uint8Array.of(), author: null, timeMs: 1_790_000_000_123 },
+      { update: Uint8Array.of(4), author: ann, timeMs: 1_790_000_000_126 },
+      { update: Uint8Array.of(5), author: by({ connection: 'run-2' }), timeMs: 1_790_000_000_126 },
+      { update: Uint8Array.of(6), author: by({ user: 'ä', origin: 'server' }), timeMs: 1_790_000_000_126 },
+      { update: Uint8Array.of(7), author: by({ origin: 'load' }), timeMs: 1_790_000_000_127 }
     ]
 
     const record = encodeRecord(updates)
@@ -128,11 +141,11 @@ describe('the stored form', () => {
     expect(decodeRecord(record).map(each => ({ ...each, update: Uint8Array.from(each.update) }))).toEqual(
       updates
     )
-    expect(Buffer.from(record).toString('latin1').split('ann/1')).toHaveLength(2)
+    expect(Buffer.from(record).toString('latin1').split('run-1')).toHaveLength(2)
   })
 
   test('a clock that is set back between two updates does not set back the times of a record', () => {
-    const at = (timeMs: number) => ({ update: Uint8Array.of(1), author: 'a', timeMs })
+    const at = (timeMs: number) => ({ update: Uint8Array.of(1), author: ann, timeMs })
 
     expect(decodeRecord(encodeRecord([at(500), at(20)])).map(({ timeMs }) => timeMs)).toEqual([500, 500])
   })
@@ -141,17 +154,64 @@ describe('the stored form', () => {
     const record = Uint8Array.of(1, 2, 200, 1, 1, 97, 2, 8, 9, 201, 1, 0, 1, 7)
 
     expect(decodeRecord(record)).toEqual([
-      { timeMs: 200, author: 'a', update: Uint8Array.of(8, 9) },
-      { timeMs: 201, author: '', update: Uint8Array.of(7) }
+      { timeMs: 200, author: by({ user: 'a', origin: 'server' }), update: Uint8Array.of(8, 9) },
+      { timeMs: 201, author: null, update: Uint8Array.of(7) }
     ])
+  })
+
+  test('a record of the second version is read', () => {
+    const record = Uint8Array.of(2, 200, 1, 3, 0, 0, 1, 97, 2, 8, 9, 1, 0, 0, 1, 7, 1, 1, 0)
+
+    expect(decodeRecord(record)).toEqual([
+      { timeMs: 200, author: by({ user: 'a', origin: 'server' }), update: Uint8Array.of(8, 9) },
+      { timeMs: 201, author: null, update: Uint8Array.of(7) },
+      { timeMs: 201, author: by({ user: 'a', origin: 'server' }), update: Uint8Array.of() }
+    ])
+  })
+
+  test.each([
+    ['203.0.113.7/AbC-_123-17', by({ connection: 'AbC-_123-17' })],
+    ['2001:db8::7/AbC-_123-1', by({ connection: 'AbC-_123-1' })],
+    ['fe80::1%eth0/AbC-_123-1', by({ connection: 'AbC-_123-1' })],
+    ['::ffff:203.0.113.7/AbC-_123', by({ connection: 'AbC-_123' })],
+    ['unknown/AbC-_123-1', by({ connection: 'AbC-_123-1' })],
+    ['server', by({ origin: 'server' })],
+    ['load', by({ origin: 'load' })],
+    ['an agent', by({ user: 'an agent', origin: 'server' })],
+    ['teams/AbC-_123-1', by({ user: 'teams/AbC-_123-1', origin: 'server' })]
+  ])('of the name %s of an earlier record, the address is left out', (name, author) => {
+    const bytes = Buffer.from(name)
+
+    expect(decodeRecord(Uint8Array.of(1, 1, 0, bytes.length, ...bytes, 0))).toMatchObject([{ author }])
+    expect(decodeRecord(Uint8Array.of(2, 0, 1, 0, 0, bytes.length, ...bytes, 0))).toMatchObject([{ author }])
+  })
+
+  test('a record of the third version, byte by byte', () => {
+    const updates = [
+      { update: Uint8Array.of(8), author: by({ user: 'ann', connection: 'r-1' }), timeMs: 200 },
+      { update: Uint8Array.of(9), author: by({ origin: 'load' }), timeMs: 201 },
+      { update: Uint8Array.of(7), author: null, timeMs: 201 }
+    ]
+
+    expect(Buffer.from(encodeRecord(updates)).toString('hex')).toBe(
+      '03c80103' + '000031' + '03616e6e' + '03722d31' + '0108' + '010003' + '0109' + '010000' + '0107'
+    )
   })
 
   test('an author that a record does not name is refused', () => {
     expect(() => decodeRecord(Uint8Array.of(2, 0, 1, 0, 1, 1, 9))).toThrow('author 1')
+    expect(() => decodeRecord(Uint8Array.of(3, 0, 1, 0, 1, 1, 9))).toThrow('author 1')
+  })
+
+  test('an origin that only a later version knows leaves the update with an unknown author', () => {
+    const record = Uint8Array.of(3, 0, 1, 0, 0, 0x1e, 1, 97, 1, 9)
+
+    expect(decodeRecord(record)).toEqual([{ timeMs: 0, author: null, update: Uint8Array.of(9) }])
+    expect(() => decodeRecord(Uint8Array.of(3, 0, 1, 0, 0, 0x41, 1, 9))).toThrow('marks 65')
   })
 
   test('a record of another version or cut short is refused', () => {
-    const record = encodeRecord([{ update: Uint8Array.of(1), author: 'a', timeMs: 1 }])
+    const record = encodeRecord([{ update: Uint8Array.of(1), author: ann, timeMs: 1 }])
 
     expect(() => decodeRecord(Uint8Array.of(9, ...record.subarray(1)))).toThrow('version 9')
     for (let end = 0; end < record.length; end++)
@@ -177,16 +237,23 @@ describe('the stored form', () => {
     const { doc, updates } = typing(3)
     const records = updates.map((update, i) => ({
       sequence: i + 1,
-      record: encodeRecord([{ update, author: 'a', timeMs: 0 }])
+      identity: singleWriter,
+      record: encodeRecord([{ update, author: ann, timeMs: 0 }])
     }))
     const loaded: LoadedDocument = {
       incarnation: '1',
+      head: 5,
       checkpoint: null,
       damaged: [],
+      tombstone: null,
       records: [
         ...records,
-        { sequence: 4, record: Uint8Array.of(99) },
-        { sequence: 5, record: encodeRecord([{ update: Uint8Array.of(1, 1), author: 'a', timeMs: 0 }]) }
+        { sequence: 4, identity: singleWriter, record: Uint8Array.of(99) },
+        {
+          sequence: 5,
+          identity: singleWriter,
+          record: encodeRecord([{ update: Uint8Array.of(1, 1), author: ann, timeMs: 0 }])
+        }
       ]
     }
 
@@ -196,6 +263,25 @@ describe('the stored form', () => {
     drain(new JoinCursor([], planJoin(document, new Map())), fresh)
     expect(bytesOf(fresh)).toBe(bytesOf(doc))
     expect(unreadable.map(each => each.sequence)).toEqual([4, 5])
+  })
+
+  test('a large record, such as one of a document that cannot be compacted, is opened in slices', async () => {
+    const update = hostileUpdate(100_000)
+    const record = encodeRecord([{ update, author: null, timeMs: 0 }])
+    const loaded = { checkpoint: null, records: [{ sequence: 1, record }] }
+    let breaths = 0
+
+    const { document } = await openDocument('d', loaded, async () => {
+      breaths++
+    })
+
+    expect(breaths).toBeGreaterThanOrEqual(Math.floor(update.length / (256 * 1024)))
+    expect(document.clientEnds()).toEqual(
+      new Map([
+        [1, 100_000],
+        [2, 100_000]
+      ])
+    )
   })
 })
 
@@ -261,8 +347,9 @@ describe('a joiner', () => {
       log.push({ update, sequence: i + 1 })
       if (random() < 0.01) {
         const plan = planJoin(document, new Map())
-        const head = plan.head.type === 'segments' ? (plan.head.checkpoint.segments ?? []) : []
-        joiners.push({ cursor: new JoinCursor(head, plan), doc: new Y.Doc() })
+        const fromCheckpoint =
+          plan.fromCheckpoint.type === 'segments' ? (plan.fromCheckpoint.checkpoint.segments ?? []) : []
+        joiners.push({ cursor: new JoinCursor(fromCheckpoint, plan), doc: new Y.Doc() })
       }
       for (const joiner of joiners) {
         const next = random() < 0.05 ? joiner.cursor.next() : null
@@ -277,7 +364,7 @@ describe('a joiner', () => {
         segments = result.segments
         log = [...carried, ...log.slice(until)]
         const checkpoint = createCheckpoint(i, result.meta, segments)
-        document.restore(checkpoint, result.meta.structs, result.meta.deletes)
+        document.restore(checkpoint, result.meta)
         document.tail.compacted(
           merged.at(-1)?.sequence ?? 0,
           carried.map(entry => ({ ...entry, scan: scanUpdate(entry.update) }))

@@ -13,7 +13,7 @@ import { openRaw } from '../support/raw.ts'
 import { openHocuspocus, statelessFrame } from '../support/raw-hocuspocus.ts'
 import { quietLog, startServer, temporaryDirectory } from '../support/server.ts'
 
-const quiet = { log: quietLog, pages: null } as const
+const quiet = { log: quietLog, pages: null, data: ':memory:' } as const
 
 describe('a start', () => {
   test('that is asked for twice at once happens once, and the second one harms nobody', async () => {
@@ -31,7 +31,7 @@ describe('a start', () => {
 
   test('that a stop overtakes ends in nothing: no port, and the directory is free', async () => {
     const data = join(temporaryDirectory(), 'd')
-    const server = createServer({ data, ...quiet })
+    const server = createServer({ ...quiet, data })
 
     const starting = server.listen()
     const outcome = starting.catch((error: { code: string }) => error.code)
@@ -71,9 +71,9 @@ describe('a start', () => {
 
   test('that found the directory taken may be tried again', async () => {
     const data = join(temporaryDirectory(), 'd')
-    const holder = createServer({ data, ...quiet })
+    const holder = createServer({ ...quiet, data })
     await holder.listen()
-    const server = createServer({ data, ...quiet })
+    const server = createServer({ ...quiet, data })
     onTestFinished(() => server.stop())
 
     await expect(server.listen()).rejects.toMatchObject({ code: 'STORE_LOCKED' })

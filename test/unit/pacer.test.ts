@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { Pacer } from '../../src/pacer.ts'
-import type { Time } from '../../src/time.ts'
+import { Pacer } from '../../src/base/pacer.ts'
+import type { Time } from '../../src/base/time.ts'
 
 /** A time whose turns end when the test says so. */
 function createTurns() {

@@ -1,19 +1,19 @@
 /** The small parts of a room on their own: journal, refusals, checkpoint cache, departed clocks. */
 import { describe, expect, test } from 'vitest'
 import { createMemoryStore } from '../../persistence/memory.ts'
-import { type Store, StoreError } from '../../persistence/store.ts'
+import { type AppendAnswer, type Store, StoreError, singleWriter } from '../../persistence/store.ts'
+import { withLimits } from '../../src/base/limits.ts'
+import { createMetrics } from '../../src/base/metrics.ts'
+import { systemTime, type Time } from '../../src/base/time.ts'
 import { createCheckpoint } from '../../src/document/checkpoint.ts'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import { Document } from '../../src/document/document.ts'
-import { withLimits } from '../../src/limits.ts'
-import { createMetrics } from '../../src/metrics.ts'
 import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
 import { Departed } from '../../src/room/departed.ts'
 import { type BatchWriter, Journal } from '../../src/room/journal.ts'
 import type { Member } from '../../src/room/member.ts'
-import { createPresence, isConfirmation, type SharedState } from '../../src/room/presence.ts'
+import { createPresence, isConfirmation, restsUntilMs, type SharedState } from '../../src/room/presence.ts'
 import { Refusals } from '../../src/room/refusals.ts'
-import { systemTime, type Time } from '../../src/time.ts'
 
 /** A clock that stands still until it is moved. */
 function handClock(): Time & { nowIs: number } {
@@ -22,14 +22,16 @@ function handClock(): Time & { nowIs: number } {
 }
 
 /** A store of which only `append` is called. */
-function appendingBy(append: Store['append']): Store {
-  return new Proxy(createMemoryStore(), {
-    get: (store, name) => (name === 'append' ? append : Reflect.get(store, name))
-  })
+function appendingBy(append: Store['append'], lanes = 1): Store {
+  return { ...createMemoryStore(), append, lanes } as Store
 }
 
 function journalOf(store: Store, spacingMs = 0): Journal {
   return new Journal(store, { time: systemTime, metrics: createMetrics(), spacingMs })
+}
+
+function written(sequence: number): AppendAnswer {
+  return { outcome: 'written', incarnation: '1', sequence, identity: singleWriter }
 }
 
 type Recorded = BatchWriter & { readonly events: string[]; offer(bytes: number[]): void }
@@ -42,7 +44,9 @@ function writer(name: string): Recorded {
     events,
     offer: bytes => void gathered.push(...bytes),
     takeBatch: () => (gathered.length === 0 ? null : Uint8Array.from(gathered.splice(0))),
+    life: { incarnation: null, isPlanting: false },
     batchDurable: sequence => void events.push(`durable ${sequence}`),
+    batchRefused: outcome => void events.push(outcome),
     batchFailed: cause => void events.push(`failed ${(cause as StoreError).code}`)
   }
 }
@@ -76,7 +80,7 @@ describe('the journal', () => {
       await new Promise<void>(resolve => {
         release = resolve
       })
-      return entries.map(() => sizes.length)
+      return entries.map(() => written(sizes.length))
     })
     const journal = journalOf(store)
     const room = writer('a')
@@ -102,7 +106,7 @@ describe('the journal', () => {
     const startsMs: number[] = []
     const store = appendingBy(async entries => {
       startsMs.push(performance.now())
-      return entries.map(() => startsMs.length)
+      return entries.map(() => written(startsMs.length))
     })
     const journal = journalOf(store, 30)
     const room = writer('a')
@@ -141,6 +145,90 @@ describe('the journal', () => {
   })
 })
 
+describe('the journal over a store with lanes', () => {
+  test('writes as many batches at once as there are lanes, and a document is in one of them', async () => {
+    const releases: (() => void)[] = []
+    const batches: string[][] = []
+    const store = appendingBy(async entries => {
+      batches.push(entries.map(({ document, record }) => `${document}:${record.join('')}`))
+      const number = batches.length
+      await new Promise<void>(resolve => releases.push(resolve))
+      return entries.map(() => written(number))
+    }, 2)
+    const journal = journalOf(store)
+    const [a, b, c] = [writer('a'), writer('b'), writer('c')]
+    const offer = async (each: Recorded, byte: number) => {
+      each.offer([byte])
+      journal.enqueue(each)
+      await turns()
+    }
+
+    await offer(a, 1)
+    await offer(a, 2)
+    await offer(b, 3)
+    await offer(c, 4)
+    expect(batches).toEqual([['a:1'], ['b:3']])
+    const isWritten = journal.written('b').then(() => b.events.length)
+    releases[1]?.()
+    await turns()
+    expect(batches).toEqual([['a:1'], ['b:3'], ['c:4']])
+    releases[0]?.()
+    await turns()
+    expect(batches).toEqual([['a:1'], ['b:3'], ['c:4'], ['a:2']])
+    for (const release of releases) release()
+    await journal.idle()
+
+    expect([a, b, c].map(({ events }) => events)).toEqual([
+      ['durable 1', 'durable 4'],
+      ['durable 2'],
+      ['durable 3']
+    ])
+    expect(await isWritten).toBe(1)
+  })
+
+  test('says which life it writes to, and hands each room the answer to its own entry', async () => {
+    const entries: unknown[] = []
+    const store = appendingBy(async asked => {
+      entries.push(...asked)
+      const cause = new StoreError('STORE_ARGUMENT', 'too large')
+      return [written(7), { outcome: 'gone' }, { outcome: 'conflict', head: 3 }, { outcome: 'failed', cause }]
+    })
+    const journal = journalOf(store)
+    const planting = { ...writer('c'), life: { incarnation: null, isPlanting: true } }
+    const rooms = [
+      { ...writer('a'), life: { incarnation: '5', isPlanting: false } },
+      writer('b'),
+      planting,
+      writer('d')
+    ]
+    for (const room of rooms) {
+      room.offer([1])
+      journal.enqueue(room)
+    }
+    await journal.idle()
+
+    const record = Uint8Array.of(1)
+    expect(entries).toEqual([
+      { document: 'a', record, incarnation: '5' },
+      { document: 'b', record, incarnation: null },
+      { document: 'c', record, ifHead: 0 },
+      { document: 'd', record, incarnation: null }
+    ])
+    expect(rooms.map(({ events }) => events)).toEqual([
+      ['durable 7'],
+      ['gone'],
+      ['conflict'],
+      ['failed STORE_ARGUMENT']
+    ])
+    expect(journal.lastFailureMs).toBe(null)
+  })
+})
+
+/** Lets everything that is due now happen. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 5; i++) await new Promise(resolve => setImmediate(resolve))
+}
+
 describe('refusals', () => {
   test('are counted within ten minutes, and slow the next answer down up to a bound', () => {
     const clock = handClock()
@@ -167,7 +255,7 @@ test('the checkpoint cache drops the segments of the least recently used documen
     const document = new Document(name)
     const none = new ClockRuns()
     const meta = { layout: 'whole' as const, structs: none, deletes: none, bytes: 10, segmentEnds: [] }
-    document.restore(createCheckpoint(1, meta, [new Uint8Array(10)]), none, none)
+    document.restore(createCheckpoint(1, meta, [new Uint8Array(10)]), meta)
     return document
   })
   const [a, b, c] = documents as [Document, Document, Document]
@@ -194,13 +282,16 @@ describe('an entry that changes nothing', () => {
   const shared: SharedState = {
     clientID: 1,
     owner: createPresence({} as Member),
+    isRelayed: false,
+    ownedAtMs: 0,
     state: new Uint8Array(),
+    firstReceived: 15,
     received: 15,
     published: 18,
     publishedState: null,
     publishedAtMs: 1_000,
     changedAtMs: 0,
-    isFirst: false,
+    stage: 'settled',
     notBefore: 0
   }
 
@@ -211,6 +302,13 @@ describe('an entry that changes nothing', () => {
   test('[AW2] confirms any clock published if that was a moment ago: publishing again would leave the owner behind', () => {
     expect(isConfirmation(shared, 17, 1_000)).toBe(true)
     expect(isConfirmation(shared, 18, 1_000)).toBe(true)
+  })
+
+  test('[AW4] whose owner may not have heard of what was published rests before it gets one more clock', () => {
+    const quiet = { ...shared, changedAtMs: 0, publishedAtMs: 1_000 }
+
+    expect(restsUntilMs({ ...quiet, received: 17 }, 600)).toBe(1_600)
+    expect(restsUntilMs({ ...quiet, received: 18 }, 600)).toBe(600)
   })
 
   test('[AW2] is a renewal above what was published, or when nobody has heard of the state for a while', () => {

@@ -2,7 +2,6 @@
 import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
@@ -10,7 +9,7 @@ import { createMemoryStore } from '../../persistence/index.ts'
 import { createServer } from '../../src/server.ts'
 import { connect, converged, synced, until } from '../support/clients.ts'
 import { holdAppends } from '../support/disk.ts'
-import { quietLog, startServer, temporaryDirectory } from '../support/server.ts'
+import { listenBeside, quietLog, startServer, temporaryDirectory } from '../support/server.ts'
 
 test('two servers in one process keep their rooms apart', async () => {
   const [one, two] = [await startServer(), await startServer()]
@@ -30,7 +29,7 @@ test('two servers in one process keep their rooms apart', async () => {
 describe('attached to an HTTP server', () => {
   async function attached(): Promise<{ url: string; others: string[] }> {
     const others: string[] = []
-    const chorus = createServer({ path: '/collab', log: quietLog, pages: null })
+    const chorus = createServer({ path: '/collab', log: quietLog, data: ':memory:', pages: null })
     const httpServer = createHttpServer((request, response) => {
       if (request.url?.startsWith('/collab/') === true) return chorus.handle(request, response)
       response.end('my application')
@@ -41,14 +40,7 @@ describe('attached to an HTTP server', () => {
       others.push(request.url ?? '')
       socket.end('HTTP/1.1 418 No\r\n\r\n')
     })
-    httpServer.listen(0, '127.0.0.1')
-    await once(httpServer, 'listening')
-    onTestFinished(async () => {
-      await chorus.stop()
-      httpServer.closeAllConnections()
-      await new Promise(resolve => httpServer.close(resolve))
-    })
-    return { url: `http://127.0.0.1:${(httpServer.address() as AddressInfo).port}`, others }
+    return { url: await listenBeside(httpServer, chorus), others }
   }
 
   test('it takes the upgrades below its path, and the path is no part of the room', async () => {
@@ -89,7 +81,10 @@ describe('over HTTP', () => {
     const metrics = await (await fetch(`${url}/metrics`)).text()
     const missing = await fetch(`${url}/nothing`)
 
-    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', lastAppend: 'ok' }])
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { status: 'ready', lastAppend: 'ok', uncompacted: 0 }
+    ])
     for (const line of ['chorus_connections 1', 'chorus_rooms 1', 'chorus_joins_total 1']) {
       expect(metrics).toContain(`\n${line}\n`)
     }

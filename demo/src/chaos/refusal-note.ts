@@ -4,19 +4,19 @@ import type { Refusal } from './child-server.ts'
 
 const notes: Record<Refusal | 'unreachable', readonly [why: string, how: string]> = {
   off: [
-    'This server has its Chaos page switched off: it listens for other machines, or people sign in, or its operator said so. Whoever may use this page may start and kill a process there.',
-    'To switch it on, start a server on this machine with npx y-chorus, or say --chaos on where strangers may.'
+    'The Chaos page of this server is switched off: the server listens for other machines, or people sign in, or its operator decided so. A user of this page can start and kill a process there.',
+    'Start a server on this machine with npx y-chorus, or set --chaos on if strangers may use it.'
   ],
   elsewhere: [
-    'This page came through a proxy, or under a name that is not this machine’s own. The Chaos page is for people at the machine the server runs on: whoever may use it may start and kill a process there.',
+    'This page came through a proxy, or under a name that is not this machine’s own. The Chaos page is for people at the server’s machine: its users can start and kill a process there.',
     'Open it at http://localhost and the server’s port, or start the server with --chaos on.'
   ],
   'other-origin': [
-    'This page was not sent by the server that it asks.',
+    'This page comes from another server than the one it asks.',
     'Open it at the server’s own address.'
   ],
   unreachable: [
-    'No server answers, or it is one without a Chaos page.',
+    'No server answers, or the server has no Chaos page.',
     'Start one with npx y-chorus and reload this page.'
   ]
 }

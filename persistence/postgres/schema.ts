@@ -1,0 +1,100 @@
+/**
+ * The tables, made and changed under a lock that all servers share. Changes only add: an older server goes on beside a
+ * newer one. README.md says what each table holds.
+ */
+import { StoreError } from '../store.ts'
+import type { Connections } from './connections.ts'
+import type { PoolClient } from './driver.ts'
+
+/** Each entry leads from the version that is its index to the next one. */
+const migrations: readonly ((schema: string) => string)[] = [
+  s => `
+CREATE SEQUENCE ${s}.numbers;
+CREATE TABLE ${s}.lanes (
+  node bigint NOT NULL, lane int NOT NULL, batch bigint NOT NULL, seen timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (node, lane)) WITH (fillfactor = 20);
+CREATE TABLE ${s}.documents (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, hash bytea NOT NULL UNIQUE, name bytea NOT NULL,
+  incarnation bigint, last_sequence bigint NOT NULL DEFAULT 0, floor bigint NOT NULL DEFAULT 0,
+  node bigint NOT NULL DEFAULT 0, batch bigint NOT NULL DEFAULT 0,
+  generation bigint NOT NULL DEFAULT 0, parts int NOT NULL DEFAULT 0, merged_to bigint NOT NULL DEFAULT 0,
+  collected_to bigint NOT NULL DEFAULT 0) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX documents_in_order ON ${s}.documents (substring(name FROM 1 FOR 512)) WHERE incarnation IS NOT NULL;
+CREATE TABLE ${s}.records (
+  document bigint NOT NULL, sequence bigint NOT NULL, node bigint NOT NULL, batch bigint NOT NULL,
+  kept boolean NOT NULL DEFAULT false, record bytea NOT NULL, PRIMARY KEY (document, sequence));
+ALTER TABLE ${s}.records ALTER record SET STORAGE EXTERNAL;
+CREATE INDEX records_kept ON ${s}.records (document, sequence) WHERE kept;
+CREATE TABLE ${s}.segments (
+  document bigint NOT NULL, generation bigint NOT NULL, segment int NOT NULL, part int NOT NULL, bytes bytea NOT NULL,
+  PRIMARY KEY (document, generation, segment, part));
+ALTER TABLE ${s}.segments ALTER bytes SET STORAGE EXTERNAL;
+CREATE TABLE ${s}.garbage (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, document bigint NOT NULL, generation_to bigint NOT NULL,
+  sequence_to bigint NOT NULL, made timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE TABLE ${s}.set_aside (
+  hash bytea NOT NULL, number bigint NOT NULL, name bytea NOT NULL, token bytea NOT NULL UNIQUE, size int NOT NULL,
+  body bytea NOT NULL, PRIMARY KEY (hash, number));
+ALTER TABLE ${s}.set_aside ALTER body SET STORAGE EXTERNAL;
+CREATE TABLE ${s}.tombstones (
+  hash bytea PRIMARY KEY, name bytea NOT NULL, time_ms float8 NOT NULL, bytes bytea NOT NULL);
+CREATE TABLE ${s}.metadata (hash bytea PRIMARY KEY, name bytea NOT NULL, value bytea NOT NULL);
+CREATE TABLE ${s}.leases (hash bytea PRIMARY KEY, holder bytea NOT NULL, until timestamptz NOT NULL);`
+]
+
+/** Makes or changes the tables; `mustExist`: rejects with STORE_MISSING where there are none. Also STORE_FORMAT. */
+export async function prepareSchema(
+  connections: Connections,
+  schema: string,
+  { mustExist }: { readonly mustExist: boolean }
+): Promise<void> {
+  await connections.patiently(() =>
+    connections.session(async client => {
+      if ((await readVersion(client, schema)) === migrations.length) return
+      await client.query('BEGIN')
+      try {
+        await migrate(client, schema, mustExist)
+        await client.query('COMMIT')
+      } catch (error) {
+        // The first error is the one to tell; a connection that is broken rolls back by itself.
+        await client.query('ROLLBACK').catch(() => {})
+        throw error
+      }
+    })
+  )
+}
+
+async function migrate(client: PoolClient, schema: string, mustExist: boolean): Promise<void> {
+  await client.query(
+    "SELECT set_config('synchronous_commit', 'on', true), pg_advisory_xact_lock(hashtext($1))",
+    [`y-chorus ${schema}`]
+  )
+  const version = await readVersion(client, schema)
+  if (version === 0 && mustExist) {
+    throw new StoreError('STORE_MISSING', `There is no store in the schema ${schema} of this database.`)
+  }
+  if (version > migrations.length) {
+    const text = `The tables in ${schema} were made by a newer version (${version}, known are ${migrations.length})`
+    throw new StoreError('STORE_FORMAT', text)
+  }
+  if (version === migrations.length) return
+  if (version === 0) {
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`)
+    await client.query(`CREATE TABLE ${schema}.format (version int NOT NULL, probed timestamptz)`)
+    await client.query(`INSERT INTO ${schema}.format (version) VALUES (0)`)
+  }
+  for (const migration of migrations.slice(version)) await client.query(migration(schema))
+  await client.query(`UPDATE ${schema}.format SET version = ${migrations.length}`)
+}
+
+/** 0: there are no tables. Asked of the catalogue itself: `to_regclass` may answer from before we had the lock. */
+async function readVersion(client: PoolClient, schema: string): Promise<number> {
+  const found = await client.query(
+    `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE '"' || n.nspname || '"' = $1 AND c.relname = 'format'`,
+    [schema]
+  )
+  if (found.rowCount === 0) return 0
+  const { rows } = await client.query(`SELECT version FROM ${schema}.format`)
+  return Number(rows[0]?.version ?? 0)
+}

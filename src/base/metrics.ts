@@ -1,0 +1,205 @@
+/**
+ * The server's counters in the Prometheus format. One registry per server, so that several live in one process.
+ * No document names as labels: their number has no bound. The only place that imports prom-client.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { FaultCode } from './errors.ts'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+export type HookName = 'load' | 'change' | 'authorize' | 'stateless'
+
+/** `dropped`: not called, as the server stopped or too many were waiting. */
+export type HookOutcome = 'done' | 'failed' | 'refused' | 'timed-out' | 'dropped'
+
+/** Seconds. A synced write takes between a tenth of a millisecond and, on a bad day, seconds. */
+const syncBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5]
+
+export function createMetrics() {
+  const registry = new Registry()
+  const meters = createMeters(registry)
+  let stopProcess = () => {}
+  return {
+    connectionOpened: () => meters.connections.inc(),
+    connectionClosed: () => meters.connections.dec(),
+    roomOpened: () => meters.rooms.inc(),
+    roomClosed: () => meters.rooms.dec(),
+    outboxMeasured: (bytes: number) => meters.outboxBytes.set(bytes),
+    updateAccepted: (bytes: number) => {
+      meters.updates.inc()
+      meters.updateBytes.inc(bytes)
+    },
+    updateKnown: () => meters.knownUpdates.inc(),
+    received: (bytes: number) => meters.receivedBytes.inc(bytes),
+    joined: () => meters.joins.inc(),
+    batchWritten: (roomCount: number, ms: number) => {
+      meters.batches.inc()
+      meters.batchRooms.observe(roomCount)
+      meters.batchSeconds.observe(ms / 1000)
+    },
+    batchFailed: () => meters.batchFailures.inc(),
+    compacted: (outcome: 'written' | 'superseded' | 'failed') => meters.compactions.inc({ outcome }),
+    uncompacted: (documents: number) => meters.uncompacted.set(documents),
+    tombstonesDropped: (reason: 'too-old' | 'too-many' | 'in-part', count: number) =>
+      meters.tombstonesDropped.inc({ reason }, count),
+    hookCalled: (hook: HookName, outcome: HookOutcome) => meters.hookCalls.inc({ hook, outcome }),
+    ignored: (kind: 'unknown-type' | 'text') => meters.ignored.inc({ kind }),
+    refused: (code: FaultCode) => meters.refusals.inc({ code }),
+    /** The text a Prometheus server scrapes, and its content type. */
+    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    /** Begins to measure the process too, until `close`. */
+    collectProcess: () => {
+      stopProcess = collectProcess(registry)
+    },
+    close: () => {
+      stopProcess()
+      registry.clear()
+    }
+  }
+}
+
+/** A number that is counted with every message, and becomes a Prometheus counter when somebody asks. */
+function tally(registry: Registry, name: string, help: string): { inc(by?: number): void } {
+  let total = 0
+  const collect = function (this: Counter) {
+    this.reset()
+    this.inc(total)
+  }
+  new Counter({ name, help, registers: [registry], collect })
+  return {
+    inc: (by = 1) => {
+      total += by
+    }
+  }
+}
+
+function createMeters(registry: Registry) {
+  const counter = (name: string, help: string) => tally(registry, `chorus_${name}`, help)
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `chorus_${name}`, help, registers: [registry] })
+  const connections = gauge('connections', 'Open WebSocket connections')
+  const rooms = gauge('rooms', 'Open rooms')
+  const outboxBytes = gauge('outbox_bytes', 'Bytes queued to sockets, at the last heartbeat')
+  const uncompacted = gauge(
+    'uncompacted_documents',
+    'Documents whose compaction failed and that are served as they are'
+  )
+  const updates = counter('updates_total', 'Updates that brought something new')
+  const knownUpdates = counter(
+    'known_updates_total',
+    'Updates that brought nothing new, neither stored nor relayed'
+  )
+  const updateBytes = counter('update_bytes_total', 'Bytes of the updates that brought something new')
+  const receivedBytes = counter('received_bytes_total', 'Payload bytes received')
+  const joins = counter('joins_total', 'Joins answered with an end marker')
+  const batches = counter('commit_batches_total', 'Synced writes to the store')
+  const batchFailures = counter('commit_failures_total', 'Writes to the store that failed')
+  const batchRooms = new Histogram({
+    name: 'chorus_commit_batch_rooms',
+    help: 'Rooms in one synced write',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 500],
+    registers: [registry]
+  })
+  const batchSeconds = new Histogram({
+    name: 'chorus_commit_batch_seconds',
+    help: 'Time until a batch is durable',
+    buckets: syncBuckets,
+    registers: [registry]
+  })
+  return {
+    connections,
+    rooms,
+    outboxBytes,
+    uncompacted,
+    updates,
+    knownUpdates,
+    updateBytes,
+    receivedBytes,
+    joins,
+    batches,
+    batchFailures,
+    batchRooms,
+    batchSeconds,
+    ...createLabelledMeters(registry)
+  }
+}
+
+/** Counters by kind; the kinds are few and known. */
+function createLabelledMeters(registry: Registry) {
+  const compactions = new Counter({
+    name: 'chorus_compactions_total',
+    help: 'Compactions by outcome',
+    labelNames: ['outcome'],
+    registers: [registry]
+  })
+  const hookCalls = new Counter({
+    name: 'chorus_hook_calls_total',
+    help: 'Calls of the embedding application, by outcome',
+    labelNames: ['hook', 'outcome'],
+    registers: [registry]
+  })
+  const ignored = new Counter({
+    name: 'chorus_ignored_messages_total',
+    help: 'Messages that no dialect knows and that were ignored',
+    labelNames: ['kind'],
+    registers: [registry]
+  })
+  const refusals = new Counter({
+    name: 'chorus_refusals_total',
+    help: 'Connections closed or requests refused, by error code',
+    labelNames: ['code'],
+    registers: [registry]
+  })
+  const tombstonesDropped = new Counter({
+    name: 'chorus_tombstones_dropped_total',
+    help: 'Tombstones of deleted documents that were dropped, or do not name all clients, by reason',
+    labelNames: ['reason'],
+    registers: [registry]
+  })
+  return { compactions, hookCalls, ignored, refusals, tombstonesDropped }
+}
+
+/**
+ * The process's own metrics under the names that dashboards know. prom-client's collection of them cannot be stopped,
+ * and a stopped server must leave nothing running (I10).
+ */
+function collectProcess(registry: Registry): () => void {
+  // It samples with a timer, and waking up a process that has nothing to do costs 100 µs: ten times a second is enough
+  // to find what stalls often, and does not show in the CPU time of an idle server.
+  const delay = monitorEventLoopDelay({ resolution: 100 })
+  delay.enable()
+  const measured = (name: string, help: string, measure: () => number) => {
+    const collect = function (this: Gauge) {
+      this.set(measure())
+    }
+    new Gauge({ name, help, registers: [registry], collect })
+  }
+  const cpuSeconds = () => (process.cpuUsage().user + process.cpuUsage().system) / 1e6
+  const startSeconds = Math.round(Date.now() / 1000 - process.uptime())
+  measured('process_cpu_seconds_total', 'User and system CPU time of the process', cpuSeconds)
+  measured('process_start_time_seconds', 'When the process started', () => startSeconds)
+  measured('process_resident_memory_bytes', 'Resident memory', () => process.memoryUsage.rss())
+  measured('nodejs_heap_size_used_bytes', 'V8 heap in use', () => process.memoryUsage().heapUsed)
+  measured(
+    'nodejs_external_memory_bytes',
+    'Memory of buffers outside the heap',
+    () => process.memoryUsage().external
+  )
+  measured(
+    'nodejs_eventloop_delay_p50_seconds',
+    'Median delay since the last scrape',
+    () => delay.percentile(50) / 1e9
+  )
+  measured(
+    'nodejs_eventloop_delay_p99_seconds',
+    'p99 delay since the last scrape',
+    () => delay.percentile(99) / 1e9
+  )
+  measured('nodejs_eventloop_delay_max_seconds', 'Longest delay since the last scrape', () => {
+    const seconds = delay.max / 1e9
+    delay.reset()
+    return seconds
+  })
+  return () => delay.disable()
+}

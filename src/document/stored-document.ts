@@ -1,0 +1,112 @@
+/** A document from what a store has of it: a checkpoint and the records since. What cannot be read is left out and told. */
+import { createCheckpoint, readCheckpointMeta } from './checkpoint.ts'
+import { Document, rangesAtOnceMax, rangesOf, setsOf } from './document.ts'
+import { decodeRecord } from './record.ts'
+import { scanInSteps } from './scan.ts'
+import { inTurns, type Steps } from './steps.ts'
+import type { Tombstone } from './tombstone.ts'
+
+/** What a store has of a document. The arrays are kept. */
+export type StoredDocument = {
+  /** What the store's tombstone says, if it is to count. */
+  readonly deadLives?: Tombstone | null
+  readonly checkpoint: {
+    readonly generation: number
+    readonly meta: Uint8Array
+    readonly segments: readonly Uint8Array[]
+  } | null
+  readonly records: readonly { readonly sequence: number; readonly record: Uint8Array }[]
+}
+
+/** A record, or an update in it, that lies in the store but cannot be read. */
+export type Unreadable = { readonly sequence: number; readonly bytes: Uint8Array; readonly cause: unknown }
+
+/** Bytes of small updates that are scanned in one step. */
+const bytesPerStep = 4 * 1024
+
+/**
+ * A document from what the store has of it. `breathe` is awaited between slices of work. Updates that cannot be read
+ * are left out and reported. Throws ERR_BAD_MESSAGE when the checkpoint's metadata cannot be read.
+ */
+export async function openDocument(
+  name: string,
+  loaded: StoredDocument,
+  breathe: () => Promise<void>
+): Promise<{ document: Document; unreadable: Unreadable[] }> {
+  const document = new Document(name, loaded.deadLives ?? null)
+  const unreadable: Unreadable[] = []
+  await inTurns(fill(document, loaded, unreadable), breathe)
+  return { document, unreadable }
+}
+
+function* fill(document: Document, loaded: StoredDocument, unreadable: Unreadable[]): Steps<void> {
+  if (loaded.checkpoint !== null) {
+    const meta = yield* readCheckpointMeta(loaded.checkpoint.meta)
+    document.restore(createCheckpoint(loaded.checkpoint.generation, meta, loaded.checkpoint.segments), meta)
+    yield* document.unite()
+  }
+  let bytes = 0
+  for (const { sequence, record } of loaded.records) {
+    for (const update of updatesOf({ sequence, bytes: record }, unreadable)) {
+      yield* appendStored(document, { sequence, bytes: update }, unreadable)
+      bytes += update.length
+      if (bytes < bytesPerStep) continue
+      bytes = 0
+      yield
+    }
+  }
+}
+
+/** The updates of a record that were added to a document. */
+export type AppendedRecord = {
+  readonly updates: readonly Uint8Array[]
+  readonly unreadable: readonly Unreadable[]
+}
+
+/** Adds a record that is durable already, in slices. What came from large updates is left to be united. */
+export function* appendRecord(
+  document: Document,
+  { sequence, record }: { readonly sequence: number; readonly record: Uint8Array }
+): Steps<AppendedRecord> {
+  const unreadable: Unreadable[] = []
+  const updates: Uint8Array[] = []
+  for (const update of updatesOf({ sequence, bytes: record }, unreadable)) {
+    const known = unreadable.length
+    yield* appendUpdate(document, { sequence, bytes: update }, unreadable)
+    if (unreadable.length === known) updates.push(update)
+  }
+  return { updates, unreadable }
+}
+
+type Stored = { readonly sequence: number; readonly bytes: Uint8Array }
+
+function updatesOf({ sequence, bytes }: Stored, unreadable: Unreadable[]): readonly Uint8Array[] {
+  try {
+    return decodeRecord(bytes).map(({ update }) => update)
+  } catch (cause) {
+    unreadable.push({ sequence, bytes, cause })
+    return []
+  }
+}
+
+function* appendStored(document: Document, stored: Stored, unreadable: Unreadable[]): Steps<void> {
+  yield* appendUpdate(document, stored, unreadable)
+  yield* document.unite()
+}
+
+function* appendUpdate(
+  document: Document,
+  { sequence, bytes }: Stored,
+  unreadable: Unreadable[]
+): Steps<void> {
+  try {
+    const scan = yield* scanInSteps(bytes)
+    const isSmall = rangesOf(scan) <= rangesAtOnceMax
+    document.appendDurable(
+      isSmall ? { update: bytes, scan } : { update: bytes, scan, sets: yield* setsOf(scan) },
+      sequence
+    )
+  } catch (cause) {
+    unreadable.push({ sequence, bytes, cause })
+  }
+}

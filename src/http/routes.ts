@@ -1,0 +1,36 @@
+/** Every route that is answered over plain HTTP beside pages, in one table. */
+import type { Store } from '../../persistence/store.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Time } from '../base/time.ts'
+import type { CompactionSchedule } from '../room/compaction-schedule.ts'
+import type { Journal } from '../room/journal.ts'
+import { rights } from './admin.ts'
+import { operations } from './operations.ts'
+import { Readiness } from './readiness.ts'
+import type { Route } from './router.ts'
+import { setAside } from './set-aside.ts'
+
+type Parts = {
+  readonly store: Store
+  readonly journal: Journal
+  readonly compactions: CompactionSchedule
+  readonly passes: Parameters<typeof rights>[0]['passes']
+  readonly time: Time
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly isDraining: () => boolean
+  readonly controlToken: string
+  readonly adminToken: string | undefined
+}
+
+/** The table: of several routes that match a request, the first counts. */
+export function routes(parts: Parts): Route[] {
+  const { controlToken, adminToken } = parts
+  const tokens = adminToken === undefined ? [controlToken] : [controlToken, adminToken]
+  return [
+    ...operations({ ...parts, readiness: new Readiness(parts) }),
+    ...rights({ ...parts, tokens }),
+    ...setAside({ ...parts, tokens })
+  ]
+}

@@ -1,0 +1,256 @@
+/**
+ * What a room takes into its document, and what follows from it. Read it from `commit` down: the order of the functions
+ * is the order of the effects. Whose updates may be committed is the room's business.
+ */
+import type { Author } from '../../persistence/author.ts'
+import type { RecordIdentity, Store } from '../../persistence/store.ts'
+import { Fault, toFault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Slices } from '../base/slices.ts'
+import type { Time } from '../base/time.ts'
+import type { Document } from '../document/document.ts'
+import type { LoggedUpdate } from '../document/record.ts'
+import { type AppendedRecord, appendRecord } from '../document/stored-document.ts'
+import type { Awareness } from './awareness.ts'
+import { Batches } from './batches.ts'
+import { broadcast } from './broadcast.ts'
+import type { Compacted } from './compaction.ts'
+import type { Congestion } from './congestion.ts'
+import { type JudgedUpdate, judgementOf } from './intake.ts'
+import type { BatchWriter, Journal, Life } from './journal.ts'
+import type { Start } from './log-order.ts'
+import type { Member } from './member.ts'
+import type { Nodes } from './nodes.ts'
+import { SharedLog } from './shared-log.ts'
+import { Uniting } from './uniting.ts'
+import { Waiting } from './waiting.ts'
+
+type Parts = {
+  readonly store: Store
+  readonly journal: Journal
+  readonly nodes: Nodes | null
+  readonly slices: Slices
+  readonly time: Time
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+/** Where an update comes from. `member` is not sent back what it sent. */
+export type Source = { readonly author: Author; readonly member: Member | null }
+
+type Accepted = Source & LoggedUpdate
+
+/** The room, as far as commits have an effect on it. */
+type Host = {
+  readonly life: Life
+  /** Where the load of the document ended, null for one that is not stored. */
+  readonly start: Start | null
+  readonly members: ReadonlySet<Member>
+  readonly awareness: Awareness
+  readonly congestion: Congestion
+  isEnded(): boolean
+  /** These updates are durable; or their write has failed, and may exist all the same. Before anyone sees them. */
+  written(updates: readonly Source[]): void
+  /** They are durable, and whoever is to see them was sent them. */
+  shown(): void
+  /** An append failed: nothing that was scanned since may be shown. */
+  failed(fault: Fault): void
+}
+
+export class Commits implements BatchWriter {
+  readonly #document: Document
+  readonly #parts: Parts
+  readonly #host: Host
+  readonly #batches: Batches<Accepted>
+  readonly #uniting: Uniting
+  readonly #waiting = new Waiting()
+  /** Null: no other node writes to the document. */
+  readonly #log: SharedLog<readonly Accepted[]> | null
+
+  constructor(document: Document, parts: Parts, host: Host) {
+    this.#document = document
+    this.#parts = parts
+    this.#host = host
+    this.#batches = new Batches(this, parts)
+    this.#uniting = new Uniting(document, parts.slices)
+    this.#log = parts.nodes === null ? null : this.#share(parts.nodes)
+  }
+
+  #share(nodes: Nodes): SharedLog<readonly Accepted[]> {
+    const { life, start } = this.#host
+    return new SharedLog(
+      { name: this.name, life, start },
+      { ...this.#parts, nodes },
+      {
+        isAppending: () => this.#batches.writing.length > 0,
+        showOwn: (batch, sequence) => this.#settle(batch, sequence),
+        showForeign: (record, sequence) => this.#showForeign(record, sequence),
+        isOver: why => this.#host.failed(new Fault(why === 'deleted' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS'))
+      }
+    )
+  }
+
+  get name(): string {
+    return this.#document.name
+  }
+
+  get life(): Life {
+    return this.#host.life
+  }
+
+  /** The number of the last update that was committed. */
+  get scannedTicket(): number {
+    return this.#batches.scannedTicket
+  }
+
+  /** The number up to which everything is durable. */
+  get durableTicket(): number {
+    return this.#batches.durableTicket
+  }
+
+  get isDurable(): boolean {
+    return this.#batches.isDurable
+  }
+
+  /**
+   * I1: the one way into the document. The update is kept. Returns what the update hangs on and is unknown, or null.
+   * What follows: `takeBatch` hands it to the journal's next synced write; `batchDurable` has it shown, or `batchFailed`
+   * ends the room. Throws ERR_UPDATE_TOO_LARGE; the caller has scanned it, so it is well-formed.
+   */
+  commit(judged: JudgedUpdate, source: Source): string | null {
+    const { update, scan, sets } = judged
+    const judgement = judgementOf(this.#document, judged)
+    if (judgement.type === 'known') {
+      this.#parts.metrics.updateKnown()
+      return null
+    }
+    this.#checkRoomFor(judged)
+    this.#document.hold(sets === undefined ? { update, scan } : { update, scan, sets })
+    this.#batches.add({ ...source, update, timeMs: this.#parts.time.wallMs() })
+    this.#parts.metrics.updateAccepted(update.length)
+    return judgement.gap
+  }
+
+  #checkRoomFor({ update, scan, sets }: JudgedUpdate): void {
+    const { limits } = this.#parts
+    if (this.#document.bytes + update.length > limits.documentBytesMax) {
+      throw new Fault(
+        'ERR_UPDATE_TOO_LARGE',
+        `the document would exceed its limit by an update of ${update.length}`
+      )
+    }
+    const exceeded = this.#document.wouldExceed(scan, limits, sets?.adds)
+    if (exceeded !== null)
+      throw new Fault('ERR_UPDATE_TOO_LARGE', `the document would have too many ${exceeded}`)
+  }
+
+  takeBatch(): Uint8Array | null {
+    return this.#batches.take()
+  }
+
+  batchDurable(sequence: number, identity: RecordIdentity): void {
+    const { batch, record } = this.#batches.written()
+    this.#host.written(batch)
+    if (this.#log === null) this.#settle(batch, sequence)
+    // Others may have written before it: it is shown in the log's order.
+    else this.#log.appended({ sequence, identity, record, own: batch })
+  }
+
+  #settle(batch: readonly Accepted[], sequence: number): void {
+    this.#batches.settle(batch.length)
+    this.#document.settle(batch.length, sequence)
+    this.#uniting.after(batch)
+    if (!this.#host.isEnded()) this.#show(batch)
+  }
+
+  /** A record of another node: shown as if it had been committed here, but for who is told that it is saved. */
+  #showForeign(record: Uint8Array, sequence: number): Promise<void> | null {
+    const work = appendRecord(this.#document, { sequence, record })
+    const first = work.next()
+    if (first.done === true) return this.#foreignShown(first.value)
+    return this.#parts.slices.run(work, null).then(appended => void this.#foreignShown(appended))
+  }
+
+  #foreignShown({ updates, unreadable }: AppendedRecord): null {
+    for (const { sequence, cause } of unreadable) {
+      this.#parts.log.error(
+        { document: this.name, sequence, error: cause },
+        'an update of another node could not be read; left out'
+      )
+    }
+    this.#uniting.after([])
+    const batch = updates.map(update => ({ update, member: null }))
+    if (!this.#host.isEnded() && batch.length > 0) this.#show(batch)
+    return null
+  }
+
+  /**
+   * All that members are shown of the document's changes: they get the updates; then the barriers that waited for them
+   * pass; then their authors' awareness follows.
+   */
+  #show(batch: readonly { readonly update: Uint8Array; readonly member: Member | null }[]): void {
+    const { members, awareness, congestion } = this.#host
+    broadcast(members, batch, this.durableTicket)
+    this.#waiting.reached(this.durableTicket)
+    awareness.updatesSent()
+    congestion.settled()
+    this.#host.shown()
+  }
+
+  batchFailed(cause: unknown): void {
+    this.#parts.log.error(
+      { error: cause, document: this.name },
+      'the batch failed; the room ends on this node'
+    )
+    this.#host.written(this.#batches.writing)
+    this.#host.failed(new Fault('ERR_STORE', 'the append failed', { cause }))
+  }
+
+  /** The life of the document that it was opened with has ended, or has begun elsewhere. */
+  batchRefused(outcome: 'gone' | 'conflict'): void {
+    this.#host.failed(new Fault(outcome === 'gone' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS'))
+  }
+
+  /**
+   * Calls `pass` when what is up to the ticket is durable and shown, and everything that other nodes had in the store at
+   * the call: at once if it is. Calls neither if the room ends before: whoever waits ends with it.
+   */
+  barrier(ticket: number, { pass, fail }: { pass: () => void; fail: (fault: Fault) => void }): void {
+    const log = this.#log
+    if (log === null) return this.#waiting.add({ ticket, pass, fail: () => {} })
+    const caughtUp = () => {
+      if (!this.#host.isEnded()) pass()
+    }
+    const failed = (error: unknown) => {
+      if (!this.#host.isEnded()) fail(toFault(error))
+    }
+    this.#waiting.add({ ticket, pass: () => void log.caughtUp().then(caughtUp, failed), fail: () => {} })
+  }
+
+  /** Resolves when what is committed by now is durable and shown. Rejects with what ended the room. */
+  durable(): Promise<void> {
+    return this.#waiting.until(this.scannedTicket)
+  }
+
+  /** Hands what is gathered to the journal without waiting for more. */
+  flush(): void {
+    this.#batches.flush()
+  }
+
+  /** The store has a new checkpoint. */
+  compacted({ checkpoint, meta, sequence, carried }: Compacted): void {
+    this.#document.restore(checkpoint, meta)
+    this.#uniting.after([])
+    this.#document.tail.compacted(sequence, carried)
+  }
+
+  /** The room has ended: what the journal has not taken is dropped. */
+  close(fault: Fault): void {
+    this.#log?.close(fault)
+    this.#batches.abandon()
+    this.#waiting.failed(fault)
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * When a room's log is compacted: when it costs more than a share of the checkpoint, so that the total work stays
+ * proportional to what was written; and before an idle room closes. One at a time in each of two lanes, as each holds
+ * a whole document: those that take long wait for one another, and nobody waits for them.
+ */
+import type { Store } from '../../persistence/store.ts'
+import { Fault } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { Slices } from '../base/slices.ts'
+import type { Time } from '../base/time.ts'
+import { type CompactionLane, isDeadline, type Workers } from '../document/workers.ts'
+import { type Compacted, compactDocument } from './compaction.ts'
+import type { Room } from './room.ts'
+import { Uncompacted } from './uncompacted.ts'
+
+type Parts = {
+  readonly store: Store
+  readonly workers: Workers
+  readonly slices: Slices
+  readonly time: Time
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+export class CompactionSchedule {
+  readonly #parts: Parts
+  readonly #uncompacted: Uncompacted
+  /** Under way or waiting for their turn. Bounded by the number of rooms. */
+  readonly #running = new Map<Room, Promise<void>>()
+  readonly #turns: Record<CompactionLane, Promise<unknown>> = {
+    quick: Promise.resolve(),
+    long: Promise.resolve()
+  }
+  /** After an attempt that failed through no fault of the document: what the log must cost before the next one. */
+  readonly #floors = new WeakMap<Room, number>()
+  /** Rooms whose documents were deleted while they were compacted. */
+  readonly #deleted = new WeakSet<Room>()
+  #isClosed = false
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#uncompacted = new Uncompacted(parts)
+  }
+
+  /** How many documents could not be compacted and are served as they are. */
+  get uncompacted(): number {
+    return this.#uncompacted.count
+  }
+
+  /** Takes up what the store knows of those. Rejects with what the store rejects with. */
+  restore(): Promise<void> {
+    return this.#uncompacted.restore()
+  }
+
+  /** Starts a compaction if the log has grown enough and none is running. Cheap: called after every commit. */
+  consider(room: Room): void {
+    if (this.#running.has(room) || this.#isClosed) return
+    if (this.#cost(room) > this.#threshold(room) && this.#uncompacted.isDue(room.name)) this.#start(room)
+  }
+
+  /** Resolves when none of this room is under way. Never rejects. */
+  over(room: Room): Promise<void> {
+    return this.#running.get(room) ?? Promise.resolve()
+  }
+
+  /** The compaction that the room should wait for before it closes, or null. */
+  beforeClose(room: Room): Promise<void> | null {
+    const running = this.#running.get(room)
+    if (running !== undefined) return running
+    if (this.#isClosed || this.#floors.has(room) || !this.#uncompacted.isDue(room.name)) return null
+    const { records } = room.document.tail
+    const isLong = records >= this.#parts.limits.compactionRecordsAtClose
+    return isLong || this.#cost(room) > this.#threshold(room) ? this.#start(room) : null
+  }
+
+  /** The document was deleted. */
+  forget(document: string): void {
+    for (const room of this.#running.keys()) if (room.name === document) this.#deleted.add(room)
+    this.#uncompacted.forget(document)
+  }
+
+  /** No new ones; resolves when those under way are over, which closing the worker hastens. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(this.#running.values())
+    await this.#uncompacted.settled()
+  }
+
+  #cost({ document: { tail } }: Room): number {
+    return tail.bytes + tail.records * this.#parts.limits.recordOverheadBytes
+  }
+
+  #threshold(room: Room): number {
+    const { compactionBytesMin, compactionRatio } = this.#parts.limits
+    const checkpointBytes = room.document.checkpoint?.bytes ?? 0
+    return Math.max(this.#floors.get(room) ?? compactionBytesMin, compactionRatio * checkpointBytes)
+  }
+
+  #start(room: Room): Promise<void> {
+    const running = this.#inTurn(room).finally(() => this.#running.delete(room))
+    this.#running.set(room, running)
+    return running
+  }
+
+  async #inTurn(room: Room): Promise<void> {
+    const isKnown = this.#uncompacted.has(room.name)
+    if (!isKnown && (await this.#turn('quick', room)) === 'over') return
+    await this.#turn('long', room)
+  }
+
+  #turn(lane: CompactionLane, room: Room): Promise<'over' | 'too-long'> {
+    const turn = this.#turns[lane].then(() => this.#compact(room, lane))
+    this.#turns[lane] = turn
+    return turn
+  }
+
+  /** Never rejects. */
+  async #compact(room: Room, lane: CompactionLane): Promise<'over' | 'too-long'> {
+    if (this.#isClosed || room.isEnded) return 'over'
+    try {
+      const compacted = await compactDocument(room.name, { ...this.#parts, lane })
+      this.#parts.metrics.compacted(compacted === null ? 'superseded' : 'written')
+      if (compacted !== null) this.#compacted(room, compacted)
+    } catch (error) {
+      if (this.#isClosed) return 'over'
+      if (lane === 'quick' && isDeadline(error)) return 'too-long'
+      this.#failed(room, error)
+    }
+    return 'over'
+  }
+
+  #compacted(room: Room, compacted: Compacted): void {
+    this.#floors.delete(room)
+    this.#uncompacted.forget(room.name)
+    for (const { author } of compacted.refused) {
+      this.#parts.log.error({ document: room.name, author }, 'an update could not be integrated; set aside')
+    }
+    room.compacted(compacted)
+    // What is carried over (updates that wait for others) must not start the next one at once.
+    if (this.#cost(room) > this.#threshold(room)) this.#floors.set(room, 2 * this.#cost(room))
+  }
+
+  #failed(room: Room, error: unknown): void {
+    const { metrics, log } = this.#parts
+    metrics.compacted('failed')
+    log.error({ error, document: room.name }, 'compaction failed; the document stays as it is')
+    if (!isOfDocument(error)) this.#floors.set(room, 2 * this.#cost(room))
+    else if (!this.#deleted.has(room)) this.#uncompacted.failed(room.name, error.code)
+  }
+}
+
+/** Whether it was the document that could not be compacted: it took too long, or the worker failed of it. */
+function isOfDocument(error: unknown): error is Fault {
+  if (!(error instanceof Fault)) return false
+  return error.code !== 'ERR_OVERLOADED' && error.code !== 'ERR_GOING_DOWN' && error.code !== 'ERR_STORE'
+}

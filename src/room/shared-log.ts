@@ -1,0 +1,130 @@
+/**
+ * A room's end of a log that other nodes write to as well: what was appended here is told to them, what they tell is put
+ * in order, and the store is asked for the rest. What showing means is the room's.
+ */
+import type { DocumentHead, RecordIdentity, Store } from '../../persistence/store.ts'
+import { Fault } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { type Time, within } from '../base/time.ts'
+import { FollowedLog, type LogHost } from './followed-log.ts'
+import type { Life } from './journal.ts'
+import type { Start } from './log-order.ts'
+import type { Followed, Nodes, Notice } from './nodes.ts'
+
+type Limits = {
+  readonly foreignBytesMax: number
+  readonly gapWaitMs: number
+  readonly gapRetryMs: number
+  readonly gapRecordsMax: number
+  readonly gapBytesMax: number
+  readonly freshHeadMs: number
+}
+
+type Parts = {
+  readonly store: Store
+  readonly nodes: Nodes
+  readonly time: Time
+  readonly limits: Limits
+  readonly log: Log
+}
+
+/** A document as it was opened. `start`: where the load ended, null for a document that is not stored. */
+type Opened = { readonly name: string; readonly life: Life; readonly start: Start | null }
+
+/** A batch that is in the store. `own`: what the room calls it. */
+export type Appended<Own> = {
+  readonly sequence: number
+  readonly identity: RecordIdentity
+  readonly record: Uint8Array
+  readonly own: Own
+}
+
+export class SharedLog<Own> implements Followed {
+  readonly #opened: Opened
+  readonly #parts: Parts
+  readonly #host: LogHost<Own>
+  readonly #log: FollowedLog<Own>
+  readonly #unfollow: () => void
+  /** One question is under way, and all who ask meanwhile share the next: so many ask that each cannot have its own. */
+  #asking: Promise<void> | null = null
+  #askingNext: Promise<void> | null = null
+
+  constructor(opened: Opened, parts: Parts, host: LogHost<Own>) {
+    this.#opened = opened
+    this.#parts = parts
+    this.#host = host
+    const { time, limits, log } = parts
+    const source = { after: (sequence: number) => this.#after(sequence) }
+    this.#log = new FollowedLog(opened.start, { node: parts.nodes.node, source, host, time, limits, log })
+    this.#unfollow = parts.nodes.follow(opened.name, this)
+  }
+
+  get visible(): number {
+    return this.#log.visible
+  }
+
+  appended({ sequence, identity, record, own }: Appended<Own>): void {
+    const { incarnation } = this.#opened.life
+    if (incarnation !== null) {
+      this.#parts.nodes.announce(this.#opened.name, { incarnation, sequence, identity, record })
+    }
+    this.#log.appended({ sequence, identity }, own)
+  }
+
+  heard({ incarnation, sequence, identity, record }: Notice): void {
+    const { life } = this.#opened
+    // It may speak of a life that is over: the store says which one is the present one.
+    if (life.incarnation !== incarnation) void this.caughtUp().catch(() => {})
+    else this.#log.heard({ sequence, identity }, record)
+  }
+
+  headIs({ incarnation, head, identity }: DocumentHead, visible: number): void {
+    const { life } = this.#opened
+    if (life.incarnation === null && incarnation === null) return
+    life.incarnation ??= incarnation
+    if (life.incarnation !== incarnation) return this.#host.isOver('deleted')
+    this.#log.headIs({ head, visible, identity })
+  }
+
+  /** Resolves when everything that was in the store at the call is shown. Rejects with ERR_STORE, or what ended the room. */
+  caughtUp(): Promise<void> {
+    if (this.#asking === null) return this.#ask()
+    this.#askingNext ??= this.#asking
+      .catch(() => {})
+      .then(() => {
+        this.#askingNext = null
+        return this.#ask()
+      })
+    return this.#askingNext
+  }
+
+  #ask(): Promise<void> {
+    const asking = this.#catchUp().finally(() => {
+      if (this.#asking === asking) this.#asking = null
+    })
+    this.#asking = asking
+    return asking
+  }
+
+  async #catchUp(): Promise<void> {
+    const { nodes, time, limits } = this.#parts
+    const { visible } = this
+    const head = await nodes.freshHead(this.#opened.name)
+    this.headIs({ ...head, identity: null }, visible)
+    const late = new Fault('ERR_STORE', 'what other nodes have written cannot be read')
+    await within(this.#log.reached(head.head), { time, ms: limits.freshHeadMs, late })
+  }
+
+  close(fault: Fault): void {
+    this.#unfollow()
+    this.#log.close(fault)
+  }
+
+  async #after(sequence: number) {
+    const { store, limits } = this.#parts
+    const { incarnation } = this.#opened.life
+    if (incarnation === null) return { outcome: 'records', records: [], head: 0 } as const
+    const most = { records: limits.gapRecordsMax, bytes: limits.gapBytesMax }
+    return store.recordsAfter(this.#opened.name, incarnation, sequence, most)
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * A server that runs: its parts are built in order, wired, and taken down in reverse. When, is the server's business.
+ */
+
+import type { SealedBus } from '../bus/index.ts'
+import type { Store } from '../persistence/index.ts'
+import { Admission } from './access/admission.ts'
+import { Gate } from './access/gate.ts'
+import { Passes } from './access/passes.ts'
+import { matchesRoom } from './access/patterns.ts'
+import { type Limits, withLimits } from './base/limits.ts'
+import type { Log } from './base/log.ts'
+import type { Metrics } from './base/metrics.ts'
+import { Pacer } from './base/pacer.ts'
+import { Slices } from './base/slices.ts'
+import { systemTime, type Time } from './base/time.ts'
+import { Chaos } from './chaos/chaos.ts'
+import { permissionOf } from './chaos/permission.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { createWorkers } from './document/workers.ts'
+import { workersOptions } from './document/workers-options.ts'
+import { Documents } from './documents/documents.ts'
+import { Changes } from './hooks/changes.ts'
+import { Seeds } from './hooks/seeds.ts'
+import { createControlToken } from './http/control.ts'
+import { type Handler, routed } from './http/router.ts'
+import { routes } from './http/routes.ts'
+import type { Server, ServerOptions } from './options.ts'
+import { CheckpointCache } from './room/checkpoint-cache.ts'
+import { CheckpointReads } from './room/checkpoint-reads.ts'
+import { CompactionSchedule } from './room/compaction-schedule.ts'
+import { Journal } from './room/journal.ts'
+import { Refusals } from './room/refusals.ts'
+import { Rooms } from './room/rooms.ts'
+import { SetAsides } from './room/set-asides.ts'
+import { Addresses, type proxyList } from './transport/addresses.ts'
+import { Stateless } from './transport/stateless.ts'
+import { Transport } from './transport/upgrade.ts'
+
+/** Every part of a server that was started. */
+export type Running = {
+  readonly store: Store
+  readonly cluster: Cluster | null
+  readonly rooms: Rooms
+  readonly documents: Documents
+  readonly seeds: Seeds | null
+  readonly changes: Changes | null
+  readonly journal: Journal
+  readonly compactions: CompactionSchedule
+  readonly workers: ReturnType<typeof createWorkers>
+  readonly slices: Slices
+  readonly transport: Transport
+  readonly stateless: Stateless
+  readonly passes: Passes
+  readonly chaos: Chaos
+  readonly handlers: readonly Handler[]
+  readonly controlToken: string
+}
+
+/** What a server was told, and what it had before it was started. */
+type Setup = {
+  /** What other servers on the store are told over; null: there are none. */
+  readonly bus: SealedBus | null
+  readonly options: ServerOptions
+  /** Where it listens; null when the application does. */
+  readonly host: string | null
+  readonly demo: readonly Handler[]
+  readonly trustedProxies: ReturnType<typeof proxyList>
+  readonly isDraining: () => boolean
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+type TransportNeeds = {
+  readonly rooms: Rooms
+  readonly pacer: Pacer
+  readonly time: Time
+  readonly limits: Limits
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+/** Every part, wired, in the order in which one needs another. It opens nothing. */
+export function build(store: Store, setup: Setup): Running {
+  const { options, bus, host, demo, isDraining, metrics, log } = setup
+  const time = options.time ?? systemTime
+  const limits = withLimits(options.limits)
+  const slices = new Slices(time, limits)
+  const shared = { time, limits, metrics, log, slices }
+  const workers = createWorkers(workersOptions(limits))
+  const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
+  const compactions = new CompactionSchedule({ ...shared, store, workers })
+  const { load, onChange, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
+  const seeds = load === undefined ? null : new Seeds(load, shared)
+  const read = (document: string): ReturnType<Server['read']> => documents.read(document)
+  const changes = onChange === undefined ? null : new Changes(onChange, { read, ...shared })
+  const pacer = new Pacer(time, limits.turnBudgetMs)
+  const cluster = bus === null ? null : new Cluster({ store, bus, time, limits, log })
+  const rooms = new Rooms({
+    nodes: cluster,
+    ...shared,
+    store,
+    journal,
+    seed: seeds === null ? null : document => seeds.of(document),
+    changes,
+    isAllowed: name => patterns === undefined || patterns.some(pattern => matchesRoom(pattern, name)),
+    compactions,
+    refusals: new Refusals(time, limits),
+    setAsides: new SetAsides({ store, time, limits }),
+    checkpointReads: new CheckpointReads(store, workers, limits),
+    cache: new CheckpointCache(limits.checkpointCacheBytesMax),
+    pacer,
+    presence: { identity, readers }
+  })
+  const documents = new Documents({ ...shared, rooms, store, workers })
+  const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
+  const controlToken = createControlToken()
+  const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
+  const { adminToken } = options
+  const open = { ...shared, store, journal, compactions, passes, isDraining, controlToken, adminToken }
+  const handlers: Handler[] = [routed([...routes(open), ...chaos.routes]), ...demo]
+  const inside = { store, cluster, rooms, documents, seeds, changes, journal, compactions, workers, slices }
+  return { ...inside, transport, stateless, passes, chaos, handlers, controlToken }
+}
+
+function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeeds) {
+  const { authorize, origins = null, tokenCookie = null } = options
+  const { onStateless = null, statelessRelay = false, hocuspocus = 'any-path' } = options
+  const authentication = authorize === undefined ? 'loopback' : authorize === 'none' ? 'none' : 'asked'
+  const gate = new Gate({ authentication, origins })
+  const asked = authorize === undefined || authorize === 'none' ? null : authorize
+  const admission = new Admission({ authorize: asked, gate, tokenCookie }, parts)
+  const passes = new Passes({ ...parts, admission })
+  const stateless = new Stateless({ ...parts, onStateless, isRelayed: statelessRelay })
+  const addresses = new Addresses(parts.time, parts.limits)
+  const transport = new Transport({
+    ...parts,
+    passes,
+    stateless,
+    addresses,
+    gate,
+    trustedProxies,
+    hocuspocus
+  })
+  return { passes, transport, stateless }
+}
+
+/** In reverse order of building: what accepts first, what keeps last. The store stays open. */
+export async function takeDown(running: Running): Promise<void> {
+  const { passes, stateless, seeds, changes, cluster, rooms, journal } = running
+  const { compactions, workers, slices } = running
+  passes.admission.close()
+  stateless.close()
+  rooms.flush()
+  await journal.idle()
+  await changes?.close()
+  seeds?.close()
+  await rooms.close()
+  cluster?.close()
+  const compacted = compactions.close()
+  slices.close()
+  await workers.close()
+  await compacted
+}

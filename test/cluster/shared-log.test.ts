@@ -1,0 +1,51 @@
+/** A room's end of a log that other nodes write to: which life of a document it believes in. */
+import { expect, test } from 'vitest'
+import { createMemoryStore } from '../../persistence/index.ts'
+import type { DocumentHead } from '../../persistence/store.ts'
+import { withLimits } from '../../src/base/limits.ts'
+import { SharedLog } from '../../src/room/shared-log.ts'
+import { VirtualClock } from '../simulation/virtual-time.ts'
+import { quietLog } from '../support/server.ts'
+
+test('a late notice of a life that is over is not believed: the store says which life there is', async () => {
+  const clock = new VirtualClock()
+  const shown: string[] = []
+  let head: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null }
+  const nodes = { node: 'a', follow: () => () => {}, announce: () => {}, freshHead: async () => head }
+  const parts = {
+    store: createMemoryStore(),
+    nodes,
+    time: clock.scope(),
+    limits: withLimits({}),
+    log: quietLog
+  }
+  const life = { incarnation: null as string | null, isPlanting: false }
+  const log = new SharedLog<string>({ name: 'x', life, start: null }, parts, {
+    isAppending: () => false,
+    showOwn: () => {},
+    showForeign: (_, sequence) => {
+      shown.push(`foreign ${sequence}`)
+      return null
+    },
+    isOver: why => void shown.push(why)
+  })
+  const notice = (incarnation: string) => ({
+    incarnation,
+    sequence: 1,
+    identity: { node: 'b', batch: 1 },
+    record: new Uint8Array(3)
+  })
+
+  log.heard(notice('dead'))
+  await clock.runFor(100)
+  const late = { shown: [...shown], life: life.incarnation }
+  head = { incarnation: 'new', generation: 0, head: 0, identity: null }
+  log.heard(notice('new'))
+  await clock.runFor(100)
+  log.heard(notice('new'))
+  await clock.runFor(100)
+
+  expect(late).toEqual({ shown: [], life: null })
+  expect(life.incarnation).toBe('new')
+  expect(shown).toEqual(['foreign 1'])
+})

@@ -1,0 +1,330 @@
+/** What a store in PostgreSQL does when replies are lost, PostgreSQL dies, stands still, or is put back. */
+import { inspect } from 'node:util'
+import { Client } from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { bytesOf, labelOf, overwrite, sequencesOf } from '../../../persistence/conformance-tools.ts'
+import { openPostgresStore, type PostgresStoreOptions } from '../../../persistence/postgres/postgres-store.ts'
+import type { StoreReport } from '../../../persistence/reports.ts'
+import { type AppendEntry, type Store, StoreError } from '../../../persistence/store.ts'
+import { type Postgres, postgresMissing, startPostgres } from '../../support/services/postgres.ts'
+import { type ReplyProxy, startReplyProxy } from '../../support/services/reply-proxy.ts'
+
+describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
+  let postgres: Postgres
+  let proxy: ReplyProxy
+  let schema = 'place_0'
+  let count = 0
+  const stores: Store[] = []
+  const clients: Client[] = []
+
+  beforeAll(async () => {
+    // What the store acknowledges is on disk all the same: the statement says so.
+    postgres = await startPostgres({ synchronous_commit: 'off' })
+  })
+  afterAll(() => postgres.stop())
+  beforeEach(async () => {
+    schema = `place_${++count}`
+    proxy = await startReplyProxy(postgres.port)
+  })
+  afterEach(async () => {
+    proxy.cutAndOpen()
+    await Promise.all(stores.splice(0).map(store => store.close()))
+    await Promise.all(clients.splice(0).map(client => client.end()))
+    proxy.close()
+  })
+
+  /** Through the proxy, unless the options are those of another writer. */
+  const open = async (options: PostgresStoreOptions = {}, port = proxy.port) => {
+    const store = await openPostgresStore(postgres.url(schema, port), { patienceMs: 60_000, ...options })
+    stores.push(store)
+    return store
+  }
+  const sql = async () => {
+    const client = new Client({ connectionString: `postgres://chorus@127.0.0.1:${postgres.port}/postgres` })
+    clients.push(client)
+    await client.connect()
+    return client
+  }
+  const labels = async (store: Store, document: string) =>
+    (await store.load(document)).records.map(({ record }) => labelOf(record))
+
+  test('finds out what became of an append whose reply was lost', async () => {
+    const store = await open()
+    await store.append([entry('a', 'one'), entry('b', 'one'), entry('c', 'one')])
+    const { incarnation } = await store.load('c')
+    await store.delete('c')
+    const ended = { ...entry('c', 'late'), incarnation }
+    const seed = { ...entry('b', 'seed'), ifHead: 0 }
+
+    proxy.holdRepliesTo('chorus-append')
+    const held = proxy.heldReply()
+    const appending = store.append([entry('a', 'two'), seed, ended, entry('d', 'new'), entry('a', 'three')])
+    await held
+    proxy.cutAndOpen()
+
+    expect(await appending).toMatchObject([
+      { outcome: 'written', sequence: 2 },
+      { outcome: 'conflict', head: 1 },
+      { outcome: 'gone' },
+      { outcome: 'written', sequence: 1 },
+      { outcome: 'written', sequence: 3 }
+    ])
+    expect(await labels(store, 'a')).toEqual(['one', 'two', 'three'])
+    expect(await labels(store, 'd')).toEqual(['new'])
+    expect((await store.append([entry('a', 'four')]))[0]).toMatchObject({ sequence: 4 })
+  })
+
+  test('finds out what became of a checkpoint, a deletion and a set-aside entry whose replies were lost', async () => {
+    const store = await open()
+    await store.append([entry('a', 'one')])
+    const losing = async <T>(text: string, call: () => Promise<T>) => {
+      proxy.holdRepliesTo(text)
+      const held = proxy.heldReply()
+      const calling = call()
+      await held
+      proxy.cutAndOpen()
+      return calling
+    }
+    const from = await store.load('a')
+
+    const written = await losing('switched AS', () =>
+      overwrite(store, { document: 'a', from, segments: [bytesOf('merged')] })
+    )
+    expect(written.outcome).toBe('written')
+    expect((await store.load('a')).checkpoint?.segments.map(labelOf)).toEqual(['merged'])
+
+    const aside = { author: null, timeMs: 1, reason: 'why', bytes: bytesOf('x') }
+    await losing('ON CONFLICT (token)', () => store.setAside('a', aside))
+    expect((await store.listSetAside('a')).length).toBe(1)
+
+    const buried = { timeMs: 1, bytes: bytesOf('buried') }
+    expect(await losing('ended AS', () => store.delete('a', buried))).toBe(true)
+    expect(await store.load('a')).toMatchObject({ incarnation: null, tombstone: { timeMs: 1 } })
+    expect(await store.delete('a')).toBe(false)
+  })
+
+  test('a silent connection is given up, and the batch is written once', async () => {
+    const reports: StoreReport[] = []
+    const store = await open({
+      statementMs: 1_000,
+      onReport: report => {
+        reports.push(report)
+        if (report.kind === 'database-away') proxy.cutAndOpen()
+      }
+    })
+    await store.append([entry('a', 'one')])
+
+    proxy.silence()
+    const answers = await store.append([entry('a', 'two')])
+
+    expect(sequencesOf(answers)).toEqual([2])
+    expect(await labels(store, 'a')).toEqual(['one', 'two'])
+    expect(reports.map(({ kind }) => kind).slice(0, 2)).toEqual(['database-away', 'database-back'])
+  })
+
+  test('a statement that takes too long is tried again, and others are not held up', async () => {
+    const blocker = await sql()
+    const store = await open({
+      statementMs: 2_000,
+      lanes: 2,
+      onReport: ({ kind }) => {
+        if (kind === 'database-away') void blocker.query('ROLLBACK')
+      }
+    })
+    await store.append([entry('a', 'one'), entry('b', 'one')])
+    await blocker.query('BEGIN')
+    await blocker.query(`SELECT FROM ${schema}.documents WHERE name = 'a' FOR UPDATE`)
+
+    const order: string[] = []
+    const blocked = store.append([entry('a', 'two')]).then(answers => {
+      order.push('a')
+      return answers
+    })
+    await store.append([entry('b', 'two')]).then(() => order.push('b'))
+
+    expect(sequencesOf(await blocked)).toEqual([2])
+    expect(order).toEqual(['b', 'a'])
+  })
+
+  test('a batch that cannot be resolved in its time is rejected; later ones go another way', async () => {
+    const store = await open({ statementMs: 5_000, patienceMs: 3_000, lanes: 1 })
+    await store.append([entry('a', 'one')])
+
+    proxy.refuse()
+    await expect(store.append([entry('a', 'two')])).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    await expect(store.probe()).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    proxy.cutAndOpen()
+
+    expect(await store.load('a')).toBeTruthy()
+    const [answer] = await store.append([entry('a', 'three')])
+    expect(answer?.outcome).toBe('written')
+    const found = await labels(store, 'a')
+    expect([found[0], found.at(-1)]).toEqual(['one', 'three'])
+  })
+
+  test('SIGKILL of PostgreSQL amid the appends of two stores: each is there once, in order', async () => {
+    const [left, right] = [await open({}, postgres.port), await open({}, postgres.port)]
+    const acknowledged: { document: string; label: string; sequence: number }[] = []
+    let isOver = false
+    const write = async (store: Store, name: string) => {
+      for (let i = 0; !isOver; i++) {
+        const documents = ['a', 'b', `only ${name}`]
+        const label = `${name} ${i}`
+        const sequences = sequencesOf(await store.append(documents.map(document => entry(document, label))))
+        for (const [at, document] of documents.entries()) {
+          acknowledged.push({ document, label, sequence: sequences[at] ?? 0 })
+        }
+      }
+    }
+    const writing = [write(left, 'left'), write(right, 'right')]
+    for (let round = 1; round <= 2; round++) {
+      const before = acknowledged.length
+      while (acknowledged.length < before + 40) await new Promise(resolve => setImmediate(resolve))
+      await postgres.kill()
+      await postgres.start()
+    }
+    isOver = true
+    await Promise.all(writing)
+
+    for (const document of ['a', 'b', 'only left', 'only right']) {
+      const { records } = await left.load(document)
+      const expected = acknowledged.filter(each => each.document === document)
+      const inOrder = expected.sort((x, y) => x.sequence - y.sequence)
+      expect(records.map(({ record }) => labelOf(record))).toEqual(inOrder.map(({ label }) => label))
+      expect(records.map(({ sequence }) => sequence)).toEqual(records.map((_, index) => index + 1))
+    }
+    expect(acknowledged.length).toBeGreaterThanOrEqual(80)
+  }, 120_000)
+
+  test('an entry that PostgreSQL does not take fails alone', async () => {
+    const store = await open()
+    await store.append([entry('a', 'one')])
+    const client = await sql()
+    await client.query(`ALTER TABLE ${schema}.records ADD CHECK (length(record) < 1000)`)
+    const large = { document: 'c', record: bytesOf('large', 2000) }
+
+    const answers = await store.append([entry('a', 'two'), entry('b', 'two'), large, entry('d', 'two')])
+
+    expect(answers.map(({ outcome }) => outcome)).toEqual(['written', 'written', 'failed', 'written'])
+    expect(await store.list()).toEqual(['a', 'b', 'd'])
+    expect(sequencesOf(await store.append([entry('c', 'small')]))).toEqual([1])
+  })
+
+  test('a database that was put back is noticed, and not written to as if nothing had happened', async () => {
+    const store = await open({ lanes: 1 })
+    await store.append([entry('a', 'one')])
+    await store.append([entry('a', 'two')])
+    const client = await sql()
+    await client.query(`UPDATE ${schema}.lanes SET batch = batch - 1;
+      DELETE FROM ${schema}.records WHERE sequence = 2; UPDATE ${schema}.documents SET last_sequence = 1`)
+
+    await expect(store.append([entry('a', 'three')])).rejects.toThrow('put back to an earlier state')
+
+    expect(await labels(store, 'a')).toEqual(['one'])
+    expect(sequencesOf(await store.append([entry('a', 'again')]))).toEqual([2])
+  })
+
+  test('parts of two checkpoints never mix, also while leftovers are collected', async () => {
+    const [left, right] = [await open(), await open({ graceMs: 0, collectEveryMs: 1 })]
+    await left.append([entry('a', 'one')])
+    const segments = (label: string) => Array.from({ length: 4 }, (_, i) => bytesOf(`${label}.${i}`, 100_000))
+    let isOver = false
+    const write = async (store: Store, name: string) => {
+      let written = 0
+      for (let round = 0; round < 8; round++) {
+        const from = await store.load('a')
+        const label = `${name} ${round}`
+        const result = await overwrite(store, { document: 'a', from, segments: segments(label) })
+        if (result.outcome === 'written') written++
+      }
+      return written
+    }
+    const read = async () => {
+      while (!isOver) {
+        const found = (await left.load('a')).checkpoint?.segments.map(labelOf)
+        if (found === undefined) continue
+        const label = found[0]?.split('.')[0] ?? ''
+        expect(found).toEqual(segments(label).map(labelOf))
+      }
+    }
+    const reading = read()
+    const counts = await Promise.all([write(left, 'left'), write(right, 'right')])
+    isOver = true
+    await reading
+    expect(counts[0] + counts[1]).toBeGreaterThan(0)
+
+    const client = await sql()
+    const leftovers = async () => {
+      const { rows } = await client.query(`SELECT count(*)::int AS n FROM ${schema}.segments sg
+        JOIN ${schema}.documents d ON d.id = sg.document WHERE sg.generation <> d.generation`)
+      return rows[0].n
+    }
+    while ((await leftovers()) > 0) await new Promise(resolve => setTimeout(resolve, 5))
+    expect((await client.query(`SELECT count(*)::int AS n FROM ${schema}.records`)).rows[0].n).toBe(0)
+    expect((await left.load('a')).checkpoint?.segments.length).toBe(4)
+  })
+
+  test('an attempt whose parts are collected while it waits to become the checkpoint does not become it', async () => {
+    const store = await open()
+    await store.append([entry('a', 'one')])
+    const from = await store.load('a')
+    // A collector, stopped between its two steps.
+    const collector = await sql()
+    await collector.query('BEGIN')
+    await collector.query(`UPDATE ${schema}.documents SET collected_to = 1000000 WHERE name = 'a'`)
+
+    const attempt = overwrite(store, { document: 'a', from, segments: [bytesOf('lost')] })
+    const watcher = await sql()
+    const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${schema}%switched%'`
+    while ((await watcher.query(waiting)).rowCount === 0) await new Promise(resolve => setImmediate(resolve))
+    await collector.query(`DELETE FROM ${schema}.segments`)
+    await collector.query('COMMIT')
+
+    expect(await attempt).toEqual({ outcome: 'superseded' })
+    expect(await labels(store, 'a')).toEqual(['one'])
+  })
+
+  test('what a deleted document had is removed, and its numbers are not given out again', async () => {
+    const store = await open({ graceMs: 0, collectEveryMs: 1 })
+    await store.append([entry('a', 'one'), entry('a', 'two')])
+    await store.delete('a')
+    const client = await sql()
+    const records = async () => (await client.query(`SELECT FROM ${schema}.records`)).rowCount
+    while ((await records()) !== 0) await new Promise(resolve => setTimeout(resolve, 5))
+
+    expect(sequencesOf(await store.append([entry('a', 'three')]))).toEqual([3])
+    expect(await labels(store, 'a')).toEqual(['three'])
+  })
+
+  test('no password is in an error, nor where it was caused', async () => {
+    const address = 'postgres://chorus:opensesame@127.0.0.1:1/nowhere'
+    const error = await openPostgresStore(address, { patienceMs: 1 }).catch((cause: unknown) => cause)
+
+    expect(error).toBeInstanceOf(StoreError)
+    expect((error as StoreError).message).toBe('PostgreSQL did not answer (ECONNREFUSED)')
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('opensesame')
+  })
+
+  test('a missing store is not made when it must be there', async () => {
+    const address = postgres.url('nowhere')
+    await expect(openPostgresStore(address, { create: false })).rejects.toMatchObject({
+      code: 'STORE_MISSING'
+    })
+    const client = await sql()
+    await client.query(`CREATE SCHEMA newer; CREATE TABLE newer.format (version int, probed timestamptz);
+      INSERT INTO newer.format VALUES (1000)`)
+    await expect(openPostgresStore(postgres.url('newer'))).rejects.toMatchObject({ code: 'STORE_FORMAT' })
+  })
+
+  test('several servers that begin in one empty database make one set of tables', async () => {
+    const opened = await Promise.all(Array.from({ length: 4 }, () => open({ lanes: 1 }, postgres.port)))
+
+    const sequences = await Promise.all(opened.map(store => store.append([entry('a', 'x')])))
+
+    expect(sequences.flatMap(sequencesOf).sort()).toEqual([1, 2, 3, 4])
+  })
+})
+
+function entry(document: string, label: string): AppendEntry {
+  return { document, record: bytesOf(label) }
+}

@@ -1,0 +1,148 @@
+/**
+ * A real PostgreSQL in a temporary directory, on a free port of this machine, stopped by its process id. As root it runs
+ * as the user `postgres`, because it refuses root. Where it is not installed, tests are skipped and say so; with CI=true
+ * that is a failure.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findPostgres } from '../../../scripts/services.js'
+
+export type Postgres = {
+  readonly port: number
+  /** An address of a store; each schema is a place of its own. */
+  url(schema: string, port?: number): string
+  /** Power off: every process of it ends at once. */
+  kill(): Promise<void>
+  /** Starts it again on the same files. */
+  start(): Promise<void>
+  /** Ends it and removes its files. */
+  stop(): Promise<void>
+}
+
+const bin = findPostgres()
+
+/** Why there is no PostgreSQL here, or null. */
+export const postgresMissing: string | null =
+  bin === null ? 'PostgreSQL is not installed here (Debian: apt-get install postgresql)' : null
+
+if (postgresMissing !== null) {
+  if (process.env.CI === 'true') throw new Error(postgresMissing)
+  console.warn(`\n*** ${postgresMissing}: its tests are SKIPPED ***\n`)
+}
+
+/** `settings`: of postgresql.conf. Files are synced as in production. */
+export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<Postgres> {
+  if (bin === null) throw new Error(postgresMissing ?? '')
+  const directory = mkdtempSync(join(tmpdir(), 'chorus-postgres-'))
+  const owner = process.getuid?.() === 0 ? ownerOf('postgres') : null
+  if (owner !== null) chownSync(directory, owner.uid, owner.gid)
+  const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: directory }
+  const run = { ...owner, env, cwd: directory, stdio: 'ignore' } as const
+  const data = join(directory, 'data')
+  const init = ['-D', data, '-U', 'chorus', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
+  execFileSync(join(bin, 'initdb'), init, run)
+  const port = await freePort()
+  const all = {
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    unix_socket_directories: directory,
+    ...settings
+  }
+  const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+
+  let server: ChildProcess | null = null
+  const start = async () => {
+    const log = openSync(join(directory, 'log'), 'a')
+    const child = spawn(join(bin, 'postgres'), args, {
+      ...owner,
+      env,
+      cwd: directory,
+      stdio: ['ignore', log, log]
+    })
+    closeSync(log)
+    server = child
+    running.add(child)
+    child.once('exit', () => running.delete(child))
+    while (!isReady(port, env)) {
+      if (child.exitCode !== null) throw new Error(readFileSync(join(directory, 'log'), 'utf8').slice(-2000))
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  }
+  const end = async (signal: NodeJS.Signals, also: readonly number[] = []) => {
+    if (server === null || server.exitCode !== null || server.signalCode !== null) return
+    const gone = once(server, 'exit')
+    for (const pid of also) signalQuietly(pid, signal)
+    server.kill(signal)
+    await gone
+  }
+  await start()
+  return {
+    port,
+    url: (schema, through = port) => `postgres://chorus@127.0.0.1:${through}/postgres?schema=${schema}`,
+    start,
+    kill: () => end('SIGKILL', childrenOf(server?.pid ?? 0)),
+    stop: async () => {
+      // Fast: it does not wait for clients.
+      await end('SIGINT')
+      rmSync(directory, { recursive: true, force: true })
+    }
+  }
+}
+
+/** Servers of this process, which must not outlive it. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGQUIT')
+})
+
+function ownerOf(user: string): { uid: number; gid: number } {
+  const id = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }))
+  return { uid: id('-u'), gid: id('-g') }
+}
+
+function isReady(port: number, env: NodeJS.ProcessEnv): boolean {
+  try {
+    execFileSync(join(bin ?? '', 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port)], {
+      stdio: 'ignore',
+      env
+    })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .filter(name => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent
+      } catch {
+        // It has ended meanwhile.
+        return false
+      }
+    })
+    .map(Number)
+}
+
+function signalQuietly(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  await new Promise(resolve => server.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
