@@ -1,10 +1,10 @@
 // The Chaos page's child server, with real processes: the built command as the child, the server in this process (and,
 // where it has to die, in one of its own) as the parent.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Limits } from '../../src/base/limits.ts'
 import { type Client, connect, synced, until } from '../support/clients.ts'
@@ -12,6 +12,11 @@ import { type ServerProcess, spawnServer, startServer, temporaryDirectory } from
 
 type State = { isAllowed: boolean; phase: string; pid: number | null; restartsLeft: number; refusal?: string }
 type Killed = { pidBefore: number; pidAfter: number; downMs: number; restartsLeft: number }
+
+// Servers of other tests may be making such directories at the same time.
+const ownTmp = mkdtempSync(`${tmpdir()}/chorus-test-`)
+process.env.TMPDIR = ownTmp
+afterAll(() => rmSync(ownTmp, { recursive: true, force: true }))
 
 test('is started once, is another process, and hands out what was written before it was killed', async () => {
   const url = await chaosServer()
