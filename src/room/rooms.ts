@@ -55,7 +55,10 @@ export class Rooms {
   readonly #slots = new Map<string, Slot>()
   /** Documents that are being deleted: nobody opens them meanwhile. Callers bound how many. */
   readonly #deleting = new Map<string, Promise<boolean>>()
-  /** Reads of a crowd of rooms would stand in the store's way before the appends of those who type. */
+  /**
+   * Reads of a crowd of rooms would stand in the store's way before the appends of those who type; and where they are
+   * answered at once, as a new document is, so many at most are opened in one turn of the event loop.
+   */
   readonly #loads: WorkQueue
   #isClosed = false
 
@@ -63,7 +66,8 @@ export class Rooms {
     this.#parts = parts
     this.#loads = new WorkQueue({
       atOnceMax: parts.limits.roomLoadsMax,
-      waitingMax: parts.limits.roomsMax
+      waitingMax: parts.limits.roomsMax,
+      whenFree: free => void parts.time.soon(free)
     })
     this.#tombstones = new Tombstones(parts)
   }
