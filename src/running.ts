@@ -59,8 +59,10 @@ export type Running = {
 
 /** What a server was told, and what it had before it was started. */
 type Setup = {
-  /** What other servers on the store are told over; null: there are none. */
+  /** What other servers on the store are told over, if anything. */
   readonly bus: SealedBus | null
+  /** How this server is called among them; null: it is alone. */
+  readonly name: string | null
   readonly options: ServerOptions
   /** Where it listens; null when the application does. */
   readonly host: string | null
@@ -82,7 +84,7 @@ type TransportNeeds = {
 
 /** Every part, wired, in the order in which one needs another. It opens nothing. */
 export function build(store: Store, setup: Setup): Running {
-  const { options, bus, host, demo, isDraining, metrics, log } = setup
+  const { options, bus, name, host, demo, isDraining, metrics, log } = setup
   const time = options.time ?? systemTime
   const limits = withLimits(options.limits)
   const slices = new Slices(time, limits)
@@ -95,7 +97,7 @@ export function build(store: Store, setup: Setup): Running {
   const read = (document: string): ReturnType<Server['read']> => documents.read(document)
   const changes = onChange === undefined ? null : new Changes(onChange, { read, ...shared })
   const pacer = new Pacer(time, limits.turnBudgetMs)
-  const cluster = bus === null ? null : new Cluster({ store, bus, time, limits, log })
+  const cluster = mayBeOneOfSeveral(store, bus) ? new Cluster({ store, bus, time, limits, log }) : null
   const rooms = new Rooms({
     nodes: cluster,
     ...shared,
@@ -117,10 +119,16 @@ export function build(store: Store, setup: Setup): Running {
   const controlToken = createControlToken()
   const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
   const { adminToken } = options
-  const open = { ...shared, store, journal, compactions, passes, isDraining, controlToken, adminToken }
+  const node = { name, bus: cluster?.busHealth ?? null }
+  const open = { ...shared, node, store, journal, compactions, passes, isDraining, controlToken, adminToken }
   const handlers: Handler[] = [routed([...routes(open), ...chaos.routes]), ...demo]
   const inside = { store, cluster, rooms, documents, seeds, changes, journal, compactions, workers, slices }
   return { ...inside, transport, stateless, passes, chaos, handlers, controlToken }
+}
+
+/** Without a bus, what others write is found in the store. */
+function mayBeOneOfSeveral(store: Store, bus: SealedBus | null): boolean {
+  return bus !== null || store.node !== ''
 }
 
 function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeeds) {
