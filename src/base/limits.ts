@@ -115,6 +115,10 @@ export const defaultLimits = {
   userIdLengthMax: 1_000,
   /** Rights taken away and remembered. Above: taking away another is refused with ERR_OVERLOADED. */
   revocationsMax: 100_000,
+  /** How long the store keeps a note that somebody is to be asked about again, for servers that were not told (several nodes). A server that could not look for half of this time asks about everybody. */
+  recheckNoteMs: 600_000,
+  /** Such notes. Above: they become one, about everybody. */
+  recheckNotesMax: 1_000,
   /** Questions to `authorize` that a recheck has under way at once; more wait for their turn. */
   rechecksMax: 64,
   /** Characters of a JSON Web Token. Above: it is none. */

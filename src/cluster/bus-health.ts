@@ -8,6 +8,7 @@ import {
   startPulse
 } from '../../bus/index.ts'
 import type { Log } from '../base/log.ts'
+import type { BusReading } from '../base/metrics.ts'
 import type { Cancel, Time } from '../base/time.ts'
 
 type Parts = {
@@ -36,6 +37,11 @@ export class BusHealth {
   /** Before the first echo: `away`. */
   get state(): PulseState {
     return this.#pulse.state()
+  }
+
+  read(): BusReading {
+    const { queuedMessages, queuedBytes, ...counts } = this.#parts.bus.counts()
+    return { isWell: this.state === 'well', queuedMessages, queuedBytes, counts }
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import type { SealedBus } from '../../bus/index.ts'
 import type { DocumentHead, Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
 import { type Cancel, type Time, within } from '../base/time.ts'
 import type { Followed, Nodes, Notice } from '../room/nodes.ts'
 import { BusHealth } from './bus-health.ts'
@@ -26,6 +27,7 @@ type Parts = {
   readonly bus: SealedBus | null
   readonly time: Time
   readonly limits: Limits
+  readonly metrics: Pick<Metrics, 'countAmongOthers' | 'headsPolled'>
   readonly log: Log
 }
 
@@ -41,6 +43,8 @@ export class Cluster implements Nodes {
   readonly #followed = new Map<string, Followed>()
   /** Null: there is no bus. */
   readonly busHealth: BusHealth | null
+  /** What else is asked of the store each time. */
+  readonly #beside: (() => Promise<void>)[] = []
   #cancelPoll: Cancel = () => {}
   #isPolling = false
   #isClosed = false
@@ -51,7 +55,9 @@ export class Cluster implements Nodes {
     this.#reads = new HeadReads(parts.store)
     const { bus } = parts
     if (bus === null) parts.log.warn({}, withoutBus)
-    this.busHealth = bus === null ? null : new BusHealth({ ...parts, bus, onState: () => this.#busChanged() })
+    const health = bus === null ? null : new BusHealth({ ...parts, bus, onState: () => this.#busChanged() })
+    this.busHealth = health
+    parts.metrics.countAmongOthers(health === null ? null : () => health.read())
     this.#schedulePoll()
   }
 
@@ -78,6 +84,11 @@ export class Cluster implements Nodes {
     const { bus } = this.#parts
     // One that does not leave is found by the heads.
     bus?.publish(topicOf(document), writeNotice(notice, bus.payloadBytesMax))
+  }
+
+  /** Runs with each look at the heads; a failure is logged. */
+  eachPoll(ask: () => Promise<void>): void {
+    this.#beside.push(ask)
   }
 
   /** Rejects with ERR_STORE also when the store takes too long: who waits may try another node. */
@@ -121,12 +132,13 @@ export class Cluster implements Nodes {
       const head = await this.#reads.head({ document, at: visible })
       if (this.#followed.get(document) === followed) followed.headIs(head, visible)
     })
-    const results = await Promise.allSettled(asking)
+    const results = await Promise.allSettled([...asking, ...this.#beside.map(ask => ask())])
     const failed = results.find(result => result.status === 'rejected')
+    this.#parts.metrics.headsPolled(failed === undefined ? 'done' : 'failed')
     if (failed !== undefined) {
       this.#parts.log.warn(
         { error: failed.reason },
-        'the store does not say where documents stand; tried again'
+        'the store does not say what other nodes have written; tried again'
       )
     }
     this.#isPolling = false

@@ -37,7 +37,8 @@ describe.skipIf(postgresMissing !== null || redisPath === null)('three processes
 
   async function readyz(url: string) {
     const response = await fetch(`${url}/readyz`)
-    return { code: response.status, ...((await response.json()) as Record<string, unknown>) }
+    const answer = (await response.json()) as { readonly status: string }
+    return { code: response.status, ...answer }
   }
 
   test('clients of both dialects converge; Redis that is killed makes nodes degraded, and ready when it is back', async () => {
