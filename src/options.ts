@@ -211,19 +211,21 @@ export type Server = DocumentCalls & {
   stop(): Promise<void>
   /**
    * Asks again about everybody who is connected as that user, to that document, or both, and applies the answer at once:
-   * who may only read now, who may write, who is out (4401, 4403). Rejects with a TypeError when nobody is asked.
+   * who may only read now, who may write, who is out (4401, 4403). Other servers on the store do the same; the counts are of
+   * this one. Rejects with a TypeError when nobody is asked.
    */
   recheck(whom: Whom): Promise<Rechecked>
   /**
    * Takes rights away until the time is over, over restarts too, whatever tokens say, and applies it at once. Of a
-   * user, of everybody in a document, or of a user in a document. `access: 'write'` gives them back.
+   * user, of everybody in a document, or of a user in a document. `access: 'write'` gives them back. It holds on all
+   * servers on the store; the counts are of this one.
    */
   revoke(revocation: Revocation): Promise<Rechecked>
   /** Writes a consistent copy of all documents to an empty or missing directory, while serving. */
   backup(directory: string): Promise<{ readonly keys: number; readonly bytes: number }>
   /**
-   * Sends a stateless message to every Hocuspocus client of the document that is connected to this server. Throws
-   * RangeError when it is larger than `statelessBytesMax`.
+   * Sends a stateless message to every Hocuspocus client of the document, also to those of other servers on the store if
+   * there is a bus and it takes the message (64 KiB). Throws RangeError when it is larger than `statelessBytesMax`.
    */
   broadcastStateless(document: string, payload: string): void
   /** After `listen`. */

@@ -1,42 +1,15 @@
 /** Rights that are changed on one of several servers on a store: who is told, what stands in the store, and how soon. */
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { createMemoryBroker, type MemoryBroker } from '../../bus/index.ts'
+import { describe, expect, test } from 'vitest'
+import { createMemoryBroker } from '../../bus/index.ts'
 import { createMemoryStore, type Store } from '../../persistence/index.ts'
 import { Revocations } from '../../src/access/revocations.ts'
 import { Refusal } from '../../src/base/errors.ts'
 import { withLimits } from '../../src/base/limits.ts'
 import { systemTime } from '../../src/base/time.ts'
-import { createServer, type Server, type ServerOptions } from '../../src/server.ts'
+import type { Server } from '../../src/server.ts'
 import { untilAsync } from '../support/clients.ts'
+import { startNodes } from '../support/nodes.ts'
 import { openRaw } from '../support/raw.ts'
-import { quietLog } from '../support/server.ts'
-
-/** What several servers are to each other on a store of one process. */
-function asNode(store: Store, node: string): Store {
-  return new Proxy(store, {
-    get: (target, name) => {
-      if (name === 'node') return node
-      const value: unknown = Reflect.get(target, name)
-      return typeof value === 'function' ? value.bind(target) : value
-    }
-  })
-}
-
-async function startNodes(broker: MemoryBroker, options: ServerOptions) {
-  const store = createMemoryStore()
-  const start = async (name: string) => {
-    const bus = broker.connect(name)
-    const own = { store: asNode(store, name), bus, nodeName: name, log: quietLog, pages: null }
-    const server = createServer({ ...own, ...options })
-    await server.listen()
-    onTestFinished(async () => {
-      await server.stop()
-      await bus.close()
-    })
-    return server
-  }
-  return { store, start, nodes: (await Promise.all(['a', 'b'].map(start))) as [Server, Server] }
-}
 
 const authorize = ({ token }: { token: string | null }) =>
   ({ user: { id: token ?? '' }, access: 'write' }) as const
