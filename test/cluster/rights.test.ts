@@ -27,24 +27,30 @@ async function codeOf(server: Server, user: string): Promise<number | null> {
   return raw.closeCode()
 }
 
+const never = 2 ** 31 - 1
+
 const kinds = {
-  'a bus': () => createMemoryBroker(),
-  'a bus that loses everything': () => createMemoryBroker({ faults: { loss: 1 } }),
+  'a bus alone, without looks into the store': () => ({
+    broker: createMemoryBroker(),
+    limits: { headsPollMs: never, headsPollAwayMs: never }
+  }),
+  'a bus that loses everything': () => ({ broker: createMemoryBroker({ faults: { loss: 1 } }) }),
   'a bus that looks well, and does not bring what one says': () => {
     const broker = createMemoryBroker()
     broker.cut('a', 'b')
-    return broker
+    return { broker }
   },
   'a bus that is away': () => {
     const broker = createMemoryBroker()
     broker.leave()
-    return broker
+    return { broker }
   }
 }
 
-describe.each(Object.entries(kinds))('with %s', (_, brokerOf) => {
+describe.each(Object.entries(kinds))('with %s', (_, make) => {
   test('a revocation on one server closes who is connected to another', async () => {
-    const { nodes } = await startNodes(brokerOf(), { authorize })
+    const { broker, ...options } = make()
+    const { nodes } = await startNodes(broker, { authorize, ...options })
     const ada = await enter(nodes[1], 'ada')
     const ben = await enter(nodes[1], 'ben')
 
@@ -57,7 +63,9 @@ describe.each(Object.entries(kinds))('with %s', (_, brokerOf) => {
 
   test('a recheck on one server asks about who is connected to another', async () => {
     const barred = new Set<string>()
-    const { nodes } = await startNodes(brokerOf(), {
+    const { broker, ...options } = make()
+    const { nodes } = await startNodes(broker, {
+      ...options,
       authorize: attempt => {
         if (barred.has(attempt.token ?? '')) throw new Refusal('barred')
         return authorize(attempt)
