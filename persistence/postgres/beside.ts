@@ -3,10 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { checkLease, checkValue } from '../arguments.ts'
 import { bounds } from '../bounds.ts'
 import { encodeName, plain } from '../format.ts'
+import { isSameValue } from '../metadata.ts'
 import { decodeSetAside, encodeSetAside } from '../set-aside-body.ts'
 import { type SetAside, type StoredSetAside, StoreError } from '../store.ts'
 import { syncedCommit } from './appending.ts'
 import type { Connections } from './connections.ts'
+import type { QueryConfig } from './driver.ts'
 import { sqlState } from './faults.ts'
 import { hashOf } from './names.ts'
 
@@ -82,6 +84,43 @@ export class Beside {
        ON CONFLICT (hash) DO UPDATE SET value = excluded.value`,
       [hash, encodeName(key), Buffer.from(value)]
     )
+  }
+
+  /** Sent again after a lost reply, it may find its own value there. */
+  async swapMetadata(key: string, present: Uint8Array | null, value: Uint8Array | null): Promise<boolean> {
+    if (value !== null) checkValue(value)
+    const swap = this.#swap(key, { present, value })
+    return this.#connections.patiently(async tries => {
+      if ((await this.#connections.once(swap)).length > 0) return true
+      return tries > 0 && isSameValue(await this.readMetadata(key), value)
+    })
+  }
+
+  #swap(key: string, { present, value }: Record<'present' | 'value', Uint8Array | null>): QueryConfig {
+    const metadata = `${this.#schema}.metadata`
+    const [hash, now] = [hashOf(key), present === null ? null : Buffer.from(present)]
+    if (value === null) {
+      const isGone = `SELECT FROM ${durable} WHERE $2::bytea IS NULL AND NOT EXISTS (SELECT FROM ${metadata} WHERE hash = $1)`
+      const text =
+        now === null
+          ? isGone
+          : `DELETE FROM ${metadata} USING ${durable} WHERE hash = $1 AND value = $2 RETURNING 1`
+      return { text, values: [hash, now] }
+    }
+    const next = Buffer.from(value)
+    if (now !== null) {
+      const text = `UPDATE ${metadata} SET value = $3 FROM ${durable} WHERE hash = $1 AND value = $2 RETURNING 1`
+      return { text, values: [hash, now, next] }
+    }
+    const text = `INSERT INTO ${metadata} (hash, name, value) SELECT $1, $2, $3 FROM ${durable}
+      ON CONFLICT (hash) DO NOTHING RETURNING 1`
+    return { text, values: [hash, encodeName(key), next] }
+  }
+
+  async metadataDigest(key: string): Promise<Uint8Array | null> {
+    const text = `SELECT sha256(value) AS digest FROM ${this.#schema}.metadata WHERE hash = $1`
+    const [row] = await this.#connections.query(text, [hashOf(key)])
+    return row === undefined ? null : plain(row.digest as Buffer)
   }
 
   /** By the clock of the database. */

@@ -232,6 +232,14 @@ class PostgresStore implements Store {
     return this.#call(() => this.#beside.writeMetadata(key, value))
   }
 
+  swapMetadata(key: string, present: Uint8Array | null, value: Uint8Array | null): Promise<boolean> {
+    return this.#call(() => this.#beside.swapMetadata(key, present, value))
+  }
+
+  metadataDigest(key: string): Promise<Uint8Array | null> {
+    return this.#call(() => this.#beside.metadataDigest(key))
+  }
+
   lease(key: string, holder: string, ms: number): Promise<boolean> {
     return this.#call(() => this.#beside.lease(key, holder, ms))
   }

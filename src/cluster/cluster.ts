@@ -3,28 +3,37 @@
  * what nobody told. It knows documents by name and life, and never looks into a record.
  */
 import { createHash } from 'node:crypto'
-import { type Pulse, type SealedBus, startPulse } from '../../bus/index.ts'
+import type { SealedBus } from '../../bus/index.ts'
 import type { DocumentHead, Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
 import { type Cancel, type Time, within } from '../base/time.ts'
 import type { Followed, Nodes, Notice } from '../room/nodes.ts'
+import { BusHealth } from './bus-health.ts'
 import { HeadReads } from './head-reads.ts'
 import { readNotice, writeNotice } from './notice.ts'
 
 type Limits = {
   readonly headsPollMs: number
   readonly headsPollAwayMs: number
+  readonly headsPollNoBusMs: number
   readonly freshHeadMs: number
 }
 
 type Parts = {
   readonly store: Store
-  readonly bus: SealedBus
+  /** Null: what others write is found in the store, and nowhere else. */
+  readonly bus: SealedBus | null
   readonly time: Time
   readonly limits: Limits
+  readonly metrics: Pick<Metrics, 'countAmongOthers' | 'headsPolled'>
   readonly log: Log
 }
+
+const withoutBus =
+  'there is no bus (--bus, or the option bus): should another server be on this database, edits cross a second or so late, ' +
+  'and presence does not cross'
 
 export class Cluster implements Nodes {
   readonly node: string
@@ -32,7 +41,10 @@ export class Cluster implements Nodes {
   readonly #reads: HeadReads
   /** Of each document that is open here. */
   readonly #followed = new Map<string, Followed>()
-  readonly #pulse: Pulse
+  /** Null: there is no bus. */
+  readonly busHealth: BusHealth | null
+  /** What else is asked of the store each time. */
+  readonly #beside: (() => Promise<void>)[] = []
   #cancelPoll: Cancel = () => {}
   #isPolling = false
   #isClosed = false
@@ -41,13 +53,16 @@ export class Cluster implements Nodes {
     this.node = parts.store.node
     this.#parts = parts
     this.#reads = new HeadReads(parts.store)
-    this.#pulse = startPulse({ bus: parts.bus, time: parts.time, onState: () => this.#pulseChanged() })
+    const { bus } = parts
+    if (bus === null) parts.log.warn({}, withoutBus)
+    const health = bus === null ? null : new BusHealth({ ...parts, bus, onState: () => this.#busChanged() })
+    this.busHealth = health
+    parts.metrics.countAmongOthers(health === null ? null : () => health.read())
     this.#schedulePoll()
   }
 
-  /** Whether the bus carries messages; while it does not, the store is asked more often. */
-  #pulseChanged(): void {
-    this.#parts.log.warn({ bus: this.#pulse.state() }, 'the bus between the nodes')
+  /** While the bus carries nothing, the store is asked more often. */
+  #busChanged(): void {
     this.#cancelPoll()
     // What was lost while it was away is not told again.
     if (!this.#isPolling) void this.#poll()
@@ -55,12 +70,12 @@ export class Cluster implements Nodes {
 
   follow(document: string, followed: Followed): () => void {
     this.#followed.set(document, followed)
-    const unsubscribe = this.#parts.bus.subscribe(topicOf(document), ({ bytes }) => {
+    const unsubscribe = this.#parts.bus?.subscribe(topicOf(document), ({ bytes }) => {
       const notice = this.#read(document, bytes)
       if (notice !== null) followed.heard(notice)
     })
     return () => {
-      unsubscribe()
+      unsubscribe?.()
       if (this.#followed.get(document) === followed) this.#followed.delete(document)
     }
   }
@@ -68,7 +83,12 @@ export class Cluster implements Nodes {
   announce(document: string, notice: Notice): void {
     const { bus } = this.#parts
     // One that does not leave is found by the heads.
-    bus.publish(topicOf(document), writeNotice(notice, bus.payloadBytesMax))
+    bus?.publish(topicOf(document), writeNotice(notice, bus.payloadBytesMax))
+  }
+
+  /** Runs with each look at the heads; a failure is logged. */
+  eachPoll(ask: () => Promise<void>): void {
+    this.#beside.push(ask)
   }
 
   /** Rejects with ERR_STORE also when the store takes too long: who waits may try another node. */
@@ -80,7 +100,7 @@ export class Cluster implements Nodes {
 
   close(): void {
     this.#isClosed = true
-    this.#pulse.close()
+    this.busHealth?.close()
     this.#cancelPoll()
   }
 
@@ -95,9 +115,13 @@ export class Cluster implements Nodes {
 
   #schedulePoll(): void {
     if (this.#isClosed) return
-    const { headsPollMs, headsPollAwayMs } = this.#parts.limits
-    const delayMs = this.#pulse.state() === 'well' ? headsPollMs : headsPollAwayMs
-    this.#cancelPoll = this.#parts.time.after(delayMs, () => void this.#poll())
+    this.#cancelPoll = this.#parts.time.after(this.#pollMs(), () => void this.#poll())
+  }
+
+  #pollMs(): number {
+    const { headsPollMs, headsPollAwayMs, headsPollNoBusMs } = this.#parts.limits
+    if (this.busHealth === null) return headsPollNoBusMs
+    return this.busHealth.state === 'well' ? headsPollMs : headsPollAwayMs
   }
 
   /** Never rejects. A last message that was lost shows only here. */
@@ -108,12 +132,13 @@ export class Cluster implements Nodes {
       const head = await this.#reads.head({ document, at: visible })
       if (this.#followed.get(document) === followed) followed.headIs(head, visible)
     })
-    const results = await Promise.allSettled(asking)
+    const results = await Promise.allSettled([...asking, ...this.#beside.map(ask => ask())])
     const failed = results.find(result => result.status === 'rejected')
+    this.#parts.metrics.headsPolled(failed === undefined ? 'done' : 'failed')
     if (failed !== undefined) {
       this.#parts.log.warn(
         { error: failed.reason },
-        'the store does not say where documents stand; tried again'
+        'the store does not say what other nodes have written; tried again'
       )
     }
     this.#isPolling = false

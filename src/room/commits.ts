@@ -81,13 +81,20 @@ export class Commits implements BatchWriter {
 
   #share(nodes: Nodes): SharedLog<readonly Accepted[]> {
     const { life, start } = this.#host
+    const { metrics } = this.#parts
     return new SharedLog(
       { name: this.name, life, start },
       { ...this.#parts, nodes },
       {
         isAppending: () => this.#batches.writing.length > 0,
-        showOwn: (batch, sequence) => this.#settle(batch, sequence),
-        showForeign: (record, sequence) => this.#showForeign(record, sequence),
+        showOwn: (batch, sequence) => {
+          metrics.recordShown('own')
+          this.#settle(batch, sequence)
+        },
+        showForeign: (record, sequence) => {
+          metrics.recordShown('others')
+          return this.#showForeign(record, sequence)
+        },
         isOver: why => this.#host.failed(new Fault(why === 'deleted' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS'))
       }
     )

@@ -5,6 +5,7 @@
 import type { DocumentHead, RecordIdentity, Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
 import { type Time, within } from '../base/time.ts'
 import { FollowedLog, type LogHost } from './followed-log.ts'
 import type { Life } from './journal.ts'
@@ -25,6 +26,7 @@ type Parts = {
   readonly nodes: Nodes
   readonly time: Time
   readonly limits: Limits
+  readonly metrics: Pick<Metrics, 'recordsRead'>
   readonly log: Log
 }
 
@@ -121,10 +123,12 @@ export class SharedLog<Own> implements Followed {
   }
 
   async #after(sequence: number) {
-    const { store, limits } = this.#parts
+    const { store, limits, metrics } = this.#parts
     const { incarnation } = this.#opened.life
     if (incarnation === null) return { outcome: 'records', records: [], head: 0 } as const
     const most = { records: limits.gapRecordsMax, bytes: limits.gapBytesMax }
-    return store.recordsAfter(this.#opened.name, incarnation, sequence, most)
+    const read = await store.recordsAfter(this.#opened.name, incarnation, sequence, most)
+    metrics.recordsRead(read.outcome === 'records' ? read.records.length : 0)
+    return read
   }
 }

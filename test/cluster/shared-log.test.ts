@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { createMemoryStore } from '../../persistence/index.ts'
 import type { DocumentHead } from '../../persistence/store.ts'
 import { withLimits } from '../../src/base/limits.ts'
+import { createMetrics } from '../../src/base/metrics.ts'
 import { SharedLog } from '../../src/room/shared-log.ts'
 import { VirtualClock } from '../simulation/virtual-time.ts'
 import { quietLog } from '../support/server.ts'
@@ -17,6 +18,7 @@ test('a late notice of a life that is over is not believed: the store says which
     nodes,
     time: clock.scope(),
     limits: withLimits({}),
+    metrics: createMetrics(),
     log: quietLog
   }
   const life = { incarnation: null as string | null, isPlanting: false }

@@ -304,6 +304,11 @@ function countingMetrics(trace: Trace): Metrics {
     hookCalled: () => {},
     ignored: kind => trace.count(`ignored ${kind}`),
     refused: code => trace.note('refused', code),
+    nodeNamed: () => {},
+    countAmongOthers: () => {},
+    recordShown: () => {},
+    recordsRead: () => {},
+    headsPolled: () => {},
     expose: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: '' }),
     collectProcess: () => {},
     close: () => {}
