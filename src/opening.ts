@@ -28,7 +28,7 @@ export function isShared({ store, data = defaultDirectory }: Pick<ServerOptions,
 
 /** How this server is called; null: it is alone, and nobody has given it a name. */
 export function nodeNameOf(options: ServerOptions): string | null {
-  return options.nodeName ?? (isShared(options) ? hostname() : null)
+  return options.nodeName ?? (isShared(options) ? hostname().replaceAll(/[^\w.:@-]/g, '-') : null)
 }
 
 /** Throws TypeError for a bus between servers of which there can be only one. */
@@ -66,7 +66,8 @@ async function busOf(options: ServerOptions, log: Log): Promise<Bus | null> {
   const { bus = null } = options
   if (typeof bus !== 'string') return bus
   const onReport = (report: object) => log.warn({ report }, 'bus report')
-  return openBus(bus, { name: `y-chorus ${nodeNameOf(options)}`, onReport })
+  // Redis takes no space in it.
+  return openBus(bus, { name: `y-chorus-${nodeNameOf(options)}`, onReport })
 }
 
 async function storeOf(options: ServerOptions, log: Log): Promise<Store> {

@@ -212,7 +212,7 @@ export type Server = DocumentCalls & {
   /**
    * Asks again about everybody who is connected as that user, to that document, or both, and applies the answer at once:
    * who may only read now, who may write, who is out (4401, 4403). Other servers on the store do the same; the counts are of
-   * this one. Rejects with a TypeError when nobody is asked.
+   * this one. Rejects with a TypeError when nobody is asked, and with ERR_STORE when others may not learn of it.
    */
   recheck(whom: Whom): Promise<Rechecked>
   /**

@@ -133,6 +133,8 @@ export class Cluster implements Nodes {
       if (this.#followed.get(document) === followed) followed.headIs(head, visible)
     })
     const results = await Promise.allSettled([...asking, ...this.#beside.map(ask => ask())])
+    // Then nobody is answered any more.
+    if (this.#isClosed) return
     const failed = results.find(result => result.status === 'rejected')
     this.#parts.metrics.headsPolled(failed === undefined ? 'done' : 'failed')
     if (failed !== undefined) {

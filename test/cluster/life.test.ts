@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { createMemoryBroker } from '../../bus/index.ts'
 import { createMemoryStore } from '../../persistence/index.ts'
 import type { Log } from '../../src/base/log.ts'
+import { systemTime, type Time } from '../../src/base/time.ts'
 import { createServer, type Server, type ServerOptions } from '../../src/server.ts'
 import { barrier, connect, synced, until, untilAsync } from '../support/clients.ts'
 import { openHocuspocus } from '../support/raw-hocuspocus.ts'
@@ -151,13 +152,15 @@ describe.skipIf(postgresMissing !== null)('on PostgreSQL', () => {
   test('a stop leaves no timer, and a bus of the application stays the application’s', async () => {
     const broker = createMemoryBroker()
     const bus = broker.connect('mine')
-    const before = timers()
-    const { server, url } = await start({ data: place(), bus })
+    const { time, waiting } = countedTime()
+    const { server, url } = await start({ data: place(), bus, time })
     await untilAsync(async () => (await readyz(url)).status === 'ready', 'the bus to be well')
 
+    const whileItRan = waiting()
     await server.stop()
 
-    expect(timers()).toBeLessThanOrEqual(before)
+    expect(whileItRan).toBeGreaterThan(0)
+    expect(waiting()).toBe(0)
     expect(bus.publish('topic', Uint8Array.of(1))).toBe(true)
     await bus.close()
   })
@@ -187,6 +190,24 @@ describe.skipIf(postgresMissing !== null)('on PostgreSQL', () => {
     expect(told()).toEqual([['stateless: of 0'], ['stateless: of 1']])
   })
 })
+
+/** The system's time, and how many of the server's timers wait. */
+function countedTime(): { readonly time: Time; readonly waiting: () => number } {
+  const waiting = new Set<object>()
+  const after: Time['after'] = (delayMs, run) => {
+    const timer = {}
+    waiting.add(timer)
+    const cancel = systemTime.after(delayMs, () => {
+      waiting.delete(timer)
+      run()
+    })
+    return () => {
+      waiting.delete(timer)
+      cancel()
+    }
+  }
+  return { time: { ...systemTime, after }, waiting: () => waiting.size }
+}
 
 function timers(): number {
   return process.getActiveResourcesInfo().filter(kind => kind === 'Timeout').length

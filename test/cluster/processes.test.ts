@@ -159,6 +159,26 @@ describe.skipIf(postgresMissing !== null || redisPath === null)('three processes
     await until(() => text(ben) === 'before ', 'what the stopped node had acknowledged')
   })
 
+  test('nodes are not ready while PostgreSQL is away, and ready when it is back', async () => {
+    const nodes = await startNodes()
+    const isEach = (code: number, status: string) => async () => {
+      const all = await Promise.all(nodes.map(({ url }) => readyz(url)))
+      return all.every(each => each.code === code && each.status === status)
+    }
+    await untilAsync(isEach(200, 'ready'), 'all nodes ready')
+
+    await postgres.kill()
+    await untilAsync(isEach(503, 'store'), 'no node ready')
+    await postgres.start()
+
+    await untilAsync(isEach(200, 'ready'), 'all nodes ready again')
+    const ada = client(nodes[0]?.url ?? '', 'later')
+    const ben = client(nodes[1]?.url ?? '', 'later')
+    await Promise.all([synced(ada), synced(ben)])
+    ada.doc.getText('t').insert(0, 'x')
+    await until(() => text(ben) === 'x', 'the edit')
+  })
+
   test('cluster new-id makes of a copy a cluster of its own, and never shows the key', async () => {
     const data = postgres.url('renewed')
     const store = await openStore(data)

@@ -186,6 +186,21 @@ describe('what the store keeps', () => {
     }
   })
 
+  test('one that is added while another is being stored holds from its beginning on', async () => {
+    const { store, all } = await servers(1)
+    const [one] = all
+    const swap = store.swapMetadata.bind(store)
+    store.swapMetadata = async (...call) => {
+      const isSwapped = await swap(...call)
+      one.add({ user: 'late' })
+      return isSwapped
+    }
+    one.add({ user: 'ada' })
+    await one.save()
+
+    expect([one.ceiling('ada', 'd'), one.ceiling('late', 'd')]).toEqual(['none', 'none'])
+  })
+
   test('one that could not be stored is stored with a later look', async () => {
     const { store, all } = await servers(2)
     const swap = store.swapMetadata
