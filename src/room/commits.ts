@@ -16,7 +16,7 @@ import { type AppendedRecord, appendRecord } from '../document/stored-document.t
 import type { Awareness } from './awareness.ts'
 import { Batches } from './batches.ts'
 import { broadcast } from './broadcast.ts'
-import type { Compacted } from './compaction.ts'
+import type { NewCheckpoint } from './compaction.ts'
 import type { Congestion } from './congestion.ts'
 import { type JudgedUpdate, judgementOf } from './intake.ts'
 import type { BatchWriter, Journal, Life } from './journal.ts'
@@ -58,6 +58,8 @@ type Host = {
   shown(): void
   /** An append failed: nothing that was scanned since may be shown. */
   failed(fault: Fault): void
+  /** The store has a checkpoint of this generation; 0: none. */
+  checkpointIs(generation: number): void
 }
 
 export class Commits implements BatchWriter {
@@ -88,7 +90,8 @@ export class Commits implements BatchWriter {
         isAppending: () => this.#batches.writing.length > 0,
         showOwn: (batch, sequence) => this.#settle(batch, sequence),
         showForeign: (record, sequence) => this.#showForeign(record, sequence),
-        isOver: why => this.#host.failed(new Fault(why === 'deleted' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS'))
+        isOver: why => this.#host.failed(new Fault(why === 'deleted' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS')),
+        checkpointIs: generation => this.#host.checkpointIs(generation)
       }
     )
   }
@@ -240,8 +243,13 @@ export class Commits implements BatchWriter {
     this.#batches.flush()
   }
 
-  /** The store has a new checkpoint. */
-  compacted({ checkpoint, meta, sequence, carried }: Compacted): void {
+  /** Resolves when the log is shown up to this number, which is in the store. Rejects with what ended the room. */
+  async shownTo(sequence: number): Promise<void> {
+    await this.#log?.reached(sequence)
+  }
+
+  /** The store has a new checkpoint, and everything it stands for was shown. */
+  compacted({ checkpoint, meta, sequence, carried }: NewCheckpoint): void {
     this.#document.restore(checkpoint, meta)
     this.#uniting.after([])
     this.#document.tail.compacted(sequence, carried)

@@ -11,7 +11,13 @@ test('a late notice of a life that is over is not believed: the store says which
   const clock = new VirtualClock()
   const shown: string[] = []
   let head: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null }
-  const nodes = { node: 'a', follow: () => () => {}, announce: () => {}, freshHead: async () => head }
+  const nodes = {
+    node: 'a',
+    follow: () => () => {},
+    announce: () => {},
+    announceChange: () => {},
+    freshHead: async () => head
+  }
   const parts = {
     store: createMemoryStore(),
     nodes,
@@ -27,7 +33,8 @@ test('a late notice of a life that is over is not believed: the store says which
       shown.push(`foreign ${sequence}`)
       return null
     },
-    isOver: why => void shown.push(why)
+    isOver: why => void shown.push(why),
+    checkpointIs: () => {}
   })
   const notice = (incarnation: string) => ({
     incarnation,

@@ -18,17 +18,25 @@ function clock() {
   }
 }
 
-type Begun = { store?: Store; time?: typeof systemTime; limits?: Partial<Limits> }
+type Begun = { keys?: 'one' | 'each'; store?: Store; time?: typeof systemTime; limits?: Partial<Limits> }
 
-async function begun({ store = createMemoryStore(), time = systemTime, limits = {} }: Begun = {}) {
+async function begun({
+  keys = 'one',
+  store = createMemoryStore(),
+  time = systemTime,
+  limits = {}
+}: Begun = {}) {
   const metrics = createMetrics()
-  const uncompacted = new Uncompacted({
-    store,
-    time,
-    limits: withLimits(limits),
-    metrics,
-    log: createLog('silent')
-  })
+  const uncompacted = new Uncompacted(
+    {
+      store,
+      time,
+      limits: withLimits(limits),
+      metrics,
+      log: createLog('silent')
+    },
+    { keys }
+  )
   await uncompacted.restore()
   const gauge = async () =>
     Number(/^chorus_uncompacted_documents (\d+)$/m.exec((await metrics.expose()).text)?.[1])
