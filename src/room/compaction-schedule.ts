@@ -119,6 +119,7 @@ export class CompactionSchedule {
   }
 
   #start(room: Room): Promise<void> {
+    this.#shared?.judged(room)
     const running = this.#inTurn(room).finally(() => this.#running.delete(room))
     this.#running.set(room, running)
     return running

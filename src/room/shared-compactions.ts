@@ -25,6 +25,9 @@ export class SharedCompactions {
   /** Rooms whose documents another node compacts, or that could do nothing: not before this time again. */
   readonly #notBeforeMs = new WeakMap<Room, number>()
 
+  /** The checkpoint that each room had when its log was found to cost too much. */
+  readonly #judged = new WeakMap<Room, number>()
+
   constructor(parts: Parts) {
     this.#parts = parts
   }
@@ -32,6 +35,11 @@ export class SharedCompactions {
   /** Whether it is worth asking for the document's lease: its room is asked after every commit. */
   mayAsk(room: Room): boolean {
     return !room.isAdopting && this.#parts.time.nowMs() >= (this.#notBeforeMs.get(room) ?? 0)
+  }
+
+  /** The room's log costs too much: worth a compaction unless there is another checkpoint by then. */
+  judged(room: Room): void {
+    this.#judged.set(room, room.document.checkpoint?.generation ?? 0)
   }
 
   /**
@@ -65,8 +73,8 @@ export class SharedCompactions {
     await uncompacted.learn(room.name)
     if (!uncompacted.isDue(room.name)) return null
     const loaded = await store.load(room.name)
-    const { generation = 0 } = room.document.checkpoint ?? {}
-    if ((loaded.checkpoint?.generation ?? 0) !== generation || loaded.incarnation !== room.life.incarnation) {
+    const isAsJudged = (loaded.checkpoint?.generation ?? 0) === this.#judged.get(room)
+    if (!isAsJudged || loaded.incarnation !== room.life.incarnation) {
       // The room judges anew when it has taken this up.
       room.found(loaded)
       return null
