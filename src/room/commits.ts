@@ -54,8 +54,8 @@ type Host = {
   isEnded(): boolean
   /** These updates are durable; or their write has failed, and may exist all the same. Before anyone sees them. */
   written(updates: readonly Source[]): void
-  /** They are durable, and whoever is to see them was sent them. */
-  shown(): void
+  /** They, or another node's, are durable, and whoever is to see them was sent them. */
+  shown(whose: 'own' | 'foreign'): void
   /** An append failed: nothing that was scanned since may be shown. */
   failed(fault: Fault): void
   /** The store has a checkpoint of this generation; 0: none. */
@@ -166,7 +166,7 @@ export class Commits implements BatchWriter {
     this.#batches.settle(batch.length)
     this.#document.settle(batch.length, sequence)
     this.#uniting.after(batch)
-    if (!this.#host.isEnded()) this.#show(batch)
+    if (!this.#host.isEnded()) this.#show(batch, 'own')
   }
 
   /** A record of another node: shown as if it had been committed here, but for who is told that it is saved. */
@@ -186,7 +186,7 @@ export class Commits implements BatchWriter {
     }
     this.#uniting.after([])
     const batch = updates.map(update => ({ update, member: null }))
-    if (!this.#host.isEnded() && batch.length > 0) this.#show(batch)
+    if (!this.#host.isEnded() && batch.length > 0) this.#show(batch, 'foreign')
     return null
   }
 
@@ -194,13 +194,16 @@ export class Commits implements BatchWriter {
    * All that members are shown of the document's changes: they get the updates; then the barriers that waited for them
    * pass; then their authors' awareness follows.
    */
-  #show(batch: readonly { readonly update: Uint8Array; readonly member: Member | null }[]): void {
+  #show(
+    batch: readonly { readonly update: Uint8Array; readonly member: Member | null }[],
+    whose: 'own' | 'foreign'
+  ): void {
     const { members, awareness, congestion } = this.#host
     broadcast(members, batch, this.durableTicket)
     this.#waiting.reached(this.durableTicket)
     awareness.updatesSent()
     congestion.settled()
-    this.#host.shown()
+    this.#host.shown(whose)
   }
 
   batchFailed(cause: unknown): void {

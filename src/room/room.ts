@@ -121,7 +121,7 @@ export class Room {
       congestion: this.#congestion,
       isEnded: () => this.isEnded,
       written: updates => events.onWritten(this, updates),
-      shown: () => this.#shown(),
+      shown: whose => this.#shown(whose),
       failed: fault => this.end(fault),
       checkpointIs: generation => this.#adoption?.told(generation)
     })
@@ -264,9 +264,10 @@ export class Room {
     this.#commits.flush()
   }
 
-  #shown(): void {
+  #shown(whose: 'own' | 'foreign'): void {
     this.#events.onCommitted(this)
-    this.#reportIdle()
+    // What others write keeps no room open that nobody is in.
+    if (whose === 'own') this.#reportIdle()
   }
 
   #receiveStep1(member: Member, stateVector: Uint8Array): void {
@@ -329,7 +330,10 @@ export class Room {
     this.#overdue.close()
     this.#parts.cache.released(this.document)
     for (const member of this.#members) this.#answers.cancel(member)
-    this.#farewell.begin(this.#members, fault)
+    // Of a deletion elsewhere this node learns late: who came meanwhile has come for what begins anew.
+    const isLate = this.#parts.nodes !== null && fault.code === 'ERR_DELETED'
+    const newcomers = isLate ? new Fault('ERR_ROOM_RESTARTS') : fault
+    this.#farewell.begin(this.#members, { fault, newcomers })
     this.#events.onEnded(this)
   }
 

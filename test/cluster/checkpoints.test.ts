@@ -147,6 +147,23 @@ describe.skipIf(postgresMissing !== null)('checkpoints of several nodes on Postg
     reader.destroy()
   }
 
+  test('what others write keeps no room open that nobody is in', async () => {
+    const limits = { ...never, roomIdleMs: 300 }
+    const [one, two] = await startNodes(address, createMemoryBroker(), [{ limits }, { limits }])
+    const ada = await joined(one, 'x')
+    const reader = await joined(two, 'x')
+    type(ada, 'first ')
+    await until(() => text(reader) !== '', 'the first word')
+    const rooms = async () => /^chorus_rooms (\d+)$/m.exec((await two?.server.metrics()) ?? '')?.[1]
+    expect(await rooms()).toBe('1')
+    reader.destroy()
+
+    await untilAsync(async () => {
+      type(ada, 'w ')
+      return (await rooms()) === '0'
+    }, 'the room to close')
+  })
+
   test.each([0, 1])(
     'what one node refuses, node %i compacting, ends the room on all nodes and the author on its own',
     async at => {

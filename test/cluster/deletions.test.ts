@@ -98,11 +98,13 @@ describe.skipIf(postgresMissing !== null)('deletions on several nodes on Postgre
       const fresh = await joined(two, 'x')
       type(fresh, `new${round} `)
       await barrier(fresh)
+      await until(() => words(fresh).length === 1, 'the new life')
 
       await until(() => writers.every(({ codes }) => codes.includes(4404)), 'the writers to be told')
       const reader = await joined(three, 'x')
-      expect(words(reader)).toEqual([`new${round}`])
-      expect(fresh.codes).toEqual([])
+      expect(words(reader), 'what is there').toEqual([`new${round}`])
+      // A node that learns of the deletion a moment later sends newcomers away, who come back by themselves.
+      expect(fresh.codes.filter(code => code !== 1012)).toEqual([])
       for (const each of [...writers, fresh, reader]) each.destroy()
       await three?.server.delete('x', { copies: 'welcome' })
     }
