@@ -34,16 +34,29 @@ export class SettingAside {
     const hash = hashOf(document)
     const token = randomBytes(16)
     const body = encodeSetAside(entry)
-    for (let part = 1; part * partBytesMax < body.length; part++) await this.#putPart(token, part, body)
+    const parts = Math.max(0, Math.ceil(body.length / partBytesMax) - 1)
+    for (let part = 1; part <= parts; part++) await this.#putPart(token, part, body)
     const s = this.#schema
     const text = `
       INSERT INTO ${s}.set_aside (hash, number, name, token, size, body)
       SELECT $1, (SELECT coalesce(max(number), 0) + 1 FROM ${s}.set_aside WHERE hash = $1), $2, $3, $4, $5 FROM ${durable}
+      WHERE (SELECT count(*) FROM ${s}.set_aside_parts WHERE token = $3) = $6
       ON CONFLICT (token) DO NOTHING`
     const first = body.subarray(0, partBytesMax)
-    const values = [hash, encodeName(document), token, entry.bytes.length, first]
+    const values = [hash, encodeName(document), token, entry.bytes.length, first, parts]
     await this.#whileTaken(() => this.#connections.query(text, values))
+    if (parts > 0 && !(await this.#isThere(token))) {
+      throw new StoreError(
+        'STORE_FAILED',
+        'Setting aside took so long that what was written of it was removed'
+      )
+    }
     await this.#makeRoom(hash)
+  }
+
+  async #isThere(token: Buffer): Promise<boolean> {
+    const text = `SELECT 1 FROM ${this.#schema}.set_aside WHERE token = $1`
+    return (await this.#connections.query(text, [token])).length > 0
   }
 
   /** Sent twice, it is there once. */

@@ -126,14 +126,24 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     expect(await rowsOf('set_aside_parts')).toBe(4)
   })
 
+  test('an entry whose parts were removed before it was there is none', async () => {
+    const store = await open()
+    await client.query(`
+      CREATE FUNCTION ${schema}.lose() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+      CREATE TRIGGER lose BEFORE INSERT ON ${schema}.set_aside_parts FOR EACH ROW EXECUTE FUNCTION ${schema}.lose()`)
+    const entry = { author: null, timeMs: 1, reason: 'why', bytes: new Uint8Array(9 * mebibyte) }
+
+    await expect(store.setAside('a', entry)).rejects.toMatchObject({ code: 'STORE_FAILED' })
+
+    expect(await store.listSetAside('a')).toEqual([])
+  })
+
   test('parts of what was never set aside whole are removed, and others stay', async () => {
-    const store = await open({ graceMs: 0, collectEveryMs: 1 })
-    await client.query(`INSERT INTO ${schema}.set_aside_parts (token, part, bytes) VALUES ('lost', 1, 'x')`)
-    while ((await rowsOf('set_aside_parts')) !== 0) await new Promise(resolve => setTimeout(resolve, 5))
-    const kept = await open({}, postgres.port)
-    await kept.setAside('a', { author: null, timeMs: 1, reason: 'why', bytes: new Uint8Array(9 * mebibyte) })
+    const store = await open()
+    await store.setAside('a', { author: null, timeMs: 1, reason: 'why', bytes: new Uint8Array(9 * mebibyte) })
     await client.query(`INSERT INTO ${schema}.set_aside_parts (token, part, bytes) VALUES ('lost', 1, 'x')`)
 
+    await open({ graceMs: 0, collectEveryMs: 1 })
     while ((await rowsOf('set_aside_parts')) !== 1) await new Promise(resolve => setTimeout(resolve, 5))
 
     expect((await store.listSetAside('a'))[0]?.bytes.length).toBe(9 * mebibyte)
