@@ -76,12 +76,11 @@ export class Adoption {
   /** Resolves when what the store has now is taken up, or cannot be in time. Never rejects. */
   async looked(): Promise<void> {
     const { time, limits } = this.#parts
-    const before = this.#host.generation()
     const late = new Fault('ERR_STORE', 'the new checkpoint cannot be read')
     const look = async () => {
+      // What is under way may have begun before there was a newer one.
       await this.#looking
-      // What was under way may have begun before there was a newer one.
-      if (this.#host.generation() === before) await this.#look()
+      await this.#look()
     }
     // Whoever waits looks itself whether there is another one now.
     await within(look(), { time, ms: limits.freshHeadMs, late }).catch(() => {})
