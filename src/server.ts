@@ -46,7 +46,7 @@ export function createServer(options: ServerOptions = {}): Server {
 
 /**
  * The same as one of several on one store; they tell each other over `bus`, which stays the caller's to close. Not offered
- * to users yet: presence, revocations and compaction know of one node only.
+ * to users yet: presence and revocations know of one node only.
  */
 export function createNode(options: ServerOptions, bus: SealedBus): Server {
   return new ChorusServer(options, bus)

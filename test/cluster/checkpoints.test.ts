@@ -82,9 +82,13 @@ describe.skipIf(postgresMissing !== null)('checkpoints of several nodes on Postg
     await until(() => (one?.written.length ?? 0) > 0, 'a checkpoint to open with')
     const ben = await joined(two, 'x')
     const before = await generationOf(one?.store)
+    let loads = 0
+    watchLoads(two, () => void loads++)
 
     await typeWords(ada, 200, 'second')
     await untilAsync(async () => (await generationOf(one?.store)) > before, 'the next checkpoint')
+    // Nobody joins there, and it writes none itself: it was told.
+    await until(() => loads > 0, 'the other node to load it')
     // Another document takes the place of this one in memory: the next one who joins needs the store.
     for (let i = 0; i < 3; i++) {
       await evict(two)
@@ -115,10 +119,37 @@ describe.skipIf(postgresMissing !== null)('checkpoints of several nodes on Postg
     await overwrite(one, 'x')
     expect(await generationOf(one?.store)).toBeGreaterThan(missed)
     await evict(two)
+    // It finds first that what it has cannot be read any more, and then what there is.
+    const refused = refusedSegments(two)
+    watchLoads(two, () => refused)
 
     expect(words(await joined(two, 'x')).length).toBe(260)
     expect(ben.codes).toEqual([])
   })
+
+  /** `meanwhile` is called before each load of the document, and waited for. */
+  function watchLoads(node: Node | undefined, meanwhile: () => unknown): void {
+    if (node === undefined) return
+    const load = node.store.load.bind(node.store)
+    node.store.load = async document => {
+      if (document === 'x') await meanwhile()
+      return load(document)
+    }
+  }
+
+  /** Resolves when segments of a checkpoint that was replaced have been asked for. */
+  function refusedSegments(node: Node | undefined): Promise<void> {
+    if (node === undefined) return Promise.resolve()
+    const { store } = node
+    const segments = store.segments.bind(store)
+    return new Promise(resolve => {
+      store.segments = async (document, generation) => {
+        const read = await segments(document, generation)
+        if (read === null) setImmediate(resolve)
+        return read
+      }
+    })
+  }
 
   /** A checkpoint, as a node would write it that tells nobody. */
   async function overwrite(node: Node | undefined, document: string): Promise<void> {

@@ -138,9 +138,10 @@ describe('a document that could not be compacted', () => {
     expect(['a', 'b', 'c'].map(name => three.uncompacted.isDue(name))).toEqual([false, false, true])
 
     two.uncompacted.forget('b')
-    one.uncompacted.deleted('b')
-    three.uncompacted.deleted('a')
-    await Promise.all([two.uncompacted.settled(), three.uncompacted.settled()])
+    // It was deleted on a node that had never heard that it cannot be compacted.
+    const four = await begun({ keys: 'each', store })
+    four.uncompacted.deleted('a')
+    await Promise.all([two, four].map(({ uncompacted }) => uncompacted.settled()))
     await one.uncompacted.learn('a')
     await three.uncompacted.learn('b')
     expect([one.uncompacted.isDue('a'), three.uncompacted.isDue('b')]).toEqual([true, true])
