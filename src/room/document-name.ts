@@ -1,5 +1,4 @@
-/** What a document may be called: one answer for every dialect, and for the application's own calls. And a short name for it. */
-import { createHash } from 'node:crypto'
+/** What a document may be called: one answer for every dialect, and for the application's own calls. */
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 
@@ -10,9 +9,4 @@ import type { Limits } from '../base/limits.ts'
 export function checkDocumentName(name: string, { roomNameLengthMax }: Limits): void {
   if (name.length <= roomNameLengthMax && name.isWellFormed() && name.trim() !== '') return
   throw new Fault('ERR_ROOM_NAME', `a document name of ${name.length} characters, or of blanks alone`)
-}
-
-/** For topics and keys, which are shorter than names may be. */
-export function hashedName(name: string): string {
-  return createHash('sha256').update(name).digest('base64url')
 }

@@ -3,10 +3,10 @@
  * It first takes up what others have merged. A holder that stands still does no harm: a checkpoint is compare-and-set.
  */
 import type { Store } from '../../persistence/store.ts'
+import { hashedName } from '../base/hashed-name.ts'
 import type { Log } from '../base/log.ts'
 import type { Cancel, Time } from '../base/time.ts'
 import { type Compacted, type CompactionParts, compactLoaded } from './compaction.ts'
-import { hashedName } from './document-name.ts'
 import type { Nodes } from './nodes.ts'
 import type { Room } from './room.ts'
 import type { Uncompacted } from './uncompacted.ts'

@@ -5,11 +5,11 @@
  */
 import type { Store } from '../../persistence/store.ts'
 import type { FaultCode } from '../base/errors.ts'
+import { hashedName } from '../base/hashed-name.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Time } from '../base/time.ts'
-import { hashedName } from './document-name.ts'
 
 type Parts = {
   readonly store: Pick<Store, 'readMetadata' | 'writeMetadata'>
