@@ -93,13 +93,13 @@ export function build(store: Store, setup: Setup): Running {
   const shared = { time, limits, metrics, log, slices }
   const workers = createWorkers(workersOptions(limits))
   const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
-  const compactions = new CompactionSchedule({ ...shared, store, workers })
+  const cluster = mayBeOneOfSeveral(store, bus) ? new Cluster({ ...shared, store, bus }) : null
+  const compactions = new CompactionSchedule({ ...shared, store, workers, nodes: cluster })
   const { load, onChange, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
   const seeds = load === undefined ? null : new Seeds(load, shared)
   const read = (document: string): ReturnType<Server['read']> => documents.read(document)
   const changes = onChange === undefined ? null : new Changes(onChange, { read, ...shared })
   const pacer = new Pacer(time, limits.turnBudgetMs)
-  const cluster = mayBeOneOfSeveral(store, bus) ? new Cluster({ ...shared, store, bus }) : null
   const rooms = new Rooms({
     nodes: cluster,
     ...shared,

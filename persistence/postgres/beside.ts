@@ -1,20 +1,14 @@
-/** What lies beside the documents: what was set aside, metadata, leases, and the probe. */
-import { randomBytes } from 'node:crypto'
+/** What lies beside the documents: metadata, leases, and the probe. */
 import { checkLease, checkValue } from '../arguments.ts'
-import { bounds } from '../bounds.ts'
 import { encodeName, plain } from '../format.ts'
 import { isSameValue } from '../metadata.ts'
-import { decodeSetAside, encodeSetAside } from '../set-aside-body.ts'
-import { type SetAside, type StoredSetAside, StoreError } from '../store.ts'
+import { StoreError } from '../store.ts'
 import { syncedCommit } from './appending.ts'
 import type { Connections } from './connections.ts'
 import type { QueryConfig } from './driver.ts'
-import { sqlState } from './faults.ts'
 import { hashOf } from './names.ts'
 
 const durable = `(SELECT set_config('synchronous_commit', ${syncedCommit}, true)) AS durable`
-/** Two servers that set something aside of one document at once take the same number; one of them asks again. */
-const roundsMax = 100
 
 export class Beside {
   readonly #connections: Connections
@@ -23,46 +17,6 @@ export class Beside {
   constructor(connections: Connections, schema: string) {
     this.#connections = connections
     this.#schema = schema
-  }
-
-  /** Sent twice, it is kept once: the token says so. */
-  async setAside(document: string, entry: SetAside): Promise<void> {
-    checkValue(entry.bytes)
-    const hash = hashOf(document)
-    const s = this.#schema
-    const text = `
-      INSERT INTO ${s}.set_aside (hash, number, name, token, size, body)
-      SELECT $1, (SELECT coalesce(max(number), 0) + 1 FROM ${s}.set_aside WHERE hash = $1), $2, $3, $4, $5 FROM ${durable}
-      ON CONFLICT (token) DO NOTHING`
-    const body = Buffer.from(encodeSetAside(entry))
-    const values = [hash, encodeName(document), randomBytes(16), entry.bytes.length, body]
-    await this.#whileTaken(() => this.#connections.query(text, values))
-    await this.#makeRoom(hash)
-  }
-
-  async listSetAside(document: string): Promise<readonly StoredSetAside[]> {
-    const rows = await this.#connections.query(
-      `SELECT number, body FROM ${this.#schema}.set_aside WHERE hash = $1 ORDER BY number`,
-      [hashOf(document)]
-    )
-    return rows.map(({ number, body }) => ({ number: Number(number), ...decodeSetAside(body as Buffer) }))
-  }
-
-  async setAsideDocuments(): Promise<readonly string[]> {
-    const rows = await this.#connections.query(
-      `SELECT name FROM ${this.#schema}.set_aside GROUP BY hash, name ORDER BY name`,
-      []
-    )
-    return rows.map(({ name }) => (name as Buffer).toString('utf8'))
-  }
-
-  async dropSetAside(document: string, number: number): Promise<boolean> {
-    const text = `DELETE FROM ${this.#schema}.set_aside USING ${durable} WHERE hash = $1 AND number = $2 RETURNING 1`
-    const values = [hashOf(document), number]
-    // Of a try whose reply was lost nobody knows: the entry was there, or it is as good as dropped.
-    return this.#connections.patiently(
-      async tries => (await this.#connections.once({ text, values })).length > 0 || tries > 0
-    )
   }
 
   async readMetadata(key: string): Promise<Uint8Array | null> {
@@ -152,29 +106,5 @@ export class Beside {
     const text = `UPDATE ${this.#schema}.format SET probed = clock_timestamp() FROM ${durable} RETURNING version`
     const rows = await this.#connections.now(() => this.#connections.once({ text }))
     if (rows.length !== 1) throw new StoreError('STORE_FAILED', 'The probe was not read back')
-  }
-
-  /** The oldest go; the newest stays however large it is. */
-  async #makeRoom(hash: Buffer): Promise<void> {
-    const s = this.#schema
-    await this.#connections.query(
-      `DELETE FROM ${s}.set_aside d USING (
-         SELECT number, row_number() OVER newest AS place, sum(size) OVER newest AS bytes
-         FROM ${s}.set_aside WHERE hash = $1 WINDOW newest AS (ORDER BY number DESC)) AS kept
-       WHERE d.hash = $1 AND d.number = kept.number AND kept.place > 1 AND (kept.place > $2 OR kept.bytes > $3)`,
-      [hash, bounds.setAsideMax, bounds.setAsideBytesMax]
-    )
-  }
-
-  async #whileTaken(write: () => Promise<unknown>): Promise<void> {
-    for (let round = 0; ; round++) {
-      try {
-        await write()
-        return
-      } catch (error) {
-        const isTaken = error instanceof StoreError && sqlState(error.cause) === '23505'
-        if (!isTaken || round === roundsMax) throw error
-      }
-    }
   }
 }

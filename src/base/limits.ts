@@ -269,6 +269,10 @@ export const defaultLimits = {
   workerIdleMs: 20_000,
   /** Documents whose joins and reads are known to take longer than `quickJobMs`. Above: the first are forgotten, and found out again. */
   slowDocumentsMax: 1_000,
+  /** How long a node may be silent while it compacts a document, before another one may (several nodes; not used yet). */
+  compactionLeaseMs: 60_000,
+  /** How long a node that could not compact a document, as another one does, leaves it alone (several nodes; not used yet). */
+  compactionLookMs: 15_000,
   /** How long a document that could not be compacted is left alone, over restarts too; doubled with each attempt that fails. */
   compactionRetryMs: 60_000,
   /** The longest such time. */

@@ -2,17 +2,17 @@
  * This node among the others: tells them of what it has appended, hears of what they have, and looks into the store for
  * what nobody told. It knows documents by name and life, and never looks into a record.
  */
-import { createHash } from 'node:crypto'
 import type { SealedBus } from '../../bus/index.ts'
 import type { DocumentHead, Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
+import { hashedName } from '../base/hashed-name.ts'
 import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
 import { type Cancel, type Time, within } from '../base/time.ts'
 import type { Followed, Nodes, Notice } from '../room/nodes.ts'
 import { BusHealth } from './bus-health.ts'
 import { HeadReads } from './head-reads.ts'
-import { readNotice, writeNotice } from './notice.ts'
+import { changeNotice, isChangeNotice, readNotice, writeNotice } from './notice.ts'
 
 type Limits = {
   readonly headsPollMs: number
@@ -71,6 +71,7 @@ export class Cluster implements Nodes {
   follow(document: string, followed: Followed): () => void {
     this.#followed.set(document, followed)
     const unsubscribe = this.#parts.bus?.subscribe(topicOf(document), ({ bytes }) => {
+      if (isChangeNotice(bytes)) return followed.changed()
       const notice = this.#read(document, bytes)
       if (notice !== null) followed.heard(notice)
     })
@@ -89,6 +90,10 @@ export class Cluster implements Nodes {
   /** Runs with each look at the heads; a failure is logged. */
   eachPoll(ask: () => Promise<void>): void {
     this.#beside.push(ask)
+  }
+
+  announceChange(document: string): void {
+    this.#parts.bus?.publish(topicOf(document), changeNotice)
   }
 
   /** Rejects with ERR_STORE also when the store takes too long: who waits may try another node. */
@@ -128,9 +133,9 @@ export class Cluster implements Nodes {
   async #poll(): Promise<void> {
     this.#isPolling = true
     const asking = [...this.#followed].map(async ([document, followed]) => {
-      const { visible } = followed
-      const head = await this.#reads.head({ document, at: visible })
-      if (this.#followed.get(document) === followed) followed.headIs(head, visible)
+      const { known } = followed
+      const head = await this.#reads.head({ document, at: known.visible })
+      if (this.#followed.get(document) === followed) followed.headIs(head, known)
     })
     const results = await Promise.allSettled([...asking, ...this.#beside.map(ask => ask())])
     // Then nobody is answered any more.
@@ -148,7 +153,6 @@ export class Cluster implements Nodes {
   }
 }
 
-/** Names of documents are longer than topics may be. */
 function topicOf(document: string): string {
-  return `document/${createHash('sha256').update(document).digest('base64url')}`
+  return `document/${hashedName(document)}`
 }

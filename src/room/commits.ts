@@ -16,7 +16,7 @@ import { type AppendedRecord, appendRecord } from '../document/stored-document.t
 import type { Awareness } from './awareness.ts'
 import { Batches } from './batches.ts'
 import { broadcast } from './broadcast.ts'
-import type { Compacted } from './compaction.ts'
+import type { NewCheckpoint } from './compaction.ts'
 import type { Congestion } from './congestion.ts'
 import { type JudgedUpdate, judgementOf } from './intake.ts'
 import type { BatchWriter, Journal, Life } from './journal.ts'
@@ -54,10 +54,12 @@ type Host = {
   isEnded(): boolean
   /** These updates are durable; or their write has failed, and may exist all the same. Before anyone sees them. */
   written(updates: readonly Source[]): void
-  /** They are durable, and whoever is to see them was sent them. */
-  shown(): void
+  /** They, or another node's, are durable, and whoever is to see them was sent them. */
+  shown(whose: 'own' | 'foreign'): void
   /** An append failed: nothing that was scanned since may be shown. */
   failed(fault: Fault): void
+  /** The store has a checkpoint of this generation; 0: none. */
+  checkpointIs(generation: number): void
 }
 
 export class Commits implements BatchWriter {
@@ -95,7 +97,8 @@ export class Commits implements BatchWriter {
           metrics.recordShown('others')
           return this.#showForeign(record, sequence)
         },
-        isOver: why => this.#host.failed(new Fault(why === 'deleted' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS'))
+        isOver: why => this.#host.failed(new Fault(why === 'deleted' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS')),
+        checkpointIs: generation => this.#host.checkpointIs(generation)
       }
     )
   }
@@ -170,7 +173,7 @@ export class Commits implements BatchWriter {
     this.#batches.settle(batch.length)
     this.#document.settle(batch.length, sequence)
     this.#uniting.after(batch)
-    if (!this.#host.isEnded()) this.#show(batch)
+    if (!this.#host.isEnded()) this.#show(batch, 'own')
   }
 
   /** A record of another node: shown as if it had been committed here, but for who is told that it is saved. */
@@ -190,7 +193,7 @@ export class Commits implements BatchWriter {
     }
     this.#uniting.after([])
     const batch = updates.map(update => ({ update, member: null }))
-    if (!this.#host.isEnded() && batch.length > 0) this.#show(batch)
+    if (!this.#host.isEnded() && batch.length > 0) this.#show(batch, 'foreign')
     return null
   }
 
@@ -198,13 +201,16 @@ export class Commits implements BatchWriter {
    * All that members are shown of the document's changes: they get the updates; then the barriers that waited for them
    * pass; then their authors' awareness follows.
    */
-  #show(batch: readonly { readonly update: Uint8Array; readonly member: Member | null }[]): void {
+  #show(
+    batch: readonly { readonly update: Uint8Array; readonly member: Member | null }[],
+    whose: 'own' | 'foreign'
+  ): void {
     const { members, awareness, congestion } = this.#host
     broadcast(members, batch, this.durableTicket)
     this.#waiting.reached(this.durableTicket)
     awareness.updatesSent()
     congestion.settled()
-    this.#host.shown()
+    this.#host.shown(whose)
   }
 
   batchFailed(cause: unknown): void {
@@ -247,8 +253,13 @@ export class Commits implements BatchWriter {
     this.#batches.flush()
   }
 
-  /** The store has a new checkpoint. */
-  compacted({ checkpoint, meta, sequence, carried }: Compacted): void {
+  /** Resolves when the log is shown up to this number, which is in the store. Rejects with what ended the room. */
+  async shownTo(sequence: number): Promise<void> {
+    await this.#log?.reached(sequence)
+  }
+
+  /** The store has a new checkpoint, and everything it stands for was shown. */
+  compacted({ checkpoint, meta, sequence, carried }: NewCheckpoint): void {
     this.#document.restore(checkpoint, meta)
     this.#uniting.after([])
     this.#document.tail.compacted(sequence, carried)

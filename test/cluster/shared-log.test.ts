@@ -12,7 +12,13 @@ test('a late notice of a life that is over is not believed: the store says which
   const clock = new VirtualClock()
   const shown: string[] = []
   let head: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null }
-  const nodes = { node: 'a', follow: () => () => {}, announce: () => {}, freshHead: async () => head }
+  const nodes = {
+    node: 'a',
+    follow: () => () => {},
+    announce: () => {},
+    announceChange: () => {},
+    freshHead: async () => head
+  }
   const parts = {
     store: createMemoryStore(),
     nodes,
@@ -29,7 +35,8 @@ test('a late notice of a life that is over is not believed: the store says which
       shown.push(`foreign ${sequence}`)
       return null
     },
-    isOver: why => void shown.push(why)
+    isOver: why => void shown.push(why),
+    checkpointIs: () => {}
   })
   const notice = (incarnation: string) => ({
     incarnation,
@@ -50,4 +57,48 @@ test('a late notice of a life that is over is not believed: the store says which
   expect(late).toEqual({ shown: [], life: null })
   expect(life.incarnation).toBe('new')
   expect(shown).toEqual(['foreign 1'])
+})
+
+test('an answer that was asked for before a life began here does not end it', async () => {
+  const clock = new VirtualClock()
+  const over: string[] = []
+  const heads: ((head: DocumentHead) => void)[] = []
+  const freshHead = () => new Promise<DocumentHead>(answer => heads.push(answer))
+  const nodes = {
+    node: 'a',
+    follow: () => () => {},
+    announce: () => {},
+    announceChange: () => {},
+    freshHead
+  }
+  const parts = {
+    store: createMemoryStore(),
+    nodes,
+    time: clock.scope(),
+    limits: withLimits({}),
+    metrics: createMetrics(),
+    log: quietLog
+  }
+  const life = { incarnation: null as string | null, isPlanting: false }
+  const log = new SharedLog<string>({ name: 'x', life, start: null }, parts, {
+    isAppending: () => false,
+    showOwn: () => {},
+    showForeign: () => null,
+    isOver: why => void over.push(why),
+    checkpointIs: () => {}
+  })
+  const { known } = log
+  const asked = log.caughtUp()
+
+  // The first append of the room is answered before the question is.
+  life.incarnation = 'begun'
+  log.appended({ sequence: 1, identity: { node: 'a', batch: 1 }, record: new Uint8Array(3), own: 'first' })
+  const nothing = { incarnation: null, generation: 0, head: 0, identity: null }
+  heads[0]?.(nothing)
+  log.headIs(nothing, known)
+  await asked
+  expect(over).toEqual([])
+
+  log.headIs(nothing, log.known)
+  expect(over).toEqual(['deleted'])
 })

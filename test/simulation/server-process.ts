@@ -138,7 +138,10 @@ export class ServerProcess {
     const workers = plant.workers?.(worker) ?? worker
     const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
     const slices = new Slices(time, limits)
-    const compactions = new CompactionSchedule({ store, workers, slices, time, limits, metrics, log })
+    const compactions = new CompactionSchedule({
+      ...{ store, workers, slices, time, limits, metrics, log },
+      nodes: null
+    })
     const refusals = new Refusals(time, limits)
     const checkpointReads = new CheckpointReads(store, workers, limits)
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
