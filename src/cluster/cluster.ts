@@ -9,14 +9,16 @@ import { Fault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type Cancel, type Time, within } from '../base/time.ts'
 import type { Followed, Nodes, Notice } from '../room/nodes.ts'
+import type { PresenceLine, PresenceListener } from '../room/presence-line.ts'
 import { HeadReads } from './head-reads.ts'
 import { readNotice, writeNotice } from './notice.ts'
+import { Presences, type PresencesLimits } from './presences.ts'
 
 type Limits = {
   readonly headsPollMs: number
   readonly headsPollAwayMs: number
   readonly freshHeadMs: number
-}
+} & PresencesLimits
 
 type Parts = {
   readonly store: Store
@@ -33,6 +35,7 @@ export class Cluster implements Nodes {
   /** Of each document that is open here. */
   readonly #followed = new Map<string, Followed>()
   readonly #pulse: Pulse
+  readonly #presences: Presences
   #cancelPoll: Cancel = () => {}
   #isPolling = false
   #isClosed = false
@@ -42,7 +45,12 @@ export class Cluster implements Nodes {
     this.#parts = parts
     this.#reads = new HeadReads(parts.store)
     this.#pulse = startPulse({ bus: parts.bus, time: parts.time, onState: () => this.#pulseChanged() })
+    this.#presences = new Presences(parts)
     this.#schedulePoll()
+  }
+
+  sharePresence(document: string, listener: PresenceListener): PresenceLine {
+    return this.#presences.open({ document, topic: topicOf(document) }, listener)
   }
 
   /** Whether the bus carries messages; while it does not, the store is asked more often. */
@@ -81,6 +89,7 @@ export class Cluster implements Nodes {
   close(): void {
     this.#isClosed = true
     this.#pulse.close()
+    this.#presences.close()
     this.#cancelPoll()
   }
 

@@ -65,12 +65,12 @@ export function askWhereItIs({ encoder, port }: Member): void {
 export function ownersFrame(
   presence: Presence,
   published: readonly SharedState[],
-  removed: readonly AwarenessEntry[]
+  others: readonly AwarenessEntry[]
 ): Frame {
   const entries = published.map(shared =>
     shared.owner === presence ? asForOwner(shared) : asPublished(shared)
   )
-  return presence.member.encoder.awareness(writeAwarenessUpdate([...entries, ...removed]))
+  return presence.member.encoder.awareness(writeAwarenessUpdate([...entries, ...others]))
 }
 
 export function isPresent(shared: SharedState): boolean {

@@ -11,7 +11,13 @@ test('a late notice of a life that is over is not believed: the store says which
   const clock = new VirtualClock()
   const shown: string[] = []
   let head: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null }
-  const nodes = { node: 'a', follow: () => () => {}, announce: () => {}, freshHead: async () => head }
+  const nodes = {
+    node: 'a',
+    follow: () => () => {},
+    announce: () => {},
+    freshHead: async () => head,
+    sharePresence: () => ({ send() {}, stands() {}, renew() {}, close() {} })
+  }
   const parts = {
     store: createMemoryStore(),
     nodes,
