@@ -168,9 +168,9 @@ describe.skipIf(postgresMissing !== null)('presence on several nodes', () => {
     const broker = createMemoryBroker({ random: randomOf(seed), faults: { loss: 0.2 } })
     const nodes = await startNodes(3, broker, { postgres, limits: quick })
     const [one, two, three] = nodes.map(({ url }) => url) as [string, string, string]
-    const [victim, viewer] = (await peopleOn([one, three])) as [Person, Person]
+    const [victim, viewer, beside] = (await peopleOn([one, three, two])) as [Person, Person, Person]
     const shown = new Set<string | undefined>()
-    for (const person of [victim, viewer])
+    for (const person of [victim, viewer, beside])
       person.awareness.on('change', () => shown.add(nameOf(person, victim)))
 
     for (let attempt = 0; attempt < 5; attempt++) {
