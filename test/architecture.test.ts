@@ -63,7 +63,8 @@ const layers: Layers = {
     ...['src/cluster/', 'type persistence/index.ts', 'type bus/index.ts', base]
   ],
   'src/cluster/': [
-    ...['type src/room/nodes.ts', 'src/document/byte-writer.ts', `type ${store}`, 'bus/index.ts', base]
+    ...['type src/room/nodes.ts', 'type src/room/presence-line.ts', 'src/dialect/awareness-update.ts'],
+    ...['src/document/byte-writer.ts', `type ${store}`, 'bus/index.ts', base]
   ],
   'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', base],
   'src/access/': [`type ${store}`, base],

@@ -215,6 +215,16 @@ export const defaultLimits = {
   awarenessFollowMs: 600,
   /** How long the present owner of a clientID has to answer a ping when another connection claims it. */
   awarenessTakeoverMs: 600,
+  /** How often a node says over the bus that it is there, and how far its rooms' presence has come (several nodes; not used yet). */
+  presenceBeatMs: 1_000,
+  /** Beats in which nothing was heard of a node. After that: its members are seen as gone (several nodes; not used yet). */
+  presenceBeatsUnheardMax: 6,
+  /** Other nodes whose presence one room shows (several nodes; not used yet). Above: further ones are ignored. */
+  presenceNodesMax: 1_000,
+  /** How often another node is asked whether its connection still has a clientID that is claimed here (several nodes; not used yet). */
+  presenceAskMs: 300,
+  /** How many times (several nodes; not used yet). After that: it has lost it. */
+  presenceAsksMax: 20,
   /** A connection to which nothing was sent for so long gets a keep-alive message (clients give up after 30 s). */
   keepAliveMs: 20_000,
   /** Period of the one heartbeat timer. */

@@ -10,16 +10,18 @@ import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
 import { type Cancel, type Time, within } from '../base/time.ts'
 import type { Followed, Nodes, Notice } from '../room/nodes.ts'
+import type { PresenceLine, PresenceListener } from '../room/presence-line.ts'
 import { BusHealth } from './bus-health.ts'
 import { HeadReads } from './head-reads.ts'
 import { changeNotice, isChangeNotice, readNotice, writeNotice } from './notice.ts'
+import { Presences, type PresencesLimits } from './presences.ts'
 
 type Limits = {
   readonly headsPollMs: number
   readonly headsPollAwayMs: number
   readonly headsPollNoBusMs: number
   readonly freshHeadMs: number
-}
+} & PresencesLimits
 
 type Parts = {
   readonly store: Store
@@ -35,6 +37,9 @@ const withoutBus =
   'there is no bus (--bus, or the option bus): should another server be on this database, edits cross a second or so late, ' +
   'and presence does not cross'
 
+/** Without a bus nobody is told, and nobody tells. */
+const nobodyElse: PresenceLine = { send() {}, stands() {}, renew() {}, close() {} }
+
 export class Cluster implements Nodes {
   readonly node: string
   readonly #parts: Parts
@@ -43,6 +48,8 @@ export class Cluster implements Nodes {
   readonly #followed = new Map<string, Followed>()
   /** Null: there is no bus. */
   readonly busHealth: BusHealth | null
+  /** Null: there is no bus, and so no presence but that of this node's own members. */
+  readonly #presences: Presences | null
   /** What else is asked of the store each time. */
   readonly #beside: (() => Promise<void>)[] = []
   #cancelPoll: Cancel = () => {}
@@ -57,8 +64,13 @@ export class Cluster implements Nodes {
     if (bus === null) parts.log.warn({}, withoutBus)
     const health = bus === null ? null : new BusHealth({ ...parts, bus, onState: () => this.#busChanged() })
     this.busHealth = health
+    this.#presences = bus === null ? null : new Presences({ ...parts, bus })
     parts.metrics.countAmongOthers(health === null ? null : () => health.read())
     this.#schedulePoll()
+  }
+
+  sharePresence(document: string, listener: PresenceListener): PresenceLine {
+    return this.#presences?.open({ document, topic: topicOf(document) }, listener) ?? nobodyElse
   }
 
   /** While the bus carries nothing, the store is asked more often. */
@@ -106,6 +118,7 @@ export class Cluster implements Nodes {
   close(): void {
     this.#isClosed = true
     this.busHealth?.close()
+    this.#presences?.close()
     this.#cancelPoll()
   }
 

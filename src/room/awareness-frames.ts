@@ -65,12 +65,13 @@ export function askWhereItIs({ encoder, port }: Member): void {
 export function ownersFrame(
   presence: Presence,
   published: readonly SharedState[],
-  removed: readonly AwarenessEntry[]
+  others: readonly AwarenessEntry[]
 ): Frame {
-  const entries = published
-    .filter(shared => !isContestedBy(presence, shared))
-    .map(shared => (shared.owner === presence ? asForOwner(shared) : asPublished(shared)))
-  return presence.member.encoder.awareness(writeAwarenessUpdate([...entries, ...removed]))
+  const entries = published.map(shared =>
+    shared.owner === presence ? asForOwner(shared) : asPublished(shared)
+  )
+  const wanted = [...entries, ...others].filter(entry => !isContestedBy(presence, entry))
+  return presence.member.encoder.awareness(writeAwarenessUpdate(wanted))
 }
 
 export function isPresent(shared: SharedState): boolean {

@@ -71,6 +71,7 @@ export class Commits implements BatchWriter {
   readonly #waiting = new Waiting()
   /** Null: no other node writes to the document. */
   readonly #log: SharedLog<readonly Accepted[]> | null
+  #shownSequence: number
 
   constructor(document: Document, parts: Parts, host: Host) {
     this.#document = document
@@ -79,6 +80,7 @@ export class Commits implements BatchWriter {
     this.#batches = new Batches(this, parts)
     this.#uniting = new Uniting(document, parts.slices)
     this.#log = parts.nodes === null ? null : this.#share(parts.nodes)
+    this.#shownSequence = host.start?.sequence ?? 0
   }
 
   #share(nodes: Nodes): SharedLog<readonly Accepted[]> {
@@ -119,6 +121,11 @@ export class Commits implements BatchWriter {
   /** The number up to which everything is durable. */
   get durableTicket(): number {
     return this.#batches.durableTicket
+  }
+
+  /** The number of the last record that was shown to members. */
+  get shownSequence(): number {
+    return this.#shownSequence
   }
 
   get isDurable(): boolean {
@@ -172,6 +179,7 @@ export class Commits implements BatchWriter {
   #settle(batch: readonly Accepted[], sequence: number): void {
     this.#batches.settle(batch.length)
     this.#document.settle(batch.length, sequence)
+    this.#shownSequence = Math.max(this.#shownSequence, sequence)
     this.#uniting.after(batch)
     if (!this.#host.isEnded()) this.#show(batch, 'own')
   }
@@ -180,11 +188,12 @@ export class Commits implements BatchWriter {
   #showForeign(record: Uint8Array, sequence: number): Promise<void> | null {
     const work = appendRecord(this.#document, { sequence, record })
     const first = work.next()
-    if (first.done === true) return this.#foreignShown(first.value)
-    return this.#parts.slices.run(work, null).then(appended => void this.#foreignShown(appended))
+    if (first.done === true) return this.#foreignShown(first.value, sequence)
+    return this.#parts.slices.run(work, null).then(appended => void this.#foreignShown(appended, sequence))
   }
 
-  #foreignShown({ updates, unreadable }: AppendedRecord): null {
+  #foreignShown({ updates, unreadable }: AppendedRecord, shown: number): null {
+    this.#shownSequence = Math.max(this.#shownSequence, shown)
     for (const { sequence, cause } of unreadable) {
       this.#parts.log.error(
         { document: this.name, sequence, error: cause },
@@ -193,7 +202,9 @@ export class Commits implements BatchWriter {
     }
     this.#uniting.after([])
     const batch = updates.map(update => ({ update, member: null }))
-    if (!this.#host.isEnded() && batch.length > 0) this.#show(batch, 'foreign')
+    if (this.#host.isEnded()) return null
+    if (batch.length > 0) this.#show(batch, 'foreign')
+    else this.#host.awareness.updatesSent()
     return null
   }
 

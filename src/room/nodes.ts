@@ -1,5 +1,6 @@
 /** What a room needs of the other nodes that may have its document open. A server that is alone has none. */
 import type { DocumentHead, Incarnation, RecordIdentity } from '../../persistence/store.ts'
+import type { PresenceLine, PresenceListener } from './presence-line.ts'
 
 /** A record that is in the store. `record`: null where it was too long to be told. */
 export type Notice = {
@@ -33,4 +34,6 @@ export type Nodes = {
   announceChange(document: string): void
   /** Where the document stands now: nothing that was durable before the call is missed. Rejects with a Fault. */
   freshHead(document: string): Promise<DocumentHead>
+  /** The rooms of the document on other nodes, as far as presence goes, until the line is closed. */
+  sharePresence(document: string, listener: PresenceListener): PresenceLine
 }

@@ -108,7 +108,9 @@ export class Room {
     this.#congestion = new Congestion(document, parts.limits)
     this.#awareness = new Awareness(
       {
+        document: document.name,
         durableTicket: () => this.#commits.durableTicket,
+        position: () => ({ incarnation: life.incarnation, sequence: this.#commits.shownSequence }),
         takenOver: member => member.port.end(new Fault('ERR_TAKEN_OVER'))
       },
       parts

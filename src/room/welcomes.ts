@@ -15,6 +15,7 @@ import {
   sendEntries,
   tellOwners
 } from './awareness-frames.ts'
+import type { ForeignShown } from './foreign-presence.ts'
 import {
   awaitState,
   isContestedBy,
@@ -35,6 +36,10 @@ type Host = {
   states(): Iterable<SharedState>
   /** Whether the state has a higher clock now. */
   reclock(shared: SharedState, nowMs: number): boolean
+  /** What members see of other nodes' members. */
+  shownElsewhere(): Iterable<ForeignShown>
+  /** Somebody knows what was published on other nodes until then. */
+  knownElsewhereUntil(knowsUntilMs: number): void
   flushSoon(): void
   flushAt(dueMs: number): void
 }
@@ -67,6 +72,16 @@ export class Welcomes {
     this.#host.flushSoon()
   }
 
+  /** It was in this document before, on another node: it is sent the states again, with clocks that it does not know. */
+  returned(presence: Presence): void {
+    const { knowsUntilMs, arrivedAtMs } = presence
+    if (knowsUntilMs !== null && (arrivedAtMs === null || knowsUntilMs > arrivedAtMs)) return
+    presence.knowsUntilMs = this.#time.nowMs()
+    if (arrivedAtMs === null) return
+    this.#arrivals.add(presence)
+    this.#host.flushSoon()
+  }
+
   /** Whether it will be sent the states. */
   isExpected(presence: Presence): boolean {
     return this.#arrivals.has(presence)
@@ -91,6 +106,7 @@ export class Welcomes {
         if (shared.publishedState !== null && !isFirst(shared)) entries.push(asForOwner(shared))
       } else if (isPresent(shared)) entries.push(asPublished(shared))
     }
+    for (const entry of this.#host.shownElsewhere()) if (!isContestedBy(presence, entry)) entries.push(entry)
     sendEntries(presence, entries)
     if (presence.own.some(isSeenAsGone)) askWhereItIs(presence.member)
   }
@@ -109,6 +125,7 @@ export class Welcomes {
         if (nowMs < restsUntilMs(shared, this.#limits.awarenessRestMs)) awaitState(presence, shared)
         else if (this.#host.reclock(shared, nowMs)) touched.add(shared)
       }
+      if (knowsUntilMs !== null) this.#host.knownElsewhereUntil(knowsUntilMs)
     }
     for (const presence of this.#arrivals) this.sendStates(presence)
     this.#arrivals.clear()

@@ -17,7 +17,8 @@ test('a late notice of a life that is over is not believed: the store says which
     follow: () => () => {},
     announce: () => {},
     announceChange: () => {},
-    freshHead: async () => head
+    freshHead: async () => head,
+    sharePresence: () => ({ send() {}, stands() {}, renew() {}, close() {} })
   }
   const parts = {
     store: createMemoryStore(),
@@ -69,7 +70,8 @@ test('an answer that was asked for before a life began here does not end it', as
     follow: () => () => {},
     announce: () => {},
     announceChange: () => {},
-    freshHead
+    freshHead,
+    sharePresence: () => ({ send() {}, stands() {}, renew() {}, close() {} })
   }
   const parts = {
     store: createMemoryStore(),
