@@ -16,10 +16,10 @@ export type SessionOptions = {
    */
   readonly opened: (database: OrderedDatabase) => Promise<void>
   /**
-   * Runs last, alone, before an open database is closed. What it throws is ignored: closing must not fail on
-   * it.
+   * Runs last, alone, before the database is closed; null: it has failed and is of no use. What it throws is ignored:
+   * closing must not fail on it.
    */
-  readonly closing: (database: OrderedDatabase) => Promise<void>
+  readonly closing: (database: OrderedDatabase | null) => Promise<void>
   readonly onReopened: (cause: StoreError) => void
   readonly onReopenFailed: (cause: StoreError) => void
 }
@@ -218,10 +218,8 @@ export class Session {
       })
     }
     const state = this.#state
-    if (state.phase === 'open') {
-      await this.#options.closing(state.database).catch(ignore)
-      await state.database.close()
-    }
+    await this.#options.closing(state.phase === 'open' ? state.database : null).catch(ignore)
+    if (state.phase === 'open') await state.database.close()
     if (state.phase === 'broken') await state.database?.close().catch(ignore)
   }
 }

@@ -40,10 +40,11 @@ export class Tidy {
     if ((before ?? 0) + bytes >= bounds.compactFreedBytesMin) this.#arm(session)
   }
 
-  /** Cancels the timer, and compacts what little there is. The session calls it when nothing else runs. */
-  async close(database: OrderedDatabase): Promise<void> {
+  /** Cancels the timer, and compacts what little there is, if that can be. The session calls it when nothing else runs. */
+  async close(database: OrderedDatabase | null): Promise<void> {
     this.#cancel?.()
     this.#cancel = null
+    if (database === null) return
     const due = this.#due()
     if (sum(due) > bounds.compactFreedBytesAtClose) return
     for (const range of due.flatMap(rangesOf)) await database.compactRange(range.from, range.to)

@@ -79,6 +79,7 @@ const formerFailures: readonly (readonly [seed: number, what: string])[] = [
     'a null that a provider had queued made it invisible once its old connection, half-open, was taken over'
   ],
   [710000941, 'the check of reconnects did not know of what Yjs deletes when it integrates'],
+  [710006408, 'a store that was closed after it had failed left the timer of its tidying'],
   [135289133, 'the check of deletions did not wait for a page that had found no server and came back later']
 ]
 
