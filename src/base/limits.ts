@@ -215,15 +215,15 @@ export const defaultLimits = {
   awarenessFollowMs: 600,
   /** How long the present owner of a clientID has to answer a ping when another connection claims it. */
   awarenessTakeoverMs: 600,
-  /** How often a node says over the bus that it is there, and how far its rooms' presence has come (several nodes; not used yet). */
+  /** How often a node says over the bus that it is there, and how far its rooms' presence has come (several nodes). */
   presenceBeatMs: 1_000,
-  /** Beats in which nothing was heard of a node. After that: its members are seen as gone (several nodes; not used yet). */
+  /** Beats in which nothing was heard of a node. After that: its members are seen as gone (several nodes). */
   presenceBeatsUnheardMax: 6,
-  /** Other nodes whose presence one room shows (several nodes; not used yet). Above: further ones are ignored. */
+  /** Other nodes whose presence one room shows (several nodes). Above: further ones are ignored. */
   presenceNodesMax: 1_000,
-  /** How often another node is asked whether its connection still has a clientID that is claimed here (several nodes; not used yet). */
+  /** How often another node is asked whether its connection still has a clientID that is claimed here (several nodes). */
   presenceAskMs: 300,
-  /** How many times (several nodes; not used yet). After that: it has lost it. */
+  /** How many times (several nodes). After that: it has lost it. */
   presenceAsksMax: 20,
   /** A connection to which nothing was sent for so long gets a keep-alive message (clients give up after 30 s). */
   keepAliveMs: 20_000,
@@ -279,9 +279,9 @@ export const defaultLimits = {
   workerIdleMs: 20_000,
   /** Documents whose joins and reads are known to take longer than `quickJobMs`. Above: the first are forgotten, and found out again. */
   slowDocumentsMax: 1_000,
-  /** How long a node may be silent while it compacts a document, before another one may (several nodes; not used yet). */
+  /** How long a node may be silent while it compacts a document, before another one may (several nodes). */
   compactionLeaseMs: 60_000,
-  /** How long a node that could not compact a document, as another one does, leaves it alone (several nodes; not used yet). */
+  /** How long a node that could not compact a document, as another one does, leaves it alone (several nodes). */
   compactionLookMs: 15_000,
   /** How long a document that could not be compacted is left alone, over restarts too; doubled with each attempt that fails. */
   compactionRetryMs: 60_000,
