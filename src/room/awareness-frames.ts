@@ -7,7 +7,7 @@ import {
 } from '../dialect/awareness-update.ts'
 import type { Frame } from '../dialect/frame.ts'
 import type { Member } from './member.ts'
-import { clockForOwner, type Presence, type SharedState } from './presence.ts'
+import { clockForOwner, isContestedBy, type Presence, type SharedState } from './presence.ts'
 
 export function sendEntries({ member }: Presence, entries: readonly AwarenessEntry[]): void {
   if (entries.length > 0) member.port.send(member.encoder.awareness(writeAwarenessUpdate(entries)))
@@ -67,9 +67,9 @@ export function ownersFrame(
   published: readonly SharedState[],
   removed: readonly AwarenessEntry[]
 ): Frame {
-  const entries = published.map(shared =>
-    shared.owner === presence ? asForOwner(shared) : asPublished(shared)
-  )
+  const entries = published
+    .filter(shared => !isContestedBy(presence, shared))
+    .map(shared => (shared.owner === presence ? asForOwner(shared) : asPublished(shared)))
   return presence.member.encoder.awareness(writeAwarenessUpdate([...entries, ...removed]))
 }
 

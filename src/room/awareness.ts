@@ -278,7 +278,8 @@ export class Awareness {
       if (presence.arrivedAtMs === null) continue
       for (const shared of published) presence.awaiting?.delete(shared)
       const { encoder, port } = presence.member
-      let frame = lagging.has(presence) ? ownersFrame(presence, published, removed) : frames.get(encoder.key)
+      const isApart = lagging.has(presence) || presence.contests !== null
+      let frame = isApart ? ownersFrame(presence, published, removed) : frames.get(encoder.key)
       if (frame === undefined) {
         frame = encoder.awareness(update)
         frames.set(encoder.key, frame)

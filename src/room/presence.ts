@@ -104,6 +104,14 @@ export function awaitState(presence: Presence, shared: SharedState): void {
   presence.awaiting.add(shared)
 }
 
+/**
+ * Its owner is being asked whether it still is there, on behalf of this connection. That may have the same client behind
+ * it, which would take an older state of itself over if it were sent it with a higher clock (AW3).
+ */
+export function isContestedBy(presence: Presence, { clientID }: SharedState): boolean {
+  return presence.contests?.has(clientID) === true
+}
+
 /** Nothing of this connection has been published: what is, is to be above everything published before (AW1). */
 export function isFirst({ stage }: SharedState): boolean {
   return stage === 'new' || stage === 'offered'

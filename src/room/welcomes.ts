@@ -15,7 +15,15 @@ import {
   sendEntries,
   tellOwners
 } from './awareness-frames.ts'
-import { awaitState, isFirst, nothing, type Presence, restsUntilMs, type SharedState } from './presence.ts'
+import {
+  awaitState,
+  isContestedBy,
+  isFirst,
+  nothing,
+  type Presence,
+  restsUntilMs,
+  type SharedState
+} from './presence.ts'
 
 /** A connection that has not announced itself this long after its end marker is taken for one without a state. */
 const announceGraceMs = 300
@@ -77,6 +85,7 @@ export class Welcomes {
   sendStates(presence: Presence): void {
     const entries: AwarenessEntry[] = []
     for (const shared of this.#host.states()) {
+      if (isContestedBy(presence, shared)) continue
       // Its own also if that is null: a client that has a state all the same (the null was of long ago) takes it back.
       if (shared.owner === presence) {
         if (shared.publishedState !== null && !isFirst(shared)) entries.push(asForOwner(shared))
@@ -95,8 +104,8 @@ export class Welcomes {
       presence.arrivedAtMs = nowMs
       const knowsUntilMs = presence.own.length === 0 ? nowMs : presence.knowsUntilMs
       for (const shared of this.#host.states()) {
-        if (shared.owner === presence || knowsUntilMs === null || shared.publishedAtMs > knowsUntilMs)
-          continue
+        if (knowsUntilMs === null || shared.publishedAtMs > knowsUntilMs) continue
+        if (shared.owner === presence || isContestedBy(presence, shared)) continue
         if (nowMs < restsUntilMs(shared, this.#limits.awarenessRestMs)) awaitState(presence, shared)
         else if (this.#host.reclock(shared, nowMs)) touched.add(shared)
       }
@@ -115,6 +124,7 @@ export class Welcomes {
       if (presence.awaiting === null || presence.awaiting.size === 0) continue
       const rested: SharedState[] = []
       for (const shared of presence.awaiting) {
+        if (isContestedBy(presence, shared)) continue
         const restsAtMs = restsUntilMs(shared, this.#limits.awarenessRestMs)
         if (touched.has(shared)) rested.push(shared)
         else if (restsAtMs > nowMs) nextMs = Math.min(nextMs, restsAtMs)
