@@ -2,7 +2,7 @@
 import type { Cluster, ClusterNode } from '../support/cluster.ts'
 import { untilReady, untilStatus } from '../support/cluster.ts'
 import type { Direction, Link } from '../support/link.ts'
-import type { Fault, Round } from './round.ts'
+import type { Fault } from './round.ts'
 
 const isLong = process.env.CHORUS_LONG === '1'
 
@@ -11,12 +11,17 @@ const stillMs = isLong
   ? { node: 20_000, database: 5_000, link: 12_000, brokerAway: 30_000 }
   : { node: 3_000, database: 3_000, link: 2_000, brokerAway: 0 }
 
-const aNode = ({ nodes }: Cluster, { random }: Round) => nodes[Math.floor(random() * nodes.length)] as ClusterNode
+const aNode = ({ nodes }: Cluster, random: () => number) =>
+  nodes[Math.floor(random() * nodes.length)] as ClusterNode
 
 const allReady = ({ nodes }: Cluster) => Promise.all(nodes.map(node => untilReady(node.url())))
 
 /** One link of the first node: nothing passes for a while, then it goes on, or breaks with what was on its way. */
-function linkFault(which: 'toDatabase' | 'toBroker', direction: Direction | 'both', end: 'flows' | 'breaks'): Fault {
+function linkFault(
+  which: 'toDatabase' | 'toBroker',
+  direction: Direction | 'both',
+  end: 'flows' | 'breaks'
+): Fault {
   const [from, to] = which === 'toDatabase' ? ['database', 'PostgreSQL'] : ['broker', 'the broker']
   const way = { up: `to ${to}`, down: `from ${to}`, both: `to and from ${to}` }[direction]
   return {
@@ -52,7 +57,7 @@ export const nodeFaults: readonly Fault[] = [
   {
     name: 'SIGKILL of a node',
     run: async (cluster, round) => {
-      const node = aNode(cluster, round)
+      const node = aNode(cluster, round.random)
       await node.kill()
       round.struck()
       await round.crossed()
@@ -61,9 +66,23 @@ export const nodeFaults: readonly Fault[] = [
     }
   },
   {
+    // What it was given meanwhile is in no log, and must not have been shown or acknowledged.
+    name: 'SIGKILL of a node while PostgreSQL stands still',
+    run: async (cluster, { struck, random }) => {
+      const node = aNode(cluster, random)
+      cluster.postgres.signal('SIGSTOP')
+      await pause(500)
+      await node.kill()
+      struck()
+      cluster.postgres.signal('SIGCONT')
+      await node.start()
+      await allReady(cluster)
+    }
+  },
+  {
     name: 'SIGSTOP of a node, and SIGCONT',
     run: async (cluster, round) => {
-      const node = aNode(cluster, round)
+      const node = aNode(cluster, round.random)
       node.signal('SIGSTOP')
       await pause(stillMs.node / 2)
       round.struck()
@@ -104,7 +123,9 @@ export const brokerFaults: readonly Fault[] = [
       await Promise.all(cluster.nodes.map(node => untilStatus(node.url(), 'degraded')))
       const startMs = performance.now()
       await crossed()
-      console.log(`without a broker: all see new words of all after ${Math.round(performance.now() - startMs)} ms`)
+      console.log(
+        `without a broker: all see new words of all after ${Math.round(performance.now() - startMs)} ms`
+      )
       await pause(stillMs.brokerAway)
       await cluster.broker.restart()
       await allReady(cluster)

@@ -9,7 +9,7 @@ import { randomOf } from '../support/random.ts'
 import { seed } from '../support/seed.ts'
 import { postgresMissing } from '../support/services/postgres.ts'
 import { brokerFaults, databaseFaults, linkFaults, nodeFaults } from './fault-list.ts'
-import { type Figures, type Fault, runRound } from './round.ts'
+import { type Fault, type Figures, runRound } from './round.ts'
 
 const all = [...nodeFaults, ...brokerFaults, ...databaseFaults, ...linkFaults]
 const isLong = process.env.CHORUS_LONG === '1'

@@ -1,23 +1,22 @@
 /**
- * One fault, while people type at every node: two documents, writers of both dialects at each door. Those of the first stay,
- * and go on through the fault. Those of the second are gone for good the moment it strikes: what they were told or have
- * seen must be in the store without them. Times are measured for whoever reads them; none is judged.
+ * One fault, while people type at every node, in three documents. In the first, writers of both dialects at each door go on
+ * through the fault. Those of the second are gone for good the moment it strikes: what they were told or have seen must be
+ * in the store without them. In the third, one types at one door and another only reads at the next, so that nothing but
+ * the nodes' own care brings it there. Times are measured for whoever reads them; none is judged.
  */
 import { expect } from 'vitest'
+import * as Y from 'yjs'
 import { createServer } from '../../src/server.ts'
 import { connect, synced, until, untilAsync } from '../support/clients.ts'
 import type { Cluster } from '../support/cluster.ts'
 import { quietLog } from '../support/server.ts'
 import { type Counts, openWriter, readWords, type Writer } from '../support/writer.ts'
-import * as Y from 'yjs'
 
 export type Round = {
   readonly random: () => number
-  /** Those who stay. At each door: a y-websocket client and a provider. */
-  readonly writers: readonly Writer[]
-  /** The fault has begun: the second document's writers leave. */
+  /** The fault has begun: the second document's writers leave. To be called once. */
   struck(): void
-  /** Resolves when everybody has seen a word of everybody that was typed after the call. */
+  /** Resolves when everybody who is left has seen new words of everybody. */
   crossed(): Promise<void>
 }
 
@@ -38,59 +37,87 @@ export type Figures = {
   readonly crossingMs: number
 }
 
-const eachRoom = { stay: 6, leave: 6 } as const
+/** Who is in one document. */
+type Group = {
+  readonly room: string
+  readonly writers: readonly Writer[]
+  readonly readers: readonly Writer[]
+}
+
 let rounds = 0
 
 /** Rejects with what was lost, doubled or out of order. */
 export async function runRound(cluster: Cluster, fault: Fault, random: () => number): Promise<Figures> {
   const number = ++rounds
-  const [staying, leaving] = [`round ${number} stays`, `round ${number} leaves`]
-  const open = (room: string, count: number) =>
-    Array.from({ length: count }, (_, i) => {
-      const url = `http://127.0.0.1:${cluster.doors[(i >> 1) % 3]?.port}`
-      return openWriter({ url, room, name: `${String.fromCharCode(97 + i)}${number}` }, i + number * 2)
-    })
-  const stayers = open(staying, eachRoom.stay)
-  const leavers = open(leaving, eachRoom.leave)
-  const all = [...stayers, ...leavers]
+  const groups = openGroups(cluster, number)
+  const { staying, leaving, watched } = groups
+  const remaining = [staying, watched]
+  const isOver = new Set<Group>()
   try {
-    await until(() => all.every(each => each.isSynced()), 'everybody synced')
-    const isOver = { stayers: false, leavers: false }
-    const typing = Promise.all([
-      ...stayers.map(each => typeOn(each, random, () => isOver.stayers)),
-      ...leavers.map(each => typeOn(each, random, () => isOver.leavers))
-    ])
-    await until(() => all.every(each => each.acknowledged() >= 3), 'everybody had words acknowledged')
-    await crossed(stayers)
-    await crossed(leavers)
+    const everybody = [staying, leaving, watched].flatMap(everybodyIn)
+    await until(() => everybody.every(each => each.isSynced()), 'everybody synced')
+    const typing = Promise.all(
+      [staying, leaving, watched].flatMap(group =>
+        group.writers.map(each => typeOn(each, random, () => isOver.has(group)))
+      )
+    )
+    await Promise.all([staying, leaving, watched].map(crossed))
 
     let owed: Counts | null = null
-    const typingAgain = stopwatch(stayers)
+    const typingAgain = stopwatch(staying.writers)
     const struck = () => {
-      owed = owedTo(leavers)
-      isOver.leavers = true
-      for (const each of leavers) each.leave()
+      owed = owedTo(leaving.writers)
+      isOver.add(leaving)
+      leave(leaving)
       typingAgain.start()
     }
-    await fault.run(cluster, { random, writers: stayers, struck, crossed: () => crossed(stayers) })
-    if (owed === null) throw new Error(`${fault.name}: it never struck`)
+    const bothCrossed = async () => void (await Promise.all(remaining.map(crossed)))
+    await fault.run(cluster, { random, struck, crossed: bothCrossed })
     const endMs = performance.now()
-    await crossed(stayers)
+    await bothCrossed()
     const crossingMs = performance.now() - endMs
-    isOver.stayers = true
+    for (const group of remaining) isOver.add(group)
     await typing
 
-    await settle(stayers)
-    for (const each of stayers) expect(each.wrong(), `wrong at ${each.name}`).toEqual([])
-    const total = new Map(stayers.map(each => [each.name, each.typed()]))
-    await checkEverywhere(cluster, staying, counts => expect(counts).toEqual(total))
-    await checkEverywhere(cluster, leaving, counts => {
-      if (fault.isLossOfStore !== true) expect(lacking(owed as unknown as Counts, counts)).toEqual([])
+    await Promise.all(remaining.map(settle))
+    for (const { room, writers } of remaining) {
+      const total = new Map(writers.map(each => [each.name, each.typed()]))
+      await checkEverywhere(cluster, room, counts => expect(counts).toEqual(total))
+    }
+    await checkEverywhere(cluster, leaving.room, counts => {
+      if (owed === null) throw new Error(`${fault.name}: it never struck`)
+      if (fault.isLossOfStore !== true) expect(lacking(owed, counts)).toEqual([])
     })
-    return { words: sumOf(total), typingMs: await typingAgain.read(), crossingMs }
+    const words = remaining.flatMap(({ writers }) => writers).reduce((sum, each) => sum + each.typed(), 0)
+    return { words, typingMs: await typingAgain.read(), crossingMs }
   } finally {
-    for (const each of all) if (!leavers.includes(each) || each.doc.isDestroyed !== true) each.leave()
+    for (const group of [staying, leaving, watched]) {
+      isOver.add(group)
+      leave(group)
+    }
   }
+}
+
+function openGroups(cluster: Cluster, number: number) {
+  const urlOf = (door: number) => `http://127.0.0.1:${cluster.doors[door % 3]?.port}`
+  const nameOf = (i: number) => `${String.fromCharCode(97 + i)}${number}`
+  const open = (room: string, door: number, i: number) =>
+    openWriter({ url: urlOf(door), room, name: nameOf(i) }, i + 2 * number)
+  const crowd = (room: string): Group => {
+    const writers = Array.from({ length: 6 }, (_, i) => open(room, i >> 1, i))
+    return { room, writers, readers: [] }
+  }
+  const room = `round ${number} is watched`
+  const watched: Group = { room, writers: [open(room, number, 0)], readers: [open(room, number + 1, 1)] }
+  return { staying: crowd(`round ${number} stays`), leaving: crowd(`round ${number} leaves`), watched }
+}
+
+function everybodyIn({ writers, readers }: Group): Writer[] {
+  return [...writers, ...readers]
+}
+
+function leave(group: Group): void {
+  for (const each of everybodyIn(group)) each.leave()
 }
 
 /** A few words in quick succession, then as long as it takes to hear that they are saved, within reason. */
@@ -108,32 +135,40 @@ async function typeOn(writer: Writer, random: () => number, isOver: () => boolea
   }
 }
 
-/** All of them have seen a word of all of them that none had typed yet. */
-async function crossed(writers: readonly Writer[]): Promise<void> {
-  const marks = writers.map(each => ({ name: each.name, typed: each.typed() }))
+/** All of them have seen words of all writers that none had typed yet. */
+async function crossed(group: Group): Promise<void> {
+  const marks = group.writers.map(each => ({ name: each.name, typed: each.typed() }))
   const lags = () =>
-    writers.flatMap(each =>
-      marks.filter(({ name, typed }) => (each.seen().get(name) ?? 0) <= typed).map(({ name }) => `${name} at ${each.name}`)
+    everybodyIn(group).flatMap(each =>
+      marks
+        .filter(({ name, typed }) => (each.seen().get(name) ?? 0) <= typed)
+        .map(({ name }) => `${name} at ${each.name}`)
     )
   await until(() => lags().length === 0, 'new words of everybody at everybody').catch(error => {
-    throw new Error(`${String(error)}; missing: ${lags().join(', ')}`)
+    throw new Error(`${String(error)}; in ${group.room}: ${lags().join(', ')}`)
   })
 }
 
-/** Everything is acknowledged, and all documents are equal. */
-async function settle(writers: readonly Writer[]): Promise<void> {
-  for (const each of writers) {
+/** Everything is acknowledged, all documents are equal, and nobody was shown anything wrong on the way. */
+async function settle(group: Group): Promise<void> {
+  for (const each of group.writers) {
     await untilAsync(async () => {
       await each.ask()
       return each.acknowledged() === each.typed()
     }, `everything of ${each.name} acknowledged`)
   }
-  const states = () => new Set(writers.map(({ doc }) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')))
-  await until(() => states().size === 1, 'all documents equal')
+  const everybody = everybodyIn(group)
+  const stateOf = ({ doc }: Writer) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')
+  await until(() => new Set(everybody.map(stateOf)).size === 1, `all documents equal in ${group.room}`)
+  for (const each of everybody) expect(each.wrong(), `wrong at ${each.name} in ${group.room}`).toEqual([])
 }
 
 /** What each node sends somebody new, and what the log has, read by a server that has seen nothing yet. */
-async function checkEverywhere(cluster: Cluster, room: string, check: (counts: Counts) => void): Promise<void> {
+async function checkEverywhere(
+  cluster: Cluster,
+  room: string,
+  check: (counts: Counts) => void
+): Promise<void> {
   const log = await readStore(cluster, room)
   expect(log.wrong, `wrong in the log of ${room}`).toEqual([])
   check(log.counts)
@@ -199,10 +234,6 @@ function stopwatch(writers: readonly Writer[]) {
       return [sorted[sorted.length >> 1] ?? 0, sorted.at(-1) ?? 0]
     }
   }
-}
-
-function sumOf(counts: Counts): number {
-  return [...counts.values()].reduce((sum, count) => sum + count, 0)
 }
 
 function pause(ms: number): Promise<void> {

@@ -55,7 +55,11 @@ type Settings = { readonly broker: BrokerName; readonly schema?: string; readonl
 
 const names = ['one', 'two', 'three']
 
-export async function startCluster({ broker: kind, schema = 'faults', args = [] }: Settings): Promise<Cluster> {
+export async function startCluster({
+  broker: kind,
+  schema = 'faults',
+  args = []
+}: Settings): Promise<Cluster> {
   const [postgres, broker] = await Promise.all([startPostgres(), brokers[kind].start()])
   const toDatabase = await startLink(() => [postgres.port])
   const toBroker = await startLink(() => [broker.port])
@@ -66,7 +70,9 @@ export async function startCluster({ broker: kind, schema = 'faults', args = [] 
   }
   const nodes = await Promise.all(names.map((name, i) => start(name, i === 0)))
   const portOf = (i: number) => Number(new URL(nodes[i % nodes.length]?.url() ?? '').port)
-  const doors = await Promise.all(nodes.map((_, i) => startLink(() => [portOf(i), portOf(i + 1), portOf(i + 2)])))
+  const doors = await Promise.all(
+    nodes.map((_, i) => startLink(() => [portOf(i), portOf(i + 1), portOf(i + 2)]))
+  )
   const links = [toDatabase, toBroker, ...doors]
   return {
     postgres,

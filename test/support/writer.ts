@@ -3,7 +3,7 @@
  * acknowledged, and how many of everybody were seen. Words are in the order in which their author typed them, or something
  * is wrong.
  */
-import * as Y from 'yjs'
+import type * as Y from 'yjs'
 import { barrier, type ClientVersion, clientVersions, connect } from './clients.ts'
 import { type ProviderVersion, provide, providerVersions } from './hocuspocus.ts'
 
@@ -24,6 +24,7 @@ export type Writer = {
   type(): void
   /** Asks how much is acknowledged, where it has to be asked. Never rejects; resolves without an answer at once if it is not online. */
   ask(): Promise<void>
+  /** For good; again does nothing. */
   leave(): void
 }
 
@@ -32,7 +33,9 @@ type Place = { readonly url: string; readonly room: string; readonly name: strin
 /** The one with this number: dialects take turns, and so do the versions of each. */
 export function openWriter(place: Place, number: number): Writer {
   const at = <T>(all: readonly T[]) => all[(number >> 1) % all.length] as T
-  return number % 2 === 0 ? yWebsocketWriter(place, at(clientVersions)) : hocuspocusWriter(place, at(providerVersions))
+  return number % 2 === 0
+    ? yWebsocketWriter(place, at(clientVersions))
+    : hocuspocusWriter(place, at(providerVersions))
 }
 
 function yWebsocketWriter({ url, room, name }: Place, version: ClientVersion): Writer {
@@ -54,7 +57,7 @@ function yWebsocketWriter({ url, room, name }: Place, version: ClientVersion): W
       )
       if (isAnswered) acknowledged = sent
     },
-    leave: client.destroy
+    leave: once(client.destroy)
   }
 }
 
@@ -78,11 +81,19 @@ function hocuspocusWriter({ url, room, name }: Place, version: ProviderVersion):
       ledger.type()
     },
     ask: async () => look(),
-    leave: () => {
+    leave: once(() => {
       look()
       client.destroy()
       client.doc.destroy()
-    }
+    })
+  }
+}
+
+function once(work: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (!isDone) work()
+    isDone = true
   }
 }
 
