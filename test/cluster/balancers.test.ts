@@ -2,6 +2,7 @@
  * HAProxy and nginx, with the settings of docs/scaling.md, in front of three nodes: clients of both dialects, a node that
  * dies, one that is drained, and who a node believes that a client is.
  */
+import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
 import { defaultLimits } from '../../src/base/limits.ts'
@@ -48,6 +49,7 @@ describe.skipIf(isMissing).each(names)('%s in front of three nodes', name => {
         localAddress: '127.0.0.7'
       })
       onTestFinished(() => socket.terminate())
+      await once(socket, 'open')
       await until(() => addresses().has('127.0.0.7'), 'the client in the log of a node')
 
       expect(addresses()).not.toContain('203.0.113.9')
