@@ -1,5 +1,5 @@
 /**
- * Three nodes as processes, with nothing broken: whoever goes from node to node finds what it wrote and saw; another
+ * Three nodes as processes: whoever goes from node to node finds what it wrote and saw; another
  * environment on the same broker, and whoever forges on it, changes nothing.
  */
 import { createHash, createSecretKey } from 'node:crypto'
@@ -40,6 +40,9 @@ describe.skipIf(postgresMissing !== null || brokers.redis.path === null)('three 
     timeout: 120_000 + hops * 1_000
   }, async () => {
     const random = randomOf(seed)
+    // The first node hears nothing of the others: what it does not look up, it does not know.
+    cluster.toBroker.stall('down')
+    onTestFinished(() => cluster.toBroker.flow())
     const stayers = urls().map(url => client(url, 'hops'))
     await Promise.all(stayers.map(synced))
     const isOver = { isSet: false }

@@ -2,6 +2,8 @@
  * Nodes as real processes of the command, on one real PostgreSQL and one real broker, with links to spoil: of the first
  * node to its database and its broker, and of clients to nodes. Whoever starts a cluster stops it.
  */
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { untilAsync } from './clients.ts'
 import { type Link, startLink } from './link.ts'
 import { launchServer, type ServerProcess } from './server.ts'
@@ -85,6 +87,9 @@ export async function startCluster({
     mend: async () => {
       for (const link of links) link.flow()
       postgres.signal('SIGCONT')
+      // After a test that failed midway.
+      if (!(await listens(postgres.port))) await postgres.start()
+      if (!(await listens(broker.port))) await broker.restart()
       await Promise.all(nodes.map(node => node.start()))
       await Promise.all(nodes.map(node => untilReady(node.url())))
     },
@@ -117,6 +122,17 @@ async function startNode(name: string, args: readonly string[]): Promise<Cluster
       server = await launch()
     }
   }
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  // `once` rejects on an error.
+  const isConnected = await once(socket, 'connect').then(
+    () => true,
+    () => false
+  )
+  socket.destroy()
+  return isConnected
 }
 
 /** With the store and the bus. */
