@@ -42,20 +42,28 @@ function yWebsocketWriter({ url, room, name }: Place, version: ClientVersion): W
   const client = connect(url, room, { version })
   const ledger = keepLedger(client.doc, name)
   let acknowledged = 0
+  let asking: Promise<void> | null = null
+  const ask = async () => {
+    // Synced: what was typed while it was offline has been sent before the question.
+    if (!client.provider.synced) return
+    const sent = ledger.typed()
+    const isAnswered = await barrier(client).then(
+      () => true,
+      () => false
+    )
+    if (isAnswered) acknowledged = sent
+  }
   return {
     ...ledger,
     doc: client.doc,
     acknowledged: () => acknowledged,
     isSynced: () => client.provider.synced,
-    ask: async () => {
-      // Synced: what was typed while it was offline has been sent before the question.
-      if (!client.provider.synced) return
-      const sent = ledger.typed()
-      const isAnswered = await barrier(client).then(
-        () => true,
-        () => false
-      )
-      if (isAnswered) acknowledged = sent
+    ask: () => {
+      // One question at a time: its answer would be taken for that of the next one.
+      asking ??= ask().finally(() => {
+        asking = null
+      })
+      return asking
     },
     leave: once(client.destroy)
   }
