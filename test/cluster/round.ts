@@ -142,11 +142,18 @@ async function crossed(group: Group): Promise<void> {
     everybodyIn(group).flatMap(each =>
       marks
         .filter(({ name, typed }) => (each.seen().get(name) ?? 0) <= typed)
-        .map(({ name }) => `${name} at ${each.name}`)
+        .map(({ name }) => ({ name, each }))
     )
   await until(() => lags().length === 0, 'new words of everybody at everybody').catch(error => {
-    throw new Error(`${String(error)}; in ${group.room}: ${lags().join(', ')}`)
+    const states = everybodyIn(group).map(each => `${each.name} ${stateOf(each)}`)
+    const missing = lags().map(({ name, each }) => `${name} at ${each.name}`)
+    throw new Error(`${String(error)}; in ${group.room}: ${missing.join(', ')}; ${states.join(', ')}`)
   })
+}
+
+function stateOf(writer: Writer): string {
+  const connection = writer.isSynced() ? 'synced' : 'not synced'
+  return `(${connection}, typed ${writer.typed()}, acknowledged ${writer.acknowledged()})`
 }
 
 /** Everything is acknowledged, all documents are equal, and nobody was shown anything wrong on the way. */
@@ -158,8 +165,8 @@ async function settle(group: Group): Promise<void> {
     }, `everything of ${each.name} acknowledged`)
   }
   const everybody = everybodyIn(group)
-  const stateOf = ({ doc }: Writer) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')
-  await until(() => new Set(everybody.map(stateOf)).size === 1, `all documents equal in ${group.room}`)
+  const contentOf = ({ doc }: Writer) => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')
+  await until(() => new Set(everybody.map(contentOf)).size === 1, `all documents equal in ${group.room}`)
   for (const each of everybody) expect(each.wrong(), `wrong at ${each.name} in ${group.room}`).toEqual([])
 }
 
