@@ -153,7 +153,9 @@ async function crossed(group: Group): Promise<void> {
 
 function stateOf(writer: Writer): string {
   const connection = writer.isSynced() ? 'synced' : 'not synced'
-  return `(${connection}, typed ${writer.typed()}, acknowledged ${writer.acknowledged()})`
+  // Yjs has something that it cannot show before something else has come.
+  const pending = writer.doc.store.pendingStructs === null ? '' : ', something before it is missing'
+  return `(${connection}, typed ${writer.typed()}, acknowledged ${writer.acknowledged()}${pending})`
 }
 
 /** Everything is acknowledged, all documents are equal, and nobody was shown anything wrong on the way. */
