@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** They begin first, so that none of them is left alone at the end. */
 const longest = [
   'test/interop/hocuspocus-durable.test.ts',
+  'test/cluster/faults.test.ts',
   'test/simulation/simulation.test.ts',
   'test/browser/wire.test.ts',
   'test/browser/chaos.test.ts',

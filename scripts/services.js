@@ -9,14 +9,16 @@ const services = [
   { name: 'postgresql', isThere: () => findPostgres() !== null },
   { name: 'redis-server', isThere: () => existsSync('/usr/bin/redis-server') },
   { name: 'nats-server', isThere: () => existsSync('/usr/sbin/nats-server') },
-  { name: 'rabbitmq-server', isThere: () => existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server') }
+  { name: 'rabbitmq-server', isThere: () => existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server') },
+  { name: 'haproxy', isThere: () => existsSync('/usr/sbin/haproxy') },
+  { name: 'nginx', isThere: () => existsSync('/usr/sbin/nginx') }
 ]
 
 export function ensureServices() {
   const wanted = missing()
   if (wanted.length === 0) return
   try {
-    installPackages(wanted, 'the tests of stores and buses')
+    installPackages(wanted, 'the tests of stores, buses and nodes')
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
     error.report()

@@ -65,8 +65,25 @@ export function spawnServer(
 
 /** Any program that says, as the command does, where it listens. The rest as there. */
 export async function spawnCommand(
+  command: readonly string[],
+  settings: { env?: Record<string, string>; cwd?: string } = {}
+): Promise<ServerProcess> {
+  return launch(command, settings, child => onTestFinished(() => void child.kill('SIGKILL')))
+}
+
+/** The built command, ready, for longer than a test: whoever launches it ends it. */
+export function launchServer(args: readonly string[]): Promise<ServerProcess> {
+  return launch([process.execPath, cli, ...args], {}, child => {
+    const end = () => void child.kill('SIGKILL')
+    process.once('exit', end)
+    child.once('exit', () => process.off('exit', end))
+  })
+}
+
+async function launch(
   [program = '', ...operands]: readonly string[],
-  { env = {}, cwd }: { env?: Record<string, string>; cwd?: string } = {}
+  { env = {}, cwd }: { env?: Record<string, string>; cwd?: string },
+  started: (child: ChildProcess) => void
 ): Promise<ServerProcess> {
   const child = spawn(program, operands, {
     env: { ...process.env, ...env },
@@ -78,7 +95,7 @@ export async function spawnCommand(
     errors += chunk.toString()
   })
   const exited = once(child, 'exit')
-  onTestFinished(() => void child.kill('SIGKILL'))
+  started(child)
   for await (const line of createInterface({ input: child.stdout })) {
     const url = /^listening on (http\S+)$/.exec(line)?.[1]
     if (url === undefined) continue

@@ -5,7 +5,16 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +28,12 @@ export type Postgres = {
   kill(): Promise<void>
   /** Starts it again on the same files. */
   start(): Promise<void>
+  /** To every process of it. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void
+  /** Copies its files; it must not run. */
+  keepCopy(): void
+  /** The files as they were then: a backup, or a standby that was behind. It must not run. */
+  putCopyBack(): void
   /** Ends it and removes its files. */
   stop(): Promise<void>
 }
@@ -43,6 +58,7 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
   const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: directory }
   const run = { ...owner, env, cwd: directory, stdio: 'ignore' } as const
   const data = join(directory, 'data')
+  const copy = join(directory, 'copy')
   const init = ['-D', data, '-U', 'chorus', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
   execFileSync(join(bin, 'initdb'), init, run)
   const port = await freePort()
@@ -85,6 +101,18 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     url: (schema, through = port) => `postgres://chorus@127.0.0.1:${through}/postgres?schema=${schema}`,
     start,
     kill: () => end('SIGKILL', childrenOf(server?.pid ?? 0)),
+    signal: name => {
+      const pid = server?.pid ?? 0
+      for (const each of [pid, ...childrenOf(pid)]) signalQuietly(each, name)
+    },
+    keepCopy: () => {
+      rmSync(copy, { recursive: true, force: true })
+      execFileSync('cp', ['-a', data, copy])
+    },
+    putCopyBack: () => {
+      rmSync(data, { recursive: true })
+      renameSync(copy, data)
+    },
     stop: async () => {
       // Fast: it does not wait for clients.
       await end('SIGINT')
