@@ -53,8 +53,8 @@ async function checkDeletion(world: World, chance: Chance, { room, old, settle }
 }
 
 function comeBack(world: World, chance: Chance, old: readonly Page[]): Promise<void> {
-  if (chance.hits(0.4)) world.crash('told')
-  else if (chance.hits(0.5)) world.restart()
+  if (chance.hits(0.4)) world.servers.crash('told')
+  else if (chance.hits(0.5)) world.servers.restart()
   else for (const page of old) world.cut(page, 'both')
   for (const page of old) page.forgetTold()
   return world.clock.runFor(1_000)

@@ -46,6 +46,17 @@ export type PageParts = {
   readonly mayShowParts: () => boolean
   /** An update of this page's own. */
   readonly onEdit: (update: Uint8Array) => void
+  readonly watch: PageWatch
+}
+
+/** Who looks at what a page is told. */
+export type PageWatch = {
+  /** It asks for the document. What is returned is called when it has been told that it has all of it. */
+  asks(page: Page): () => void
+  /** It was sent this. */
+  shown(page: Page, scan: UpdateScan): void
+  /** What it sent is acknowledged. */
+  saved(page: Page): void
 }
 
 /** Sent on the first message of the next connection. `scan`: of an update. */
@@ -81,6 +92,7 @@ export class Page {
   /** SyncStep1 messages of its own, to each of which the server will answer with one, too. */
   #questions = 0
   #queued: Queued[] = []
+  #checkSynced: () => void = () => {}
 
   constructor(parts: PageParts) {
     this.#parts = parts
@@ -175,6 +187,13 @@ export class Page {
     this.#drop(null)
   }
 
+  /** Leaves the node it is on for another one. */
+  hop(): void {
+    if (this.#isClosed || !this.#isWanted) return
+    this.#failures = 0
+    this.#drop(null)
+  }
+
   connect(): void {
     if (this.#isClosed) return
     this.#isWanted = true
@@ -232,6 +251,7 @@ export class Page {
     this.#questions = 0
     this.#lastMessageMs = this.#time.nowMs()
     if (this.#parts.tongue.name === 'hocuspocus') this.#send(authMessage('token'))
+    this.#checkSynced = this.#parts.watch.asks(this)
     this.#sendStep1()
     if (this.awareness.getLocalState() !== null) this.#sendStates([this.doc.clientID])
   }
@@ -316,6 +336,7 @@ export class Page {
     if (this.#unsaved > 0) return
     if (!this.#isSynced) throw new Violation(`${this.name} has nothing unsaved before its end marker`)
     for (const scan of this.#sent) this.#parts.ledger.owes(scan)
+    this.#parts.watch.saved(this)
   }
 
   #answer(stateVector: Uint8Array): void {
@@ -332,7 +353,9 @@ export class Page {
   #apply(step: number, update: Uint8Array): void {
     if (this.#isRetired && update.length > 2 && this.#isGone)
       throw new Violation(`${this.name} has an old copy and was sent the document`)
-    this.#parts.ledger.owes(scanUpdate(update))
+    const scan = scanUpdate(update)
+    this.#parts.watch.shown(this, scan)
+    this.#parts.ledger.owes(scan)
     if (step === step2) this.#endMarker(update)
     Y.applyUpdate(this.doc, update, this)
     const { pendingStructs, pendingDs } = this.doc.store
@@ -348,7 +371,8 @@ export class Page {
     if (covered === undefined) throw new Violation(`${this.name} was sent an end marker it has not asked for`)
     for (const scan of this.#sent.splice(0, covered)) this.#parts.ledger.owes(scan)
     this.#barriers = this.#barriers.map(count => count - covered)
-    if (this.#isSynced) return
+    if (this.#isSynced) return this.#parts.watch.saved(this)
+    this.#checkSynced()
     this.#isSynced = true
     this.#failures = 0
     this.#syncedAtMs = this.#time.nowMs()

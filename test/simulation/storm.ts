@@ -50,25 +50,7 @@ function mishap(world: World, chance: Chance, plan: Plan): void {
         void (world.pages.length < 2 * plan.pages * plan.rooms && world.openPage(chance.pick(world.rooms)))
     ],
     [1, () => page?.hideCursor()],
-    [2, () => world.crash(chance.hits(0.8) ? 'told' : 'silent')],
-    [1, () => world.restart()],
-    [1, () => world.fillDisk(chance.scaled(10, 5_000))],
-    [
-      3,
-      () =>
-        world.disk.arm({
-          outcome: chance.pick(['crash-before', 'crash-after']),
-          target: chance.pick(['any', 'removal'])
-        })
-    ],
-    [
-      3,
-      () =>
-        world.disk.arm({
-          outcome: chance.pick(['failed', 'failed-but-written']),
-          target: chance.pick(['any', 'removal'])
-        })
-    ]
+    ...world.servers.mishaps(chance)
   ])
   run()
 }
