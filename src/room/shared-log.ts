@@ -82,7 +82,11 @@ export class SharedLog<Own> implements Followed {
     const { life } = this.#opened
     if (life.incarnation === null && incarnation === null) return
     life.incarnation ??= incarnation
-    if (life.incarnation !== incarnation) return this.#host.isOver('deleted')
+    if (life.incarnation !== incarnation) {
+      // Asked before anything of this life was shown, the answer may be older than it: the next one is not.
+      if (visible > 0) this.#host.isOver('deleted')
+      return
+    }
     this.#log.headIs({ head, visible, identity })
   }
 
