@@ -24,6 +24,11 @@ export async function checkDeletions(
 type Deletion = { readonly room: string; readonly old: readonly Page[]; readonly settle: () => Promise<void> }
 
 async function checkDeletion(world: World, chance: Chance, { room, old, settle }: Deletion): Promise<void> {
+  if (world.fleet !== null) {
+    // What was written a moment before is still on its way to the other nodes.
+    for (const page of old) page.edit()
+    await world.clock.runFor(chance.scaled(1, 500))
+  }
   world.trace.note('delete', room)
   const dead = new Set(old.flatMap(({ doc }) => [...Y.decodeStateVector(Y.encodeStateVector(doc)).keys()]))
   // Those without a copy must be able to be told apart from the others.

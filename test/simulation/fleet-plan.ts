@@ -37,7 +37,7 @@ export function drawFleetPlan(chance: Chance, nodes: number): FleetPlan {
           loss: chance.pick([0, 0.05, 0.3, 0.8]),
           repetition: chance.pick([0, 0.2]),
           delayMinMs: 0,
-          delayMaxMs: chance.scaled(0.5, 3_000)
+          delayMaxMs: chance.scaled(0.5, 20_000)
         },
     busInCalm: chance.pick(['well', 'well', 'as-before', 'away']),
     link: {

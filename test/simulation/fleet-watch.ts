@@ -32,7 +32,13 @@ type Parts = {
 }
 
 /** Where a document stood when a room was looked at. */
-type Sample = { readonly atMs: number; readonly head: number; readonly incarnation: string | null }
+type Sample = {
+  readonly atMs: number
+  readonly head: number
+  readonly incarnation: string | null
+  /** What the room was loaded with is of no use any more. */
+  readonly isOver: boolean
+}
 
 const everyMs = 500
 /** A room that has not noticed yet that the store went back answers from what it has. */
@@ -43,12 +49,15 @@ export class FleetWatch {
   /** Of each document, what was durable at any time: what a store that went back has lost is on its way to somebody. */
   readonly #durable = new Map<string, ClockRuns>()
   #samples = new Map<Following, Sample[]>()
+  /** Rooms that have shown what the store has lost. */
+  readonly #over = new WeakSet<Following>()
   #wentBackMs = Number.NEGATIVE_INFINITY
 
   constructor(parts: Parts) {
     this.#parts = parts
     const { database } = parts
     database.onAppended = entry => this.#appended(entry)
+    database.onEnded = document => void this.#durable.delete(document)
     this.#look()
   }
 
@@ -60,12 +69,18 @@ export class FleetWatch {
 
   /** What nodes know of the store is of no use any more. */
   wentBack(): void {
-    this.#wentBackMs = this.#parts.time.nowMs()
+    const { time, database, nodes } = this.#parts
+    this.#wentBackMs = time.nowMs()
     this.#samples.clear()
+    for (const following of nodes().flatMap(node => node.following)) {
+      const [{ head } = { head: 0 }] = database.heads([{ document: following.document }])
+      if (following.followed.visible > head) this.#over.add(following)
+    }
   }
 
   /** C1. Deletions that follow from integrating what is durable are in no record: they are not looked at. */
-  shown({ name, document }: Page, { structs }: UpdateScan): void {
+  shown({ name, document, isRetired }: Page, { structs }: UpdateScan): void {
+    if (isRetired) return
     const durable = this.#durable.get(document) ?? new ClockRuns()
     const early = structs.find(({ client, clock, length }) => !durable.covers(client, clock, length))
     if (early === undefined) return
@@ -111,14 +126,14 @@ export class FleetWatch {
     const samples = this.#samples.get(following) ?? []
     const [oldest] = samples
     if (oldest !== undefined && oldest.atMs <= nowMs - boundMs()) {
-      if (oldest.incarnation !== now.incarnation && oldest.incarnation !== null)
-        throw new Violation(`${name} has ${document} of a life that is over`)
-      if (followed.visible < oldest.head)
+      // What was deleted since may be noticed as late as what was written since.
+      if (oldest.isOver) throw new Violation(`${name} has ${document} as the store no longer has it`)
+      if (oldest.incarnation === now.incarnation && followed.visible < oldest.head)
         throw new Violation(`${name} shows ${document} up to ${followed.visible}, not ${oldest.head}`)
-      if (followed.visible > now.head)
-        throw new Violation(`${name} shows ${document} up to ${followed.visible} of ${now.head}`)
     }
+    const last = samples.at(-1) ?? { ...now, isOver: this.#over.has(following) }
+    const isOver = last.isOver || (last.incarnation !== null && last.incarnation !== now.incarnation)
     const kept = samples.filter(({ atMs }) => atMs > nowMs - boundMs())
-    return [...kept, { atMs: nowMs, head: now.head, incarnation: now.incarnation }]
+    return [...kept, { atMs: nowMs, head: now.head, incarnation: now.incarnation, isOver }]
   }
 }

@@ -2,10 +2,11 @@
  * Several nodes on one database with a bus between them: each comes and goes by itself, stands still, loses the others, the
  * bus or the database. Any page may come to any of them.
  */
-import { createMemoryBroker, type MemoryBroker } from '../../bus/index.ts'
+
 import * as Y from 'yjs'
-import type { ScannedUpdate } from '../../src/document/tail.ts'
+import { createMemoryBroker, type MemoryBroker } from '../../bus/index.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
+import type { ScannedUpdate } from '../../src/document/tail.ts'
 import type { Chance } from './chance.ts'
 import { DatabaseLink } from './database-link.ts'
 import type { FleetPlan } from './fleet-plan.ts'
@@ -352,8 +353,14 @@ export class Fleet implements Servers {
   /** Nothing is owed but what is there then; who holds more brings it back. */
   #goBack(chance: Chance): void {
     const { trace, rooms, ledgerOf } = this.#parts
+    const lives = rooms.map(room => this.#database.incarnationOf(room))
+    // To before a document began, the nodes would take it for its deletion: no head tells the one from the other.
+    const states = this.#snapshots.filter(({ rows }) =>
+      rooms.every((room, i) => (rows.get(room)?.incarnation ?? null) === lives[i])
+    )
+    if (states.length === 0) return
     trace.note('went back')
-    this.#database.goBack(chance.pick(this.#snapshots))
+    this.#database.goBack(chance.pick(states))
     for (const room of rooms) ledgerOf(room).beginAgain(scanUpdate(storedUpdate(this.#database.load(room))))
     this.#checks.wentBack()
   }

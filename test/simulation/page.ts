@@ -2,29 +2,33 @@
  * One open page: a real Y.Doc with a client that does what y-websocket 3.1 or a Hocuspocus provider does, message by
  * message (their sources are the reference for every order of calls here), and checks what it is sent.
  */
-import { createDecoder, readVarString, readVarUint, readVarUint8Array } from 'lib0/decoding'
-import { createEncoder, toUint8Array, writeVarUint, writeVarUint8Array } from 'lib0/encoding'
+import { createDecoder, readVarUint, readVarUint8Array } from 'lib0/decoding'
 import { applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { scanUpdate, type UpdateScan } from '../../src/document/scan.ts'
 import type { Chance } from './chance.ts'
 import { checkPromises, editAtRandom } from './edits.ts'
 import type { Ledger } from './ledger.ts'
+import {
+  authDenied,
+  awarenessMessage,
+  clocksOf,
+  messageAuth,
+  messageAwareness,
+  messageQueryAwareness,
+  messageSync,
+  messageSyncStatus,
+  step1,
+  step2,
+  stepUpdate,
+  syncMessage
+} from './page-messages.ts'
 import { createAwareness, type VirtualAwareness } from './presence.ts'
 import { authMessage, closeMessage, type Tongue } from './tongue.ts'
 import { type Trace, Violation } from './trace.ts'
 import type { Scope, VirtualClock } from './virtual-time.ts'
 import type { Wire } from './wire.ts'
 
-const messageSync = 0
-const messageAwareness = 1
-const messageAuth = 2
-const messageQueryAwareness = 3
-const messageSyncStatus = 8
-const authDenied = 1
-const step1 = 0
-const step2 = 1
-const stepUpdate = 2
 /** y-websocket gives a connection up when no message came for so long, and looks every tenth of it. */
 const watchdogMs = 30_000
 const backoffMsMax = 2_500
@@ -136,6 +140,11 @@ export class Page {
   /** Told that its copy belongs to a document that was deleted. */
   get isTold(): boolean {
     return this.#isTold
+  }
+
+  /** Its document was deleted. */
+  get isRetired(): boolean {
+    return this.#isRetired
   }
 
   /** When this connection had everything. */
@@ -429,29 +438,4 @@ export class Page {
   #send(message: Uint8Array): void {
     if (this.#isConnected) this.#wire?.clientSend(this.#parts.tongue.wrap(message))
   }
-}
-
-/** An awareness update for people: whose state has which clock, and whether it is there. */
-function clocksOf(update: Uint8Array): string {
-  const decoder = createDecoder(update)
-  const entries = Array.from({ length: readVarUint(decoder) }, () => {
-    const entry = `${readVarUint(decoder)}@${readVarUint(decoder)}`
-    return readVarString(decoder) === 'null' ? `${entry} gone` : entry
-  })
-  return entries.join(', ')
-}
-
-function syncMessage(step: number, body: Uint8Array): Uint8Array {
-  const encoder = createEncoder()
-  writeVarUint(encoder, messageSync)
-  writeVarUint(encoder, step)
-  writeVarUint8Array(encoder, body)
-  return toUint8Array(encoder)
-}
-
-function awarenessMessage(update: Uint8Array): Uint8Array {
-  const encoder = createEncoder()
-  writeVarUint(encoder, messageAwareness)
-  writeVarUint8Array(encoder, update)
-  return toUint8Array(encoder)
 }

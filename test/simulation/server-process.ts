@@ -18,8 +18,8 @@ import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
 import { CheckpointReads } from '../../src/room/checkpoint-reads.ts'
 import { CompactionSchedule } from '../../src/room/compaction-schedule.ts'
 import { Journal } from '../../src/room/journal.ts'
-import { Refusals } from '../../src/room/refusals.ts'
 import type { Nodes } from '../../src/room/nodes.ts'
+import { Refusals } from '../../src/room/refusals.ts'
 import { Rooms, type RoomsParts } from '../../src/room/rooms.ts'
 import { SetAsides } from '../../src/room/set-asides.ts'
 import { Accounts } from '../../src/transport/accounts.ts'
@@ -273,6 +273,8 @@ export class ServerProcess {
     await running.workers.close()
     await compacted
     await running.store.close()
+    // Whoever asked the store last is answered in this turn.
+    if (running.membership !== null) await this.#time.delay(0)
     if (this.#time.pending > 0) throw new Violation(`${this.#time.pending} timers are left after a stop`)
     this.#state = 'over'
     this.#parts.trace.note('stopped')

@@ -211,7 +211,7 @@ export class SharedDatabase {
     // A life that has not begun has no records.
     checkCheckpoint(request, row.incarnation === null ? 0 : row.lastSequence)
     const generation = this.nextNumber()
-    row.parts.set(generation, new Map())
+    if (!row.parts.has(generation)) row.parts.set(generation, new Map())
     return generation
   }
 
