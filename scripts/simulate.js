@@ -20,6 +20,8 @@ import { isMain, root, say } from './run.js'
 
 const directory = join(root, 'node_modules/.cache/y-chorus/simulation')
 
+const nodesUsual = 3
+
 const options = {
   seed: { type: 'string' },
   minutes: { type: 'string', default: '1' },
@@ -37,11 +39,13 @@ async function main(args) {
   const untilMs = Date.now() + 60_000 * Number(values.minutes)
   const runsMax = Number(values.runs ?? Number.POSITIVE_INFINITY)
   process.env.LINES = values.lines
-  const { simulate, plants } = await load()
+  const { simulate, plants: ofOne, fleetPlants: ofSeveral } = await load()
+  const plants = { ...ofOne, ...ofSeveral }
   const name = values.plant === undefined ? undefined : Object.keys(plants)[Number(values.plant) - 1]
   if (values.plant !== undefined && name === undefined) throw new Error(listOf(plants))
   say(`simulating from seed ${seed} on${name === undefined ? '' : `; planted: ${name}`}`)
-  const kinds = values.nodes === undefined ? [1, 3] : [Number(values.nodes)]
+  const usual = name === undefined ? [1, nodesUsual] : name in ofSeveral ? [nodesUsual] : [1]
+  const kinds = values.nodes === undefined ? usual : [Number(values.nodes)]
   const outcome = await runAll({ simulate, plant: plants[name], kinds, seed, runsMax, untilMs })
   say(outcome.summary)
   process.exitCode = outcome.hasFailed ? 1 : 0

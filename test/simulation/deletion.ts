@@ -26,6 +26,7 @@ type Deletion = { readonly room: string; readonly old: readonly Page[]; readonly
 async function checkDeletion(world: World, chance: Chance, { room, old, settle }: Deletion): Promise<void> {
   if (world.fleet !== null) {
     // What was written a moment before is still on its way to the other nodes.
+    if (chance.hits(0.5)) world.servers.delayTalk(1_000)
     for (const page of old) page.edit()
     await world.clock.runFor(chance.scaled(1, 500))
   }

@@ -59,6 +59,17 @@ export const fleetPlants = {
       }
     }
   },
+  'a document begins on each node': {
+    database: database => {
+      const { append } = database
+      database.append = batch => {
+        const entries = batch.entries.map(({ document, record, incarnation = null }) => {
+          return { document, record, incarnation }
+        })
+        return append.call(database, { ...batch, entries })
+      }
+    }
+  },
   'nobody notices that the store went back': {
     patch: () => {
       const { agrees, learned, appended } = LogOrder.prototype

@@ -3,7 +3,7 @@
  * the log, C2 each room reaches the end of the log within a bound, C6 who asks is told all that anybody was told before.
  */
 import * as Y from 'yjs'
-import type { AppendEntry } from '../../persistence/store.ts'
+import type { AppendEntry, LoadedDocument } from '../../persistence/store.ts'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import { decodeRecord } from '../../src/document/record.ts'
 import { scanUpdate, type UpdateScan } from '../../src/document/scan.ts'
@@ -25,6 +25,7 @@ export type Watched = {
 type Parts = {
   readonly time: Scope
   readonly database: SharedDatabase
+  readonly rooms: readonly string[]
   readonly nodes: () => readonly Watched[]
   readonly ledgerOf: (room: string) => Ledger
   readonly boundMs: () => number
@@ -48,6 +49,10 @@ export class FleetWatch {
   readonly #parts: Parts
   /** Of each document, what was durable at any time: what a store that went back has lost is on its way to somebody. */
   readonly #durable = new Map<string, ClockRuns>()
+  /** What the log of each document has held, and the document still holds. */
+  readonly #held = new Map<string, ClockRuns>()
+  /** Documents that were deleted at any time. */
+  readonly #gone = new Set<string>()
   #samples = new Map<Following, Sample[]>()
   /** Rooms that have shown what the store has lost. */
   readonly #over = new WeakSet<Following>()
@@ -57,25 +62,44 @@ export class FleetWatch {
     this.#parts = parts
     const { database } = parts
     database.onAppended = entry => this.#appended(entry)
-    database.onEnded = document => void this.#durable.delete(document)
+    database.onEnded = document => {
+      this.#durable.delete(document)
+      this.#held.delete(document)
+      this.#gone.add(document)
+    }
+    database.onSwitched = document => this.#switched(document)
     this.#look()
   }
 
   #appended({ document, record }: AppendEntry): void {
-    const durable = this.#durable.get(document) ?? new ClockRuns()
-    this.#durable.set(document, durable)
-    for (const { update } of decodeRecord(record)) durable.addAll(scanUpdate(update).structs)
+    for (const each of [this.#durable, this.#held]) {
+      const runs = each.get(document) ?? new ClockRuns()
+      each.set(document, runs)
+      addAll(runs, updatesOf(record))
+    }
+  }
+
+  /** C5: a checkpoint holds all that it replaces, whoever else wrote one at that time. */
+  #switched(document: string): void {
+    const lost = this.#held.get(document)?.subtract(heldOf(this.#parts.database.load(document)))
+    if (lost === undefined || lost.clientCount === 0) return
+    this.#parts.fail(new Violation(`a checkpoint of ${document} lacks ${JSON.stringify([...lost.ranges()])}`))
   }
 
   /** What nodes know of the store is of no use any more. */
   wentBack(): void {
-    const { time, database, nodes } = this.#parts
+    const { time, database, nodes, rooms } = this.#parts
+    for (const room of rooms) this.#held.set(room, heldOf(database.load(room)))
     this.#wentBackMs = time.nowMs()
     this.#samples.clear()
     for (const following of nodes().flatMap(node => node.following)) {
       const [{ head } = { head: 0 }] = database.heads([{ document: following.document }])
       if (following.followed.visible > head) this.#over.add(following)
     }
+  }
+
+  isGone(document: string): boolean {
+    return this.#gone.has(document)
   }
 
   /** C1. Deletions that follow from integrating what is durable are in no record: they are not looked at. */
@@ -136,4 +160,19 @@ export class FleetWatch {
     const kept = samples.filter(({ atMs }) => atMs > nowMs - boundMs())
     return [...kept, { atMs: nowMs, head: now.head, incarnation: now.incarnation, isOver }]
   }
+}
+
+function heldOf({ checkpoint, records }: LoadedDocument): ClockRuns {
+  const runs = new ClockRuns()
+  addAll(runs, checkpoint?.segments ?? [])
+  for (const { record } of records) addAll(runs, updatesOf(record))
+  return runs
+}
+
+function updatesOf(record: Uint8Array): Uint8Array[] {
+  return decodeRecord(record).map(({ update }) => update)
+}
+
+function addAll(runs: ClockRuns, updates: readonly Uint8Array[]): void {
+  for (const update of updates) runs.addAll(scanUpdate(update).structs)
 }

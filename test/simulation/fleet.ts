@@ -74,13 +74,15 @@ export class Fleet implements Servers {
       database: this.#database,
       nodes: () => this.#watched(),
       ledgerOf: parts.ledgerOf,
+      rooms: parts.rooms,
       boundMs: () => (parts.isCalm() ? 10_000 : 15_000),
       fail: error => parts.clock.fail(error)
     })
     this.watch = {
       asks: page => this.#checks.asks(page),
       shown: (page, scan) => this.#checks.shown(page, scan),
-      saved: page => this.#saved(page)
+      saved: page => this.#saved(page),
+      isGone: document => this.#checks.isGone(document)
     }
     for (const node of this.#nodes) this.#start(node)
     if (plan.goesBack) this.#remember()
@@ -153,12 +155,22 @@ export class Fleet implements Servers {
       node.endsWith = null
       node.process.goOn()
     }
-    const { busInCalm } = this.#plan
     this.#broker.mend()
     this.#broker.comeBack()
-    if (busInCalm === 'well') this.#broker.setFaults({ loss: 0, repetition: 0, delayMinMs: 0, delayMaxMs: 2 })
-    if (busInCalm === 'away') this.#broker.leave()
+    this.#calmBus()
+    if (this.#plan.busInCalm === 'away') this.#broker.leave()
     await this.#allUp()
+  }
+
+  #calmBus(): void {
+    const { busInCalm, bus } = this.#plan
+    const well = { loss: 0, repetition: 0, delayMinMs: 0, delayMaxMs: 2 }
+    this.#broker.setFaults(busInCalm === 'well' ? well : bus)
+  }
+
+  delayTalk(ms: number): void {
+    this.#broker.setFaults({ loss: 0, repetition: 0.5, delayMinMs: 0, delayMaxMs: 20_000 })
+    this.#parts.time.after(ms, () => this.#calmBus())
   }
 
   async #allUp(): Promise<void> {

@@ -18,7 +18,7 @@ import type { Wire } from './wire.ts'
 
 export class OneServer implements Servers {
   /** What a page is owed is looked at when the process ends, and at the end of the run. */
-  readonly watch: PageWatch = { asks: () => () => {}, shown: () => {}, saved: () => {} }
+  readonly watch: PageWatch = { asks: () => () => {}, shown: () => {}, saved: () => {}, isGone: () => true }
   readonly #parts: ServersParts
   readonly #disk: FaultyDisk
   #server: ServerProcess
@@ -79,6 +79,8 @@ export class OneServer implements Servers {
       while (!this.#server.isUp) await clock.runFor(500)
     }
   }
+
+  delayTalk(): void {}
 
   mishaps(chance: Chance): readonly Mishap[] {
     const arm = (outcomes: readonly ('crash-before' | 'crash-after' | 'failed' | 'failed-but-written')[]) =>

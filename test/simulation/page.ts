@@ -61,6 +61,8 @@ export type PageWatch = {
   shown(page: Page, scan: UpdateScan): void
   /** What it sent is acknowledged. */
   saved(page: Page): void
+  /** Whether a document that is being deleted is deleted by now. */
+  isGone(document: string): boolean
 }
 
 /** Sent on the first message of the next connection. `scan`: of an update. */
@@ -270,7 +272,8 @@ export class Page {
     const wire = this.#wire
     if (wire === null) return
     this.#parts.trace.note('close', `${this.name} ${code ?? 'by itself'}`)
-    if (this.#isRetired && (code === 4404 || code === 4410)) this.#isGone = true
+    if (this.#isRetired && (code === 4404 || code === 4410))
+      this.#isGone ||= this.#parts.watch.isGone(this.document)
     if (code === 4410 && this.#isRetired) this.#isTold = true
     else if (code !== null && code >= 4400 && code < 4500 && !(code === 4404 && this.#isRetired))
       throw new Violation(`${this.name} was told never to come back: ${code}`)

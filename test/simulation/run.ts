@@ -230,9 +230,20 @@ async function checkNewcomers(world: World): Promise<void> {
   expectAllSynced(world)
   for (const room of world.rooms) {
     const state = checkReplicas(world, room, 'beside a newcomer')
+    checkPlanted(world, room)
     world.trace.note('final', `${room} ${state?.length} ${state === null ? '' : hashOf(state)}`)
   }
   checkAllPresence(world)
+}
+
+/** Whichever node was first, a document begins once. (Who has what a store that went back has lost brings it back.) */
+function checkPlanted(world: World, room: string): void {
+  const { fleet } = world
+  if (fleet === null || !fleet.hasSeeds || fleet.goesBack) return
+  for (const { name, doc } of world.pagesIn(room)) {
+    const { length } = doc.getArray('planted')
+    if (length !== 1) throw new Violation(`${name} has what the document begins with ${length} times`)
+  }
 }
 
 function hashOf(bytes: Uint8Array): number {
@@ -260,7 +271,7 @@ async function checkEnd(world: World): Promise<void> {
   await world.servers.inspect('at the end')
 }
 
-/** The heartbeat, the store's tidying after quiet, and the worker's end; of a node its polls and beats as well. */
+/** The heartbeat, the store's tidying after quiet, and the worker's end; of a node its polls as well, and its beats on the bus. */
 function timersMax({ fleet }: World): number {
-  return fleet === null ? 3 : 6
+  return fleet === null ? 3 : 6 + (2 * fleet.bus.delayMaxMs) / 1_000
 }

@@ -43,6 +43,8 @@ export type Servers = {
   restart(): void
   /** The application deletes a document, as often as it takes. */
   delete(room: string, how: DeletionEnd): Promise<void>
+  /** For so long, what the servers say to one another is late. */
+  delayTalk(ms: number): void
   mishaps(chance: Chance): readonly Mishap[]
   /** Faults end. Resolves when all are up. */
   calm(): Promise<void>

@@ -80,6 +80,8 @@ export class SharedDatabase {
   /** Told of each entry that is written, and of each life that ends, before anyone else is. */
   onAppended: (entry: AppendEntry) => void = () => {}
   onEnded: (document: string) => void = () => {}
+  /** A document has a new checkpoint. */
+  onSwitched: (document: string) => void = () => {}
   readonly #options: Options
   readonly #leases: Leases
   #numbers = 0
@@ -241,6 +243,7 @@ export class SharedDatabase {
       if (record !== undefined) row.records.set(sequence, { ...record, replacedAtMs })
     }
     for (const other of [...row.parts.keys()]) if (other < generation) row.parts.delete(other)
+    this.onSwitched(request.document)
     return true
   }
 
