@@ -12,6 +12,9 @@ export function beginStorm(world: World, chance: Chance, time: Scope): void {
   for (const room of world.rooms) {
     for (let i = 0; i < plan.pages; i++) time.after(chance.gapMs(500), () => void world.openPage(room))
   }
+  // Two who open a document at the same moment, perhaps on two nodes, each of which would begin it.
+  if (world.fleet?.hasSeeds === true)
+    for (const room of [...world.rooms, ...world.rooms]) time.soon(() => void world.openPage(room))
   const every = (meanMs: number, run: () => void) => {
     const again = () => {
       if (isOver()) return
