@@ -11,7 +11,7 @@ export const fleetPlants = {
       const append = database.append.bind(database)
       database.append = batch => {
         const { onAppended } = database
-        const before = database.snapshot()
+        const before = database.stateNow()
         database.onAppended = () => {}
         const answers = append(batch)
         database.onAppended = onAppended

@@ -24,7 +24,7 @@ import {
   type Servers,
   type ServersParts
 } from './servers.ts'
-import { SharedDatabase, type Snapshot } from './shared-database.ts'
+import { type EarlierState, SharedDatabase } from './shared-database.ts'
 import { SharedStore } from './shared-store.ts'
 import { Violation } from './trace.ts'
 import type { Scope } from './virtual-time.ts'
@@ -45,7 +45,7 @@ type Node = {
 const upWithinMs = 120_000
 
 /** How far a database goes back, at most: so many of its states, a second apart. */
-const snapshotsMax = 5
+const statesMax = 5
 
 export class Fleet implements Servers {
   readonly watch: PageWatch
@@ -57,7 +57,7 @@ export class Fleet implements Servers {
   readonly #checks: FleetWatch
   /** The node that a page was on last. */
   readonly #lastOf = new Map<string, Node>()
-  #snapshots: Snapshot[] = []
+  #states: EarlierState[] = []
   #isDatabaseAway = false
 
   constructor(parts: ServersParts, plan: FleetPlan) {
@@ -358,7 +358,7 @@ export class Fleet implements Servers {
 
   /** Keeps the last states of the database, to go back to. */
   #remember(): void {
-    this.#snapshots = [...this.#snapshots, this.#database.snapshot()].slice(-snapshotsMax)
+    this.#states = [...this.#states, this.#database.stateNow()].slice(-statesMax)
     if (!this.#parts.isCalm()) this.#parts.time.after(1_000, () => this.#remember())
   }
 
@@ -367,7 +367,7 @@ export class Fleet implements Servers {
     const { trace, rooms, ledgerOf } = this.#parts
     const lives = rooms.map(room => this.#database.incarnationOf(room))
     // To before a document began, the nodes would take it for its deletion: no head tells the one from the other.
-    const states = this.#snapshots.filter(({ rows }) =>
+    const states = this.#states.filter(({ rows }) =>
       rooms.every((room, i) => (rows.get(room)?.incarnation ?? null) === lives[i])
     )
     if (states.length === 0) return

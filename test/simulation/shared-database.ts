@@ -42,7 +42,7 @@ type Row = {
   readonly parts: Map<number, Map<number, Uint8Array>>
 }
 
-export type Snapshot = {
+export type EarlierState = {
   readonly numbers: number
   readonly rows: ReadonlyMap<string, Row>
   readonly lanes: ReadonlyMap<string, number>
@@ -94,7 +94,7 @@ export class SharedDatabase {
     this.#leases = new Leases(options.nowMs)
   }
 
-  snapshot(): Snapshot {
+  stateNow(): EarlierState {
     const rows = new Map([...this.#rows].map(([name, row]) => [name, copyOf(row)]))
     return {
       numbers: this.#numbers,
@@ -104,7 +104,7 @@ export class SharedDatabase {
     }
   }
 
-  goBack({ numbers, rows, lanes, tombstones }: Snapshot): void {
+  goBack({ numbers, rows, lanes, tombstones }: EarlierState): void {
     this.#numbers = numbers
     this.#rows = new Map([...rows].map(([name, row]) => [name, copyOf(row)]))
     this.#lanes = new Map(lanes)

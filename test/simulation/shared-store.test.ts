@@ -40,7 +40,7 @@ test('a batch of a store whose database went back is refused, and the next one i
   const store = await open()
   const entry = { document: 'a', record: Uint8Array.of(1) }
   await store.append([entry])
-  const before = database.snapshot()
+  const before = database.stateNow()
   await store.append([entry])
 
   database.goBack(before)
