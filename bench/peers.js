@@ -20,7 +20,7 @@ export function ensurePeers(say) {
   const steps = [
     {
       isDone: () =>
-        installedVersion('@hocuspocus/server') !== null && installedVersion('node') === wanted.node,
+        installedVersion('@hocuspocus/extension-redis') !== null && installedVersion('node') === wanted.node,
       text: 'the other servers, from npm (once)',
       run: () => npm(['install', '--prefix', here, '--ignore-scripts', '--no-audit', '--no-fund'])
     },

@@ -91,13 +91,10 @@ export const busConformanceCases: readonly ConformanceCase[] = [
     )
 
     end()
-    const before = ear.heard.length
     await sayUntilHeard(
       () => void a.publish(topic, bytesOf('y')),
-      ear.until(all => all.length > before)
+      ear.until(all => all.includes('y'))
     )
-
-    assert.ok(ear.heard.includes('y'))
   }),
 
   aCase('who has ended hears nothing, and may come again', async ({ a, b }) => {

@@ -2,6 +2,7 @@
  * Conformance: set-aside, metadata, probe and copy.
  */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import type { ConformanceCase } from './conformance-case.ts'
 import {
   aCase,
@@ -138,6 +139,30 @@ export const sideCases: readonly ConformanceCase[] = [
     await store.writeMetadata('k', null)
     assert.equal(await store.readMetadata('k'), null)
     assert.deepEqual(await store.list(), [])
+  }),
+
+  aCase('metadata is swapped only for what is there, and of many who swap at once one does', async store => {
+    assert.equal(await store.swapMetadata('k', bytesOf('none'), bytesOf('x')), false)
+    const firsts = ['a', 'b', 'c', 'd'].map(label => store.swapMetadata('k', null, bytesOf(label)))
+    assert.equal((await Promise.all(firsts)).filter(Boolean).length, 1)
+    const first = await store.readMetadata('k')
+    assert.equal(await store.swapMetadata('k', null, bytesOf('late')), false)
+    assert.equal(await store.swapMetadata('k', bytesOf('other'), null), false)
+    assert.deepEqual(await store.readMetadata('k'), first)
+
+    const seconds = ['e', 'f', 'g'].map(label => store.swapMetadata('k', first, bytesOf(label)))
+    assert.equal((await Promise.all(seconds)).filter(Boolean).length, 1)
+    assert.equal(await store.swapMetadata('k', await store.readMetadata('k'), null), true)
+    assert.equal(await store.readMetadata('k'), null)
+    assert.equal(await store.swapMetadata('k', null, null), true)
+    await assertRejects(store.swapMetadata('', null, null), 'STORE_ARGUMENT')
+  }),
+
+  aCase('the digest of metadata is the SHA-256 of its value', async store => {
+    assert.equal(await store.metadataDigest('k'), null)
+    await store.writeMetadata('k', bytesOf('one'))
+    const digest = createHash('sha256').update(bytesOf('one')).digest()
+    assert.deepEqual(await store.metadataDigest('k'), new Uint8Array(digest))
   }),
 
   aCase('probe resolves on a store that can be written, and leaves no document', async store => {

@@ -15,6 +15,7 @@ import { bounds } from './bounds.ts'
 import { following } from './following.ts'
 import { encodeName } from './format.ts'
 import { Leases } from './leases.ts'
+import { digestOf, isSameValue } from './metadata.ts'
 import {
   type AppendAnswer,
   type AppendEntry,
@@ -209,6 +210,17 @@ class MemoryStore implements Store {
     this.#checkOpen(key)
     if (value === null) this.#metadata.delete(key)
     else this.#metadata.set(key, value.slice())
+  }
+
+  async swapMetadata(key: string, present: Uint8Array | null, value: Uint8Array | null): Promise<boolean> {
+    this.#checkOpen(key)
+    if (!isSameValue(this.#metadata.get(key) ?? null, present)) return false
+    await this.writeMetadata(key, value)
+    return true
+  }
+
+  async metadataDigest(key: string): Promise<Uint8Array | null> {
+    return digestOf(await this.readMetadata(key))
   }
 
   async probe(): Promise<void> {

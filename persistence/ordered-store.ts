@@ -14,17 +14,16 @@ import {
   headKey,
   headRange,
   kinds,
-  metadataKey,
   nameOfKey,
   numberMax,
   probeKey,
   recordKey,
-  seal,
-  unsealOrThrow
+  seal
 } from './format.ts'
 import { readNotes, sweep } from './garbage.ts'
 import { Heads, readCounters } from './heads.ts'
 import { Leases } from './leases.ts'
+import { digestOf, isSameValue, putMetadata, readMetadata } from './metadata.ts'
 import { collectRange, type Operation, type OrderedBackend, type OrderedDatabase } from './ordered.ts'
 import { readDocument, readHeads, readRecordsAfter, readSegments } from './reading.ts'
 import { guarded, type OnReport } from './reports.ts'
@@ -211,24 +210,31 @@ class OrderedStore implements Store {
 
   readMetadata(key: string): Promise<Uint8Array | null> {
     return this.#session.operation(async () => {
-      const stored = metadataKey(encodeName(key))
-      const value = await this.#session.read(database => database.get(stored))
-      if (value === undefined) return null
-      // A copy as a plain array: callers must not meet Buffer's own `slice`.
-      return new Uint8Array(unsealOrThrow(stored, kinds.metadata, value, `Metadata ${JSON.stringify(key)}`))
+      encodeName(key)
+      return this.#session.read(database => readMetadata(database, key))
     })
   }
 
   writeMetadata(key: string, value: Uint8Array | null): Promise<void> {
     return this.#session.operation(() => {
-      const stored = metadataKey(encodeName(key))
-      if (value !== null) checkValue(value)
-      const operation: Operation =
-        value === null
-          ? { type: 'del', key: stored }
-          : { type: 'put', key: stored, value: seal(stored, kinds.metadata, value) }
+      const operation = putMetadata(key, value)
       return this.#session.write(writer => writer.batch([operation], 'synced'))
     })
+  }
+
+  swapMetadata(key: string, present: Uint8Array | null, value: Uint8Array | null): Promise<boolean> {
+    return this.#session.operation(() => {
+      const operation = putMetadata(key, value)
+      return this.#session.write(async writer => {
+        if (!isSameValue(await readMetadata(writer, key), present)) return false
+        await writer.batch([operation], 'synced')
+        return true
+      })
+    })
+  }
+
+  async metadataDigest(key: string): Promise<Uint8Array | null> {
+    return digestOf(await this.readMetadata(key))
   }
 
   probe(): Promise<void> {

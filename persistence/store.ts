@@ -227,6 +227,13 @@ export type MetadataStore = {
   /** Small named values of the server's own (bytes), apart from documents. */
   readMetadata(key: string): Promise<Uint8Array | null>
   writeMetadata(key: string, value: Uint8Array | null): Promise<void>
+  /**
+   * Compare-and-set, for what several servers write to: `value` (null: none) takes the place of `present` (null: none).
+   * False: something else is there, and nothing was changed. Durable when it resolves to true.
+   */
+  swapMetadata(key: string, present: Uint8Array | null, value: Uint8Array | null): Promise<boolean>
+  /** SHA-256 of the value, or null where there is none: whether it has changed is cheap to ask. */
+  metadataDigest(key: string): Promise<Uint8Array | null>
 }
 
 /** A copy of everything while the store is in use. */

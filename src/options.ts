@@ -3,6 +3,7 @@
  * stands in `serverShape`, which the compiler holds equal to the types; docs/options.md is made of both.
  */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import type { Bus } from '../bus/index.ts'
 import type { Store } from '../persistence/index.ts'
 import type { Authorize } from './access/grant.ts'
 import { jwtShape } from './access/jwt.ts'
@@ -15,6 +16,7 @@ import {
   either,
   flag,
   having,
+  hidden,
   limitsOption,
   listOf,
   matching,
@@ -53,6 +55,13 @@ export type ServerOptions = HookOptions & {
   readonly store?: Store
   /** `sync` (the default): nothing is seen before it would survive a power cut. */
   readonly durability?: 'sync' | 'relaxed'
+  /**
+   * What servers on one PostgreSQL tell each other over: a `redis://`, `nats://` or `amqp://` URL, or a bus of your own
+   * (`y-chorus/bus`), which the server does not close. Only with `data: 'postgres://…'`. See docs/operating.md.
+   */
+  readonly bus?: string | Bus
+  /** How this server is called in its logs, in metrics and `/readyz`. Default: the name of the machine, on PostgreSQL. */
+  readonly nodeName?: string
   /** Path below which documents and pages are served; it begins with `/` and does not end with one. Default `/`. */
   readonly path?: string
   /**
@@ -108,6 +117,8 @@ export type ServerOptions = HookOptions & {
 /** Where one of the server's own pages can come from: a scheme and a host, with nothing behind it. */
 const originForm = /^(null|[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*)$/i
 
+const busMethods = ['publish', 'subscribe', 'status', 'watch', 'counts', 'close'] as const
+
 /** Every option of `createServer`, and what it may be. */
 export const serverShape = {
   host: text('the name or address of this machine', /./),
@@ -115,6 +126,8 @@ export const serverShape = {
   data: text('a directory, a file: or postgres:// URL, or :memory:', /./),
   store: having<Store>('a store', 'append', 'load', 'checkpoint', 'delete', 'probe', 'close'),
   durability: oneOf('sync', 'relaxed'),
+  bus: hidden(either(text('the URL of a bus', /./), having<Bus>('a bus', ...busMethods))),
+  nodeName: text('1 to 64 letters, digits and any of . _ : @ -', /^[\w.:@-]{1,64}$/),
   path: text('a path that begins with / and does not end with one', prefixForm),
   authorize: either(callback<Authorize>(), oneOf('none')),
   tokenCookie: text('the name of a cookie', /^[\w!#$%&'*+.^`|~-]+$/),
@@ -198,19 +211,21 @@ export type Server = DocumentCalls & {
   stop(): Promise<void>
   /**
    * Asks again about everybody who is connected as that user, to that document, or both, and applies the answer at once:
-   * who may only read now, who may write, who is out (4401, 4403). Rejects with a TypeError when nobody is asked.
+   * who may only read now, who may write, who is out (4401, 4403). Other servers on the store do the same; the counts are of
+   * this one. Rejects with a TypeError when nobody is asked, and with ERR_STORE when others may not learn of it.
    */
   recheck(whom: Whom): Promise<Rechecked>
   /**
    * Takes rights away until the time is over, over restarts too, whatever tokens say, and applies it at once. Of a
-   * user, of everybody in a document, or of a user in a document. `access: 'write'` gives them back.
+   * user, of everybody in a document, or of a user in a document. `access: 'write'` gives them back. It holds on all
+   * servers on the store; the counts are of this one.
    */
   revoke(revocation: Revocation): Promise<Rechecked>
   /** Writes a consistent copy of all documents to an empty or missing directory, while serving. */
   backup(directory: string): Promise<{ readonly keys: number; readonly bytes: number }>
   /**
-   * Sends a stateless message to every Hocuspocus client of the document that is connected to this server. Throws
-   * RangeError when it is larger than `statelessBytesMax`.
+   * Sends a stateless message to every Hocuspocus client of the document, also to those of other servers on the store if
+   * there is a bus and it takes the message (64 KiB). Throws RangeError when it is larger than `statelessBytesMax`.
    */
   broadcastStateless(document: string, payload: string): void
   /** After `listen`. */

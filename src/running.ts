@@ -16,6 +16,7 @@ import { Slices } from './base/slices.ts'
 import { systemTime, type Time } from './base/time.ts'
 import { Chaos } from './chaos/chaos.ts'
 import { permissionOf } from './chaos/permission.ts'
+import { Calls } from './cluster/calls.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { createWorkers } from './document/workers.ts'
 import { workersOptions } from './document/workers-options.ts'
@@ -41,6 +42,7 @@ import { Transport } from './transport/upgrade.ts'
 export type Running = {
   readonly store: Store
   readonly cluster: Cluster | null
+  readonly calls: Calls | null
   readonly rooms: Rooms
   readonly documents: Documents
   readonly seeds: Seeds | null
@@ -59,8 +61,10 @@ export type Running = {
 
 /** What a server was told, and what it had before it was started. */
 type Setup = {
-  /** What other servers on the store are told over; null: there are none. */
+  /** What other servers on the store are told over, if anything. */
   readonly bus: SealedBus | null
+  /** How this server is called among them; null: it is alone. */
+  readonly name: string | null
   readonly options: ServerOptions
   /** Where it listens; null when the application does. */
   readonly host: string | null
@@ -82,20 +86,20 @@ type TransportNeeds = {
 
 /** Every part, wired, in the order in which one needs another. It opens nothing. */
 export function build(store: Store, setup: Setup): Running {
-  const { options, bus, host, demo, isDraining, metrics, log } = setup
+  const { options, bus, name, host, demo, isDraining, metrics, log } = setup
   const time = options.time ?? systemTime
   const limits = withLimits(options.limits)
   const slices = new Slices(time, limits)
   const shared = { time, limits, metrics, log, slices }
   const workers = createWorkers(workersOptions(limits))
   const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
-  const compactions = new CompactionSchedule({ ...shared, store, workers })
+  const cluster = mayBeOneOfSeveral(store, bus) ? new Cluster({ ...shared, store, bus }) : null
+  const compactions = new CompactionSchedule({ ...shared, store, workers, nodes: cluster })
   const { load, onChange, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
   const seeds = load === undefined ? null : new Seeds(load, shared)
   const read = (document: string): ReturnType<Server['read']> => documents.read(document)
   const changes = onChange === undefined ? null : new Changes(onChange, { read, ...shared })
   const pacer = new Pacer(time, limits.turnBudgetMs)
-  const cluster = bus === null ? null : new Cluster({ store, bus, time, limits, log })
   const rooms = new Rooms({
     nodes: cluster,
     ...shared,
@@ -114,13 +118,49 @@ export function build(store: Store, setup: Setup): Running {
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
   const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
+  const calls = bus === null ? null : callsOf({ bus, log }, { passes, stateless })
+  if (cluster !== null) {
+    passes.shareWith(whom => calls?.rightsChanged(whom))
+    cluster.eachPoll(() => passes.learn([]))
+  }
+  if (name !== null) metrics.nodeNamed(name)
   const controlToken = createControlToken()
   const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
   const { adminToken } = options
-  const open = { ...shared, store, journal, compactions, passes, isDraining, controlToken, adminToken }
+  const node = { name, bus: cluster?.busHealth ?? null }
+  const open = { ...shared, node, store, journal, compactions, passes, isDraining, controlToken, adminToken }
   const handlers: Handler[] = [routed([...routes(open), ...chaos.routes]), ...demo]
-  const inside = { store, cluster, rooms, documents, seeds, changes, journal, compactions, workers, slices }
+  const inside = {
+    store,
+    cluster,
+    calls,
+    rooms,
+    documents,
+    seeds,
+    changes,
+    journal,
+    compactions,
+    workers,
+    slices
+  }
   return { ...inside, transport, stateless, passes, chaos, handlers, controlToken }
+}
+
+/** Without a bus, what others write is found in the store. */
+function mayBeOneOfSeveral(store: Store, bus: SealedBus | null): boolean {
+  return bus !== null || store.node !== ''
+}
+
+function callsOf(
+  parts: { readonly bus: SealedBus; readonly log: Log },
+  { passes, stateless }: { readonly passes: Passes; readonly stateless: Stateless }
+): Calls {
+  const calls = new Calls(parts, {
+    rightsChanged: whoms => passes.learn(whoms),
+    stateless: (document, payload) => stateless.heard(document, payload)
+  })
+  stateless.shareWith((document, payload) => calls.stateless(document, payload))
+  return calls
 }
 
 function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeeds) {
@@ -147,8 +187,9 @@ function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeed
 
 /** In reverse order of building: what accepts first, what keeps last. The store stays open. */
 export async function takeDown(running: Running): Promise<void> {
-  const { passes, stateless, seeds, changes, cluster, rooms, journal } = running
+  const { passes, stateless, calls, seeds, changes, cluster, rooms, journal } = running
   const { compactions, workers, slices } = running
+  calls?.close()
   passes.admission.close()
   stateless.close()
   rooms.flush()

@@ -6,23 +6,23 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { SealedBus } from '../bus/index.ts'
-import { copyStore, directoryOfStore, openStore, type Store } from '../persistence/index.ts'
+import { copyStore, directoryOfStore } from '../persistence/index.ts'
 import { isLoopback, openToAll } from './access/gate.ts'
 import type { Passes } from './access/passes.ts'
 import { Fault } from './base/errors.ts'
 import { withLimits } from './base/limits.ts'
-import { createLog, type Log } from './base/log.ts'
+import { createLog, type Log, withFields } from './base/log.ts'
 import { createMetrics } from './base/metrics.ts'
 import { Pacer } from './base/pacer.ts'
 import { systemTime } from './base/time.ts'
 import type { Documents } from './documents/documents.ts'
-import { loadForgets } from './hooks/seeds.ts'
 import { removeControl, writeControl } from './http/control.ts'
 import { closed, createListener, listening, urlOf } from './http/listener.ts'
 import { pages } from './http/pages.ts'
 import { Pipelines } from './http/pipelines.ts'
 import { RequestBudget } from './http/request-budget.ts'
 import { answer } from './http/router.ts'
+import { checkBus, defaultDirectory, nodeNameOf, type Opened, open } from './opening.ts'
 import { type AcceptedWebSocket, checkServerOptions, type Server, type ServerOptions } from './options.ts'
 import { build, type Running, takeDown } from './running.ts'
 import { clientNetwork, proxyList } from './transport/addresses.ts'
@@ -30,9 +30,6 @@ import { isUnder, pathOf } from './transport/path.ts'
 import { takeUpgrades } from './transport/takeover.ts'
 
 export type { Server, ServerOptions } from './options.ts'
-
-/** As the command's, so that both find the same documents. */
-export const defaultDirectory = './chorus-data'
 
 /** The demo as it lies in the package, whether this runs from `src` or from `dist/src`. */
 export const demoDirectory = fileURLToPath(
@@ -45,8 +42,7 @@ export function createServer(options: ServerOptions = {}): Server {
 }
 
 /**
- * The same as one of several on one store; they tell each other over `bus`, which stays the caller's to close. Not offered
- * to users yet: presence, revocations and compaction know of one node only.
+ * The same with a bus that is sealed already, as tests have it: in place of the option `bus`. It stays the caller's to close.
  */
 export function createNode(options: ServerOptions, bus: SealedBus): Server {
   return new ChorusServer(options, bus)
@@ -54,14 +50,17 @@ export function createNode(options: ServerOptions, bus: SealedBus): Server {
 
 class ChorusServer implements Server {
   readonly #options: ServerOptions
-  /** Null: no other server writes to the store. */
+  /** In place of the bus of the options. */
   readonly #bus: SealedBus | null
   readonly #path: string
   readonly #trustedProxies: ReturnType<typeof proxyList>
+  /** How this server is called among others. */
+  readonly #name: string | null
   readonly #log: Log
   readonly #metrics = createMetrics()
   readonly #pipelines = new Pipelines()
   readonly #requests: RequestBudget
+  #opened: Opened | null = null
   #running: Running | null = null
   #httpServer: HttpServer | null = null
   #detach: () => void = () => {}
@@ -73,10 +72,13 @@ class ChorusServer implements Server {
   constructor(options: ServerOptions, bus: SealedBus | null) {
     this.#bus = bus
     checkServerOptions(options)
+    checkBus(options)
     this.#options = options
+    this.#name = nodeNameOf(options)
     this.#trustedProxies = proxyList(options.trustProxy ?? [])
     this.#path = options.path ?? '/'
-    this.#log = options.log ?? createLog('warn', process.stderr)
+    const log = options.log ?? createLog('warn', process.stderr)
+    this.#log = this.#name === null ? log : withFields(log, { node: this.#name })
     const time = options.time ?? systemTime
     const limits = withLimits(options.limits)
     const pacer = new Pacer(time, limits.turnBudgetMs)
@@ -225,8 +227,11 @@ class ChorusServer implements Server {
     const { pages: directory = isOpen ? demoDirectory : null } = this.#options
     // Before anything is open that would have to be closed again.
     const demo = directory === null ? [] : [await pages(directory)]
-    this.#running = build(await this.#openStore(), {
-      bus: this.#bus,
+    const opened = await open(this.#options, this.#log)
+    this.#opened = opened
+    this.#running = build(opened.store, {
+      bus: this.#bus ?? opened.bus,
+      name: this.#name,
       options: this.#options,
       host,
       demo,
@@ -239,16 +244,6 @@ class ChorusServer implements Server {
     await this.#running.compactions.restore()
     this.#metrics.collectProcess()
     return this.#running
-  }
-
-  async #openStore(): Promise<Store> {
-    if (this.#options.store !== undefined) return this.#options.store
-    const { data = defaultDirectory } = this.#options
-    if (data === ':memory:' && this.#options.load !== undefined) this.#log.warn({}, loadForgets)
-    return openStore(data, {
-      durability: this.#options.durability ?? 'sync',
-      onReport: report => this.#log.warn({ report }, 'store report')
-    })
   }
 
   #takeUpgrades(httpServer: HttpServer, { transport, chaos }: Running, whose: 'own' | 'application'): void {
@@ -269,8 +264,8 @@ class ChorusServer implements Server {
     if (this.#running !== null) {
       await Promise.all([this.#running.transport.drain(), this.#running.chaos.stop()])
       await takeDown(this.#running)
-      if (this.#options.store === undefined) await this.#running.store.close()
     }
+    await this.#opened?.close()
     if (this.#httpServer !== null) await closed(this.#httpServer)
     // Until the port is shut: an upgrade that nobody answers holds it open.
     this.#detach()

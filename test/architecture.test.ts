@@ -24,19 +24,38 @@ const base = 'src/base/'
 const layers: Layers = {
   'src/command/': [
     ...['src/server.ts', 'src/options.ts', 'src/http/control.ts', 'src/access/', base],
-    'persistence/index.ts'
+    ...['src/cluster/identity.ts', 'persistence/index.ts', 'bus/index.ts']
   ],
   'src/index.ts': [
     ...['src/server.ts', 'type src/options.ts', 'type src/documents/', 'type src/hooks/', 'src/access/'],
     ...['type src/transport/stateless.ts', `type ${author}`, base]
   ],
   'src/options.ts': [
-    ...['type persistence/index.ts', 'src/access/', 'type src/chaos/', 'src/documents/', 'type src/hooks/'],
+    ...[
+      'type persistence/index.ts',
+      'type bus/index.ts',
+      'src/access/',
+      'type src/chaos/',
+      'src/documents/',
+      'type src/hooks/'
+    ],
     ...['type src/room/', 'src/transport/path.ts', 'type src/transport/', base]
   ],
   'src/server.ts': [
-    ...['src/running.ts', 'src/options.ts', 'src/transport/', 'src/access/', 'src/http/', 'src/hooks/'],
+    ...[
+      'src/running.ts',
+      'src/opening.ts',
+      'src/options.ts',
+      'src/transport/',
+      'src/access/',
+      'src/http/',
+      'src/hooks/'
+    ],
     ...['type src/documents/', 'persistence/index.ts', 'type bus/index.ts', base]
+  ],
+  'src/opening.ts': [
+    ...['type src/options.ts', 'src/cluster/identity.ts', 'src/hooks/seeds.ts', 'persistence/index.ts'],
+    ...['bus/index.ts', base]
   ],
   'src/running.ts': [
     ...['type src/options.ts', 'src/transport/', 'src/access/', 'src/chaos/', 'src/http/', 'src/documents/'],
@@ -44,7 +63,8 @@ const layers: Layers = {
     ...['src/cluster/', 'type persistence/index.ts', 'type bus/index.ts', base]
   ],
   'src/cluster/': [
-    ...['type src/room/nodes.ts', 'src/document/byte-writer.ts', `type ${store}`, 'bus/index.ts', base]
+    ...['type src/room/nodes.ts', 'type src/room/presence-line.ts', 'src/dialect/awareness-update.ts'],
+    ...['src/document/byte-writer.ts', `type ${store}`, 'bus/index.ts', base]
   ],
   'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', base],
   'src/access/': [`type ${store}`, base],

@@ -42,12 +42,16 @@ export class Deliveries {
     this.#isMeasured = isMeasured
   }
 
-  /** A receiver; `writer`: its index if it writes itself. Add all before anything is sent. */
-  receiver(writer = -1) {
+  /**
+   * A receiver; `writer`: its index if it writes itself; `latencyOf(writer)`: where the time of a delivery is put down.
+   * Add all before anything is sent.
+   */
+  receiver(writer = -1, latencyOf = () => this.latency) {
     const known = new Uint32Array(this.#sent.length)
     if (writer >= 0) known[writer] = own
     this.#receivers++
-    return (bytes, start, end) => this.#receive(known, bytes, start, end)
+    const receiver = { known, latencyOf }
+    return (bytes, start, end) => this.#receive(receiver, bytes, start, end)
   }
 
   /** To be called when a writer sends its next update; `toSelf`: the writer is a receiver too. */
@@ -58,21 +62,21 @@ export class Deliveries {
     this.expected += this.#receivers - (isReceiver ? 1 : 0)
   }
 
-  #receive(known, bytes, start, end) {
+  #receive(receiver, bytes, start, end) {
     if (end - start <= 2) return
     if (bytes[start] === 1 && bytes[start + 1] === 1) {
       at = start + 2
       const clientID = varUint(bytes)
       const clock = varUint(bytes)
       const length = stringLength(bytes)
-      if (length > 0) return this.#arrived(known, clientID, clock, clock + length)
+      if (length > 0) return this.#arrived(receiver, clientID, clock, clock + length)
     }
     for (const [clientID, from, to] of this.#rangesOf(bytes, start, end)) {
-      this.#arrived(known, clientID, from, to)
+      this.#arrived(receiver, clientID, from, to)
     }
   }
 
-  #arrived(known, clientID, from, to) {
+  #arrived({ known, latencyOf }, clientID, from, to) {
     const writer = writerOf(clientID)
     const had = known[writer]
     if (to <= had) return
@@ -80,8 +84,9 @@ export class Deliveries {
     known[writer] = to
     const now = performance.now()
     const sentAt = this.#sentAt[writer]
+    const latency = latencyOf(writer)
     for (let sequence = had; sequence < to; sequence++) {
-      if (sentAt[sequence] >= 0) this.latency.add(now - sentAt[sequence])
+      if (sentAt[sequence] >= 0) latency.add(now - sentAt[sequence])
     }
     this.count += to - had
   }

@@ -38,7 +38,8 @@ async function killing(context) {
 async function killOnce(context, { round, random }) {
   const { rooms, perSecond, leastMs, mostMs } = context.parameters
   const open = []
-  for (let room = 0; room < rooms; room++) open.push(await openPair(context, `round-${round}-room-${room}`))
+  for (let room = 0; room < rooms; room++)
+    open.push(await openPair(placeOf(context), `round-${round}-room-${room}`))
   const timers = open.map(({ type }) => setInterval(type, 1000 / perSecond))
   await delay(leastMs + random() * (mostMs - leastMs))
   await context.server.kill()
@@ -54,7 +55,7 @@ async function killOnce(context, { round, random }) {
   await context.restart()
   const total = { seen: 0, lost: 0, acked: 0, ackedLost: 0 }
   for (const { name, seen, acked, clientID } of before) {
-    const has = await storedOf(context, { name, clientID, atLeast: Math.max(seen, acked) })
+    const has = await storedOf(placeOf(context), { name, clientID, atLeast: Math.max(seen, acked) })
     total.seen += seen
     total.lost += Math.max(0, seen - has)
     total.acked += acked
@@ -63,13 +64,17 @@ async function killOnce(context, { round, random }) {
   return total
 }
 
+function placeOf({ server, kind }) {
+  return { port: server.port, dialect: kind.dialect }
+}
+
 /** One who types, one who reads. */
-async function openPair({ server, kind }, name) {
+export async function openPair({ port, dialect }, name) {
   const perWriter = 2_000
   const [text] = typeTexts({ writers: 1, perWriter })
   const deliveries = new Deliveries({ writers: 1, perWriter })
   const acks = { count: 0 }
-  const options = { port: server.port, dialect: kind.dialect, room: name, onClosed: () => {} }
+  const options = { port, dialect, room: name, onClosed: () => {} }
   const typist = new Client({ ...options, onAck: () => acks.count++ })
   const reader = new Client({ ...options, onUpdate: deliveries.receiver() })
   await Promise.all([typist.synced, reader.synced])
@@ -79,14 +84,14 @@ async function openPair({ server, kind }, name) {
   let sent = 0
   const type = () => {
     deliveries.sending(0, { isReceiver: false })
-    typist.send(maskedFrame(kind.dialect.update(name, text.updates[sent++])))
+    typist.send(maskedFrame(dialect.update(name, text.updates[sent++])))
   }
   return { name, pair: [typist, reader], deliveries, acks, clientID: text.clientID, type }
 }
 
 /** How many of the writer's updates a fresh real client gets; some servers load after they have said `sync`. */
-async function storedOf({ server, kind }, { name, clientID, atLeast }) {
-  const client = await realClient({ port: server.port, dialect: kind.dialect, room: name })
+export async function storedOf({ port, dialect }, { name, clientID, atLeast }) {
+  const client = await realClient({ port, dialect, room: name })
   const clock = () => client.doc.store.clients.get(clientID)?.at(-1)
   const has = () => (clock() === undefined ? 0 : clock().id.clock + clock().length)
   for (let waited = 0; waited < 500 && has() < atLeast; waited += 50) await delay(50)

@@ -181,16 +181,30 @@ export class Appending {
     }
     batch.lane.batch = batch.number
     const byId = new Map(rows.map(row => [row.id, row]))
+    const left: Share[] = []
     for (const share of batch.shares) {
       const row = byId.get(share.row.id)
-      // What was written to a life that has ended since is gone with it.
-      if (row?.first == null || Number(row.first) <= Number(row.floor)) {
-        this.#refuse(share, row ?? { incarnation: null }, answers)
-      } else {
-        this.#wrote(batch, share, { life: String(row.incarnation), base: Number(row.first) - 1 }, answers)
-      }
+      // Then as now there was no such row, and nothing was written: see `#answer`.
+      if (row === undefined || !share.row.hash.equals(row.hash as Buffer)) {
+        this.#parts.names.forget(share.document)
+        left.push(share)
+      } else this.#resolvedShare(batch, { share, row }, answers)
     }
-    return []
+    return left
+  }
+
+  #resolvedShare(
+    batch: Batch,
+    { share, row }: { readonly share: Share; readonly row: Row },
+    answers: AppendAnswer[]
+  ): void {
+    if (row.first === null) return this.#refuse(share, row, answers)
+    const first = Number(row.first)
+    if (first > Number(row.floor)) {
+      return this.#wrote(batch, share, { life: String(row.incarnation), base: first - 1 }, answers)
+    }
+    // It was written to a life that has ended since, and is gone with it, whatever was asked of the head.
+    for (const at of share.at) answers[at] = { outcome: 'gone' }
   }
 }
 
@@ -265,7 +279,7 @@ export const syncedCommit =
 /** $1 node, $2 lane, $3 documents, $4 batch. */
 function resolveStatement(s: string): string {
   return `
-SELECT l.batch, d.id, d.incarnation, d.last_sequence, d.floor,
+SELECT l.batch, d.id, d.hash, d.incarnation, d.last_sequence, d.floor,
   (SELECT min(r.sequence) FROM ${s}.records r WHERE r.document = d.id AND r.node = $1 AND r.batch = $4) AS first
 FROM ${s}.lanes l LEFT JOIN ${s}.documents d ON d.id = ANY($3::bigint[])
 WHERE l.node = $1 AND l.lane = $2`

@@ -29,6 +29,11 @@ export async function collect(parts: CollectingParts): Promise<number> {
   if (!(await hasTurn())) return 0
   await connections.query(`DELETE FROM ${s}.lanes WHERE seen < now() - $1 * interval '1 day'`, [laneDays])
   await connections.query(`DELETE FROM ${s}.leases WHERE until < clock_timestamp() - interval '1 day'`, [])
+  await connections.query(
+    `DELETE FROM ${s}.set_aside_parts p WHERE made <= clock_timestamp() - $1::float8 * interval '1 millisecond'
+     AND NOT EXISTS (SELECT FROM ${s}.set_aside e WHERE e.token = p.token)`,
+    [graceMs]
+  )
   const notes = await connections.query(
     `SELECT id, document, generation_to, sequence_to FROM ${s}.garbage
      WHERE made <= clock_timestamp() - $1::float8 * interval '1 millisecond' ORDER BY made LIMIT $2`,

@@ -32,6 +32,7 @@ import { Lanes } from './lanes.ts'
 import { Names } from './names.ts'
 import { Reading } from './reading.ts'
 import { prepareSchema } from './schema.ts'
+import { SettingAside } from './setting-aside.ts'
 
 export type PostgresStoreOptions = {
   /** `sync` (the default): an append resolves when it would survive a power cut. `relaxed`: when PostgreSQL has it. */
@@ -124,6 +125,7 @@ class PostgresStore implements Store {
   readonly #checkpoints: Checkpoints
   readonly #deleting: Deleting
   readonly #beside: Beside
+  readonly #settingAside: SettingAside
   readonly #collecting: () => Promise<number>
   readonly #collectEveryMs: number
   #timer: NodeJS.Timeout | null = null
@@ -152,6 +154,7 @@ class PostgresStore implements Store {
     this.#checkpoints = new Checkpoints(connections, names, schema)
     this.#deleting = new Deleting(connections, schema)
     this.#beside = beside
+    this.#settingAside = new SettingAside(connections, schema)
     this.#collectEveryMs = settings.collectEveryMs
     const hasTurn = () => beside.lease('chorus:collecting', lanes.node, settings.collectEveryMs)
     const isClosing = () => this.#closed !== null
@@ -209,19 +212,19 @@ class PostgresStore implements Store {
   }
 
   setAside(document: string, entry: SetAside): Promise<void> {
-    return this.#call(() => this.#beside.setAside(document, entry))
+    return this.#call(() => this.#settingAside.setAside(document, entry))
   }
 
   listSetAside(document: string): Promise<readonly StoredSetAside[]> {
-    return this.#call(() => this.#beside.listSetAside(document))
+    return this.#call(() => this.#settingAside.listSetAside(document))
   }
 
   setAsideDocuments(): Promise<readonly string[]> {
-    return this.#call(() => this.#beside.setAsideDocuments())
+    return this.#call(() => this.#settingAside.setAsideDocuments())
   }
 
   dropSetAside(document: string, number: number): Promise<boolean> {
-    return this.#call(() => this.#beside.dropSetAside(document, number))
+    return this.#call(() => this.#settingAside.dropSetAside(document, number))
   }
 
   readMetadata(key: string): Promise<Uint8Array | null> {
@@ -230,6 +233,14 @@ class PostgresStore implements Store {
 
   writeMetadata(key: string, value: Uint8Array | null): Promise<void> {
     return this.#call(() => this.#beside.writeMetadata(key, value))
+  }
+
+  swapMetadata(key: string, present: Uint8Array | null, value: Uint8Array | null): Promise<boolean> {
+    return this.#call(() => this.#beside.swapMetadata(key, present, value))
+  }
+
+  metadataDigest(key: string): Promise<Uint8Array | null> {
+    return this.#call(() => this.#beside.metadataDigest(key))
   }
 
   lease(key: string, holder: string, ms: number): Promise<boolean> {

@@ -39,7 +39,13 @@ ALTER TABLE ${s}.set_aside ALTER body SET STORAGE EXTERNAL;
 CREATE TABLE ${s}.tombstones (
   hash bytea PRIMARY KEY, name bytea NOT NULL, time_ms float8 NOT NULL, bytes bytea NOT NULL);
 CREATE TABLE ${s}.metadata (hash bytea PRIMARY KEY, name bytea NOT NULL, value bytea NOT NULL);
-CREATE TABLE ${s}.leases (hash bytea PRIMARY KEY, holder bytea NOT NULL, until timestamptz NOT NULL);`
+CREATE TABLE ${s}.leases (hash bytea PRIMARY KEY, holder bytea NOT NULL, until timestamptz NOT NULL);`,
+  s => `
+CREATE TABLE ${s}.set_aside_parts (
+  token bytea NOT NULL, part int NOT NULL, bytes bytea NOT NULL, made timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (token, part));
+ALTER TABLE ${s}.set_aside_parts ALTER bytes SET STORAGE EXTERNAL;
+CREATE INDEX set_aside_parts_made ON ${s}.set_aside_parts (made);`
 ]
 
 /** Makes or changes the tables; `mustExist`: rejects with STORE_MISSING where there are none. Also STORE_FORMAT. */

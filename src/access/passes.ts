@@ -20,6 +20,8 @@ export class Passes {
   /** Per user, the connections and how many documents each has open. */
   readonly #users = new Map<string, Map<string, number>>()
   readonly #userOf = new Map<Pass, string>()
+  /** Null: there are no other servers to be told. */
+  #tell: ((whom: Whom) => void) | null = null
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -58,12 +60,36 @@ export class Passes {
   async recheck(whom: Whom): Promise<Rechecked> {
     if (!this.admission.asks) throw new TypeError('nobody is asked who they are, so no rights can change')
     checkWhom('server.recheck', whom, whomShape)
-    return this.#recheck(whom)
+    if (this.#tell === null) return this.#recheck(pass => concerns(whom, pass))
+    this.admission.revocations.noteRecheck(whom)
+    return this.#recheckAndSave(whom, 'done on this server, but others may not know of it')
   }
 
-  async #recheck(whom: Whom): Promise<Rechecked> {
+  /** From now on other servers are told of what is asked for here, when they can find it in the store. */
+  shareWith(tell: (whom: Whom) => void): void {
+    this.#tell = tell
+  }
+
+  /**
+   * Looks at what other servers have changed, and asks again about whom it concerns, and about whom they have named. Rejects
+   * with what the store rejects with; about whom they have named it has asked even then.
+   */
+  async learn(named: readonly Whom[]): Promise<void> {
+    if (!this.admission.asks) return
+    const [changes] = await Promise.allSettled([this.admission.revocations.changes()])
+    const changed = changes.status === 'fulfilled' ? changes.value : null
+    if (named.length > 0 || changed !== null) {
+      await this.#recheck(pass => {
+        const isChanged = changed?.(pass.admitted.user?.id ?? null, pass.document) === true
+        return isChanged || named.some(whom => concerns(whom, pass))
+      })
+    }
+    if (changes.status === 'rejected') throw changes.reason
+  }
+
+  async #recheck(isConcerned: (pass: Pass) => boolean): Promise<Rechecked> {
     this.admission.rightsChanged()
-    const waiting = [...this.#passes].filter(pass => concerns(whom, pass))
+    const waiting = [...this.#passes].filter(isConcerned)
     const result = { checked: waiting.length, changed: 0, ended: 0 }
     const next = async () => {
       for (let pass = waiting.pop(); pass !== undefined; pass = waiting.pop()) {
@@ -80,16 +106,16 @@ export class Passes {
   async revoke(revocation: Revocation): Promise<Rechecked> {
     if (!this.admission.asks) throw new TypeError('nobody is asked who they are, so no rights can change')
     checkWhom('server.revoke', revocation, revocationShape)
-    const { revocations } = this.admission
-    revocations.add(revocation)
-    // Applied at once, whatever the store says; but nobody is told that it is done before a restart keeps it.
-    const [rechecked, saved] = await Promise.allSettled([this.#recheck(revocation), revocations.save()])
+    this.admission.revocations.add(revocation)
+    return this.#recheckAndSave(revocation, 'the revocation holds until a restart: it could not be stored')
+  }
+
+  /** Applied at once, whatever the store says; but nobody is told that it is done before a restart, or another server, keeps it. */
+  async #recheckAndSave(whom: Whom, otherwise: string): Promise<Rechecked> {
+    const saving = this.admission.revocations.save().finally(() => this.#tell?.(whom))
+    const [rechecked, saved] = await Promise.allSettled([this.#recheck(pass => concerns(whom, pass)), saving])
     if (rechecked.status === 'rejected') throw rechecked.reason
-    if (saved.status === 'rejected') {
-      throw new Fault('ERR_STORE', 'the revocation holds until a restart: it could not be stored', {
-        cause: saved.reason
-      })
-    }
+    if (saved.status === 'rejected') throw new Fault('ERR_STORE', otherwise, { cause: saved.reason })
     return rechecked.value
   }
 

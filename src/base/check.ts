@@ -79,6 +79,11 @@ export function either<A extends z.ZodType, B extends z.ZodType>(a: A, b: B) {
   return z.union([a, b], `must be ${kind}`).meta({ kind })
 }
 
+/** The same of which no message may repeat a string: it may hold a password. */
+export function hidden<T extends z.ZodType>(schema: T): T {
+  return schema.meta({ ...schema.meta(), isSecret: true })
+}
+
 /** What an option may be, in words. */
 export function kindOf(schema: z.ZodType): string {
   const { kind } = schema.meta() ?? {}

@@ -73,22 +73,24 @@ export const defaultLimits = {
   roomBytesPerSecondMax: 32 * MiB,
   /** How many more may come at once, after a rest. */
   roomBytesBurstMax: 128 * MiB,
-  /** Bytes of other nodes' records of one document that wait for an earlier record (several nodes; not used yet). Above: they are read from the store later. */
+  /** Bytes of other nodes' records of one document that wait for an earlier record (several nodes). Above: they are read from the store later. */
   foreignBytesMax: 8 * MiB,
-  /** How long a record waits for an earlier one that the bus may still bring (several nodes; not used yet). After that: the earlier one is read from the store. */
+  /** How long a record waits for an earlier one that the bus may still bring (several nodes). After that: the earlier one is read from the store. */
   gapWaitMs: 20,
-  /** Time between two attempts to read missing records (several nodes; not used yet). */
+  /** Time between two attempts to read missing records (several nodes). */
   gapRetryMs: 250,
-  /** Records that are read from the store at once (several nodes; not used yet). */
+  /** Records that are read from the store at once (several nodes). */
   gapRecordsMax: 1_000,
-  /** Their bytes (several nodes; not used yet). */
+  /** Their bytes (several nodes). */
   gapBytesMax: 4 * MiB,
-  /** How long the store has to return a document's head, and again as long to return missing records (several nodes; not used yet). After that: whoever joins gets 1013. */
+  /** How long the store has to return a document's head, and again as long to return missing records (several nodes). After that: whoever joins gets 1013. */
   freshHeadMs: 5_000,
-  /** How often a node asks the store whether others have written, while the bus works (several nodes; not used yet). */
+  /** How often a node asks the store whether others have written, while the bus works (several nodes). */
   headsPollMs: 3_000,
-  /** The same while the bus is down (several nodes; not used yet). */
+  /** The same while the bus is down (several nodes). */
   headsPollAwayMs: 250,
+  /** The same where there is no bus, as for a server that is alone on PostgreSQL. */
+  headsPollNoBusMs: 1_000,
   /** Open rooms of one server. Above: one that nobody is in closes before its time; if there is none, 1013. */
   roomsMax: 10_000,
   /** Documents that are read from the store at once to open their rooms. Above: the next ones wait. */
@@ -113,6 +115,10 @@ export const defaultLimits = {
   userIdLengthMax: 1_000,
   /** Rights taken away and remembered. Above: taking away another is refused with ERR_OVERLOADED. */
   revocationsMax: 100_000,
+  /** How long the store keeps a note that somebody is to be asked about again, for servers that were not told (several nodes). A server that could not look for half of this time asks about everybody. */
+  recheckNoteMs: 600_000,
+  /** Such notes. Above: they become one, about everybody. */
+  recheckNotesMax: 1_000,
   /** Questions to `authorize` that a recheck has under way at once; more wait for their turn. */
   rechecksMax: 64,
   /** Characters of a JSON Web Token. Above: it is none. */
@@ -209,6 +215,16 @@ export const defaultLimits = {
   awarenessFollowMs: 600,
   /** How long the present owner of a clientID has to answer a ping when another connection claims it. */
   awarenessTakeoverMs: 600,
+  /** How often a node says over the bus that it is there, and how far its rooms' presence has come (several nodes; not used yet). */
+  presenceBeatMs: 1_000,
+  /** Beats in which nothing was heard of a node. After that: its members are seen as gone (several nodes; not used yet). */
+  presenceBeatsUnheardMax: 6,
+  /** Other nodes whose presence one room shows (several nodes; not used yet). Above: further ones are ignored. */
+  presenceNodesMax: 1_000,
+  /** How often another node is asked whether its connection still has a clientID that is claimed here (several nodes; not used yet). */
+  presenceAskMs: 300,
+  /** How many times (several nodes; not used yet). After that: it has lost it. */
+  presenceAsksMax: 20,
   /** A connection to which nothing was sent for so long gets a keep-alive message (clients give up after 30 s). */
   keepAliveMs: 20_000,
   /** Period of the one heartbeat timer. */
@@ -263,6 +279,10 @@ export const defaultLimits = {
   workerIdleMs: 20_000,
   /** Documents whose joins and reads are known to take longer than `quickJobMs`. Above: the first are forgotten, and found out again. */
   slowDocumentsMax: 1_000,
+  /** How long a node may be silent while it compacts a document, before another one may (several nodes; not used yet). */
+  compactionLeaseMs: 60_000,
+  /** How long a node that could not compact a document, as another one does, leaves it alone (several nodes; not used yet). */
+  compactionLookMs: 15_000,
   /** How long a document that could not be compacted is left alone, over restarts too; doubled with each attempt that fails. */
   compactionRetryMs: 60_000,
   /** The longest such time. */

@@ -27,3 +27,13 @@ export function createLog(level: LogLevel, destination?: LogDestination): Log {
   }
   return destination === undefined ? pino(options) : pino(options, destination)
 }
+
+/** Logs the same with these fields in every line. */
+export function withFields(log: Log, fields: Readonly<Record<string, unknown>>): Log {
+  return {
+    debug: (more, message) => log.debug({ ...fields, ...more }, message),
+    info: (more, message) => log.info({ ...fields, ...more }, message),
+    warn: (more, message) => log.warn({ ...fields, ...more }, message),
+    error: (more, message) => log.error({ ...fields, ...more }, message)
+  }
+}

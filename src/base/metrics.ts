@@ -13,12 +13,21 @@ export type HookName = 'load' | 'change' | 'authorize' | 'stateless'
 /** `dropped`: not called, as the server stopped or too many were waiting. */
 export type HookOutcome = 'done' | 'failed' | 'refused' | 'timed-out' | 'dropped'
 
+/** A bus as it is now. `counts`: since it was opened, by what became of messages. */
+export type BusReading = {
+  readonly isWell: boolean
+  readonly queuedMessages: number
+  readonly queuedBytes: number
+  readonly counts: Readonly<Record<string, number>>
+}
+
 /** Seconds. A synced write takes between a tenth of a millisecond and, on a bad day, seconds. */
 const syncBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5]
 
 export function createMetrics() {
   const registry = new Registry()
   const meters = createMeters(registry)
+  let nodeMeters: ReturnType<typeof createNodeMeters> | null = null
   let stopProcess = () => {}
   return {
     connectionOpened: () => meters.connections.inc(),
@@ -46,6 +55,19 @@ export function createMetrics() {
     hookCalled: (hook: HookName, outcome: HookOutcome) => meters.hookCalls.inc({ hook, outcome }),
     ignored: (kind: 'unknown-type' | 'text') => meters.ignored.inc({ kind }),
     refused: (code: FaultCode) => meters.refusals.inc({ code }),
+    /** The server has a name, which tells its series from those of others. */
+    nodeNamed: (name: string) => nameNode(registry, name),
+    /** From now on what a server does among others is counted too; `readBus`: null where there is no bus. */
+    countAmongOthers: (readBus: (() => BusReading) | null) => {
+      nodeMeters = createNodeMeters(registry)
+      if (readBus !== null) createBusMeters(registry, readBus)
+    },
+    recordShown: (whose: 'own' | 'others') => nodeMeters?.recordsShown[whose].inc(),
+    recordsRead: (count: number) => {
+      nodeMeters?.gapReads.inc()
+      nodeMeters?.recordsRead.inc(count)
+    },
+    headsPolled: (outcome: 'done' | 'failed') => nodeMeters?.headsPolls.inc({ outcome }),
     /** The text a Prometheus server scrapes, and its content type. */
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     /** Begins to measure the process too, until `close`. */
@@ -158,6 +180,53 @@ function createLabelledMeters(registry: Registry) {
     registers: [registry]
   })
   return { compactions, hookCalls, ignored, refusals, tombstonesDropped }
+}
+
+function nameNode(registry: Registry, node: string): void {
+  const help = 'How this server is called (--node-name)'
+  const info = new Gauge({ name: 'chorus_node_info', help, labelNames: ['node'], registers: [registry] })
+  info.set({ node }, 1)
+}
+
+function createNodeMeters(registry: Registry) {
+  const counter = (name: string, help: string) => tally(registry, `chorus_${name}`, help)
+  const headsPolls = new Counter({
+    name: 'chorus_heads_polls_total',
+    help: 'Questions to the store what other servers have written and changed, by outcome',
+    labelNames: ['outcome'],
+    registers: [registry]
+  })
+  return {
+    recordsShown: {
+      own: counter('own_records_shown_total', 'Records of this server that were shown to its clients'),
+      others: counter(
+        'others_records_shown_total',
+        'Records of other servers that were shown to clients here'
+      )
+    },
+    gapReads: counter('gap_reads_total', 'Reads of records that the bus did not bring, or not in time'),
+    recordsRead: counter('gap_records_total', 'Records that were read in this way'),
+    headsPolls
+  }
+}
+
+function createBusMeters(registry: Registry, read: () => BusReading): void {
+  const gauge = (name: string, help: string, measure: () => number) => {
+    const collect = function (this: Gauge) {
+      this.set(measure())
+    }
+    new Gauge({ name: `chorus_bus_${name}`, help, registers: [registry], collect })
+  }
+  gauge('up', '1 while what is published comes back from the bus, else 0', () => (read().isWell ? 1 : 0))
+  gauge('queued_messages', 'Messages that have not left for the bus', () => read().queuedMessages)
+  gauge('queued_bytes', 'Their bytes', () => read().queuedBytes)
+  const collect = function (this: Counter) {
+    this.reset()
+    for (const [fate, count] of Object.entries(read().counts)) this.inc({ fate }, count)
+  }
+  const help = 'Messages of the bus, by what became of them'
+  const labelNames = ['fate']
+  new Counter({ name: 'chorus_bus_messages_total', help, labelNames, registers: [registry], collect })
 }
 
 /**

@@ -36,7 +36,11 @@ export class Reader {
 
   /** A view, not a copy. */
   byteArray(): Uint8Array {
-    const length = this.varUint()
+    return this.bytes(this.varUint())
+  }
+
+  /** So many, as a view. */
+  bytes(length: number): Uint8Array {
     const start = this.#position
     if (length > this.#bytes.length - start) throw bad('a length beyond the end', start)
     this.#position = start + length

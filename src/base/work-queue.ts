@@ -4,6 +4,11 @@ import { Fault } from './errors.ts'
 export type WorkQueueOptions = {
   readonly atOnceMax: number
   readonly waitingMax: number
+  /**
+   * When one is done, the place is free once this runs what it is given; at once by default. Work that settles without
+   * leaving the turn of the event loop would otherwise all be done in one turn, however many wait.
+   */
+  readonly whenFree?: (free: () => void) => void
 }
 
 export class WorkQueue {
@@ -27,11 +32,17 @@ export class WorkQueue {
     try {
       return await work()
     } finally {
-      const next = this.#waiting.shift()
-      // The turn is handed on, so that nobody who comes now gets in between.
-      if (next === undefined) this.#running--
-      else next()
+      const { whenFree } = this.#options
+      if (whenFree === undefined) this.#free()
+      else whenFree(() => this.#free())
     }
+  }
+
+  #free(): void {
+    const next = this.#waiting.shift()
+    // The turn is handed on, so that nobody who comes now gets in between.
+    if (next === undefined) this.#running--
+    else next()
   }
 
   #turn(): Promise<void> {

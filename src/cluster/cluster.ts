@@ -2,29 +2,43 @@
  * This node among the others: tells them of what it has appended, hears of what they have, and looks into the store for
  * what nobody told. It knows documents by name and life, and never looks into a record.
  */
-import { createHash } from 'node:crypto'
-import { type Pulse, type SealedBus, startPulse } from '../../bus/index.ts'
+import type { SealedBus } from '../../bus/index.ts'
 import type { DocumentHead, Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
+import { hashedName } from '../base/hashed-name.ts'
 import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
 import { type Cancel, type Time, within } from '../base/time.ts'
 import type { Followed, Nodes, Notice } from '../room/nodes.ts'
+import type { PresenceLine, PresenceListener } from '../room/presence-line.ts'
+import { BusHealth } from './bus-health.ts'
 import { HeadReads } from './head-reads.ts'
-import { readNotice, writeNotice } from './notice.ts'
+import { changeNotice, isChangeNotice, readNotice, writeNotice } from './notice.ts'
+import { Presences, type PresencesLimits } from './presences.ts'
 
 type Limits = {
   readonly headsPollMs: number
   readonly headsPollAwayMs: number
+  readonly headsPollNoBusMs: number
   readonly freshHeadMs: number
-}
+} & PresencesLimits
 
 type Parts = {
   readonly store: Store
-  readonly bus: SealedBus
+  /** Null: what others write is found in the store, and nowhere else. */
+  readonly bus: SealedBus | null
   readonly time: Time
   readonly limits: Limits
+  readonly metrics: Pick<Metrics, 'countAmongOthers' | 'headsPolled'>
   readonly log: Log
 }
+
+const withoutBus =
+  'there is no bus (--bus, or the option bus): should another server be on this database, edits cross a second or so late, ' +
+  'and presence does not cross'
+
+/** Without a bus nobody is told, and nobody tells. */
+const nobodyElse: PresenceLine = { send() {}, stands() {}, renew() {}, close() {} }
 
 export class Cluster implements Nodes {
   readonly node: string
@@ -32,7 +46,12 @@ export class Cluster implements Nodes {
   readonly #reads: HeadReads
   /** Of each document that is open here. */
   readonly #followed = new Map<string, Followed>()
-  readonly #pulse: Pulse
+  /** Null: there is no bus. */
+  readonly busHealth: BusHealth | null
+  /** Null: there is no bus, and so no presence but that of this node's own members. */
+  readonly #presences: Presences | null
+  /** What else is asked of the store each time. */
+  readonly #beside: (() => Promise<void>)[] = []
   #cancelPoll: Cancel = () => {}
   #isPolling = false
   #isClosed = false
@@ -41,13 +60,21 @@ export class Cluster implements Nodes {
     this.node = parts.store.node
     this.#parts = parts
     this.#reads = new HeadReads(parts.store)
-    this.#pulse = startPulse({ bus: parts.bus, time: parts.time, onState: () => this.#pulseChanged() })
+    const { bus } = parts
+    if (bus === null) parts.log.warn({}, withoutBus)
+    const health = bus === null ? null : new BusHealth({ ...parts, bus, onState: () => this.#busChanged() })
+    this.busHealth = health
+    this.#presences = bus === null ? null : new Presences({ ...parts, bus })
+    parts.metrics.countAmongOthers(health === null ? null : () => health.read())
     this.#schedulePoll()
   }
 
-  /** Whether the bus carries messages; while it does not, the store is asked more often. */
-  #pulseChanged(): void {
-    this.#parts.log.warn({ bus: this.#pulse.state() }, 'the bus between the nodes')
+  sharePresence(document: string, listener: PresenceListener): PresenceLine {
+    return this.#presences?.open({ document, topic: topicOf(document) }, listener) ?? nobodyElse
+  }
+
+  /** While the bus carries nothing, the store is asked more often. */
+  #busChanged(): void {
     this.#cancelPoll()
     // What was lost while it was away is not told again.
     if (!this.#isPolling) void this.#poll()
@@ -55,12 +82,13 @@ export class Cluster implements Nodes {
 
   follow(document: string, followed: Followed): () => void {
     this.#followed.set(document, followed)
-    const unsubscribe = this.#parts.bus.subscribe(topicOf(document), ({ bytes }) => {
+    const unsubscribe = this.#parts.bus?.subscribe(topicOf(document), ({ bytes }) => {
+      if (isChangeNotice(bytes)) return followed.changed()
       const notice = this.#read(document, bytes)
       if (notice !== null) followed.heard(notice)
     })
     return () => {
-      unsubscribe()
+      unsubscribe?.()
       if (this.#followed.get(document) === followed) this.#followed.delete(document)
     }
   }
@@ -68,7 +96,16 @@ export class Cluster implements Nodes {
   announce(document: string, notice: Notice): void {
     const { bus } = this.#parts
     // One that does not leave is found by the heads.
-    bus.publish(topicOf(document), writeNotice(notice, bus.payloadBytesMax))
+    bus?.publish(topicOf(document), writeNotice(notice, bus.payloadBytesMax))
+  }
+
+  /** Runs with each look at the heads; a failure is logged. */
+  eachPoll(ask: () => Promise<void>): void {
+    this.#beside.push(ask)
+  }
+
+  announceChange(document: string): void {
+    this.#parts.bus?.publish(topicOf(document), changeNotice)
   }
 
   /** Rejects with ERR_STORE also when the store takes too long: who waits may try another node. */
@@ -80,7 +117,8 @@ export class Cluster implements Nodes {
 
   close(): void {
     this.#isClosed = true
-    this.#pulse.close()
+    this.busHealth?.close()
+    this.#presences?.close()
     this.#cancelPoll()
   }
 
@@ -95,25 +133,32 @@ export class Cluster implements Nodes {
 
   #schedulePoll(): void {
     if (this.#isClosed) return
-    const { headsPollMs, headsPollAwayMs } = this.#parts.limits
-    const delayMs = this.#pulse.state() === 'well' ? headsPollMs : headsPollAwayMs
-    this.#cancelPoll = this.#parts.time.after(delayMs, () => void this.#poll())
+    this.#cancelPoll = this.#parts.time.after(this.#pollMs(), () => void this.#poll())
+  }
+
+  #pollMs(): number {
+    const { headsPollMs, headsPollAwayMs, headsPollNoBusMs } = this.#parts.limits
+    if (this.busHealth === null) return headsPollNoBusMs
+    return this.busHealth.state === 'well' ? headsPollMs : headsPollAwayMs
   }
 
   /** Never rejects. A last message that was lost shows only here. */
   async #poll(): Promise<void> {
     this.#isPolling = true
     const asking = [...this.#followed].map(async ([document, followed]) => {
-      const { visible } = followed
-      const head = await this.#reads.head({ document, at: visible })
-      if (this.#followed.get(document) === followed) followed.headIs(head, visible)
+      const { known } = followed
+      const head = await this.#reads.head({ document, at: known.visible })
+      if (this.#followed.get(document) === followed) followed.headIs(head, known)
     })
-    const results = await Promise.allSettled(asking)
+    const results = await Promise.allSettled([...asking, ...this.#beside.map(ask => ask())])
+    // Then nobody is answered any more.
+    if (this.#isClosed) return
     const failed = results.find(result => result.status === 'rejected')
+    this.#parts.metrics.headsPolled(failed === undefined ? 'done' : 'failed')
     if (failed !== undefined) {
       this.#parts.log.warn(
         { error: failed.reason },
-        'the store does not say where documents stand; tried again'
+        'the store does not say what other nodes have written; tried again'
       )
     }
     this.#isPolling = false
@@ -121,7 +166,6 @@ export class Cluster implements Nodes {
   }
 }
 
-/** Names of documents are longer than topics may be. */
 function topicOf(document: string): string {
-  return `document/${createHash('sha256').update(document).digest('base64url')}`
+  return `document/${hashedName(document)}`
 }

@@ -3,14 +3,24 @@
  * takes to use it.
  *
  *   notice := 01, varString incarnation, varUint sequence, varString node, varUint batch, [record]
+ *           | 02
  *
- * The record is left out where it would be too long for the bus; who hears of it reads it from the store.
+ * The record is left out where it would be too long for the bus; who hears of it reads it from the store. 02: the document
+ * has a new checkpoint, or is gone. Which, and whether it is true, is asked of the store.
  */
 import { Reader } from '../base/reader.ts'
 import { ByteWriter } from '../document/byte-writer.ts'
 import type { Notice } from '../room/nodes.ts'
 
 const recordAppended = 1
+const documentChanged = 2
+
+/** Told of a new checkpoint or a deletion. */
+export const changeNotice: Uint8Array = Uint8Array.of(documentChanged)
+
+export function isChangeNotice(bytes: Uint8Array): boolean {
+  return bytes[0] === documentChanged
+}
 
 /** At most `bytesMax` long: without the record, if need be. */
 export function writeNotice(

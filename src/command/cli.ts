@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { BusError } from '../../bus/index.ts'
 import { copyStore, directoryOfStore, openStore, StoreError, shownStore } from '../../persistence/index.ts'
 import { exchange } from '../access/request.ts'
 import { createLog } from '../base/log.ts'
@@ -18,6 +19,7 @@ import {
   settings,
   variableOf
 } from './config.ts'
+import { newClusterId, nodeOptions } from './nodes.ts'
 import { dropSetAside, listSetAside, showSetAside } from './set-aside.ts'
 import { accessOptions, tokenFor } from './sign-in.ts'
 
@@ -53,6 +55,9 @@ async function main(args: readonly string[]): Promise<void> {
       return backup(config, resolve(operands[0] as string))
     case 'set-aside':
       return setAside(storeOf(config), operands)
+    case 'cluster':
+      if (operands.length !== 1 || operands[0] !== 'new-id') throw usage('cluster takes new-id')
+      return print(await newClusterId(config))
     case 'token':
       return token(config, operands)
     default:
@@ -90,7 +95,7 @@ async function serve(config: Config): Promise<void> {
   const { host, port, data, durability, path, hocuspocus, chaos, limit: limits } = config
   const pages = pagesOf(config)
   const own = { host, port, data, durability, path, hocuspocus, chaos, limits, log, ...pages }
-  const server = createServer({ ...own, ...accessOptions(config, log) })
+  const server = createServer({ ...own, ...nodeOptions(config), ...accessOptions(config, log) })
   const url = await server.listen().catch((error: unknown) => {
     throw new CommandError(explain(error, config), exitCodes.failed)
   })
@@ -203,6 +208,7 @@ Usage:
                                 the bytes of one entry (a Yjs update), to standard output
   y-chorus set-aside drop <document> <number>
                                 remove it
+  y-chorus cluster new-id       for a copy of a database: its servers and those of the original stay apart
   y-chorus token <user> <pattern>=<read|write|none> ...
                                 a token for an hour, signed with --jwt-secret-file, to try --auth jwt
 
@@ -224,7 +230,7 @@ function version(): string {
 }
 
 function explain(error: unknown, { host, port }: Config): string {
-  if (error instanceof StoreError) return error.message
+  if (error instanceof StoreError || error instanceof BusError) return error.message
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE')
     return `port ${port} on ${host} is taken; choose another with --port, or 0 for a free one`

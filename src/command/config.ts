@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { jwtShape } from '../access/jwt.ts'
-import { oneOf } from '../base/check.ts'
+import { kindOf, oneOf } from '../base/check.ts'
 import { defaultLimits, type LimitName, type Limits } from '../base/limits.ts'
 import { logLevels } from '../base/log.ts'
 import { serverShape } from '../options.ts'
@@ -65,6 +65,23 @@ export const settings = {
     env: 'YPERSISTENCE',
     value: 'place',
     help: 'where documents are kept: a directory, a file: URL, or postgres://…; :memory: keeps nothing'
+  },
+  bus: {
+    schema: text,
+    fallback: '',
+    env: null,
+    value: 'url',
+    help: 'what servers on one PostgreSQL tell each other over: redis://…, nats://… or amqp://…; see docs/operating.md'
+  },
+  nodeName: {
+    schema: text.refine(
+      value => value === '' || serverShape.nodeName.safeParse(value).success,
+      `must be ${kindOf(serverShape.nodeName)}`
+    ),
+    fallback: '',
+    env: null,
+    value: 'name',
+    help: "this server's name in logs, metrics and /readyz; without it the name of the machine, on PostgreSQL"
   },
   durability: {
     schema: serverShape.durability,

@@ -58,10 +58,36 @@ export function createCheckpoint(
   }
 }
 
+/**
+ * What compactions of this life have refused, where several nodes have the document open: how many of them did, and which
+ * connections had sent what was refused lately, each with the number of its compaction among those. A room that was opened
+ * before such a checkpoint has in memory what is not in the document.
+ */
+export type Quarantine = {
+  readonly count: number
+  readonly refused: readonly { readonly quarantine: number; readonly connection: string }[]
+}
+
+const noQuarantine: Quarantine = { count: 0, refused: [] }
+
+/** Of those refused earlier: whoever reads of them has usually been told long ago. */
+const refusedKeptMax = 64
+
+/** One more compaction has refused something, which these connections had sent. */
+export function quarantineAfter({ count, refused }: Quarantine, connections: readonly string[]): Quarantine {
+  const quarantine = count + 1
+  const now = [...new Set(connections)].map(connection => ({ quarantine, connection }))
+  return { count: quarantine, refused: [...now, ...refused].slice(0, refusedKeptMax) }
+}
+
 const metaVersion = 1
+const markedVersion = 2
 const layouts: readonly CheckpointLayout[] = ['whole', 'held-back', 'causal']
 
-/** `meta := 01, layout, varUint bytes, runs structs, runs deletes, varUint n, n × (varUint m, m × (client, clock))`. */
+/**
+ * `meta := 01, layout, varUint bytes, runs structs, runs deletes, varUint n, n × (varUint m, m × (client, clock))`, or the
+ * same behind what was refused: `02, varUint count, varUint n, n × (varUint quarantine, varString connection), meta`.
+ */
 export function encodeCheckpointMeta(meta: CheckpointMeta): Uint8Array {
   const structs = encodeRuns(meta.structs)
   const deletes = encodeRuns(meta.deletes)
@@ -84,6 +110,41 @@ export function encodeCheckpointMeta(meta: CheckpointMeta): Uint8Array {
   return writer.toUint8Array()
 }
 
+/** The metadata, marked with what was refused. Where nothing was, it is as it was: earlier versions read it. */
+export function markCheckpointMeta(meta: Uint8Array, { count, refused }: Quarantine): Uint8Array {
+  if (count === 0) return meta
+  const writer = new ByteWriter(meta.length + 16 + 32 * refused.length)
+  writer.writeByte(markedVersion)
+  writer.writeVarUint(count)
+  writer.writeVarUint(refused.length)
+  for (const { quarantine, connection } of refused) {
+    writer.writeVarUint(quarantine)
+    writer.writeString(connection)
+  }
+  writer.writeRange(meta, 0, meta.length)
+  return writer.toUint8Array()
+}
+
+/** Throws ERR_BAD_MESSAGE when the bytes begin as no checkpoint metadata does. Cheap: the rest is not read. */
+export function quarantineOf(meta: Uint8Array): Quarantine {
+  return readQuarantine(new Reader(meta))
+}
+
+/** Leaves the reader behind the version. */
+function readQuarantine(reader: Reader): Quarantine {
+  const version = reader.varUint()
+  if (version === metaVersion) return noQuarantine
+  if (version !== markedVersion)
+    throw new Fault('ERR_BAD_MESSAGE', `checkpoint metadata of version ${version}`)
+  const count = reader.varUint()
+  const refused: { quarantine: number; connection: string }[] = []
+  for (let left = reader.varUint(); left > 0; left--) {
+    refused.push({ quarantine: reader.varUint(), connection: reader.string() })
+  }
+  if (reader.varUint() !== metaVersion) throw new Fault('ERR_BAD_MESSAGE', 'checkpoint metadata marked twice')
+  return { count, refused }
+}
+
 /** Throws ERR_BAD_MESSAGE when the bytes are no checkpoint metadata. */
 export function decodeCheckpointMeta(bytes: Uint8Array): CheckpointMeta {
   return finish(readCheckpointMeta(bytes))
@@ -92,8 +153,7 @@ export function decodeCheckpointMeta(bytes: Uint8Array): CheckpointMeta {
 /** The same in steps. */
 export function* readCheckpointMeta(bytes: Uint8Array): Steps<CheckpointMeta> {
   const reader = new Reader(bytes)
-  const version = reader.varUint()
-  if (version !== metaVersion) throw new Fault('ERR_BAD_MESSAGE', `checkpoint metadata of version ${version}`)
+  readQuarantine(reader)
   const layout = layouts[reader.varUint()]
   if (layout === undefined) throw new Fault('ERR_BAD_MESSAGE', 'checkpoint of an unknown layout')
   const size = reader.varUint()

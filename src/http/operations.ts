@@ -10,7 +10,16 @@ import { readObject, textOf } from './json-body.ts'
 import type { Readiness } from './readiness.ts'
 import { json, type Reply, type Request, type Route } from './router.ts'
 
+/** This server among others. */
+export type NodeState = {
+  /** Null: it has no name, as it is alone. */
+  readonly name: string | null
+  /** Null: there is no bus. */
+  readonly bus: { readonly state: 'well' | 'away' } | null
+}
+
 type Parts = {
+  readonly node: NodeState
   readonly store: Store
   readonly readiness: Readiness
   readonly journal: Journal
@@ -37,15 +46,18 @@ export function operations(parts: Parts): Route[] {
 }
 
 /**
- * Not ready while draining and while the store cannot be written. A failed append, and documents that cannot be compacted,
- * keep nobody away: they are told beside the answer.
+ * Not ready while draining and while the store cannot be written. A bus that is away, a failed append, and documents that
+ * cannot be compacted keep nobody away: they are told in the answer.
  */
-async function ready({ readiness, journal, compactions, isDraining }: Parts): Promise<Reply> {
-  if (isDraining()) return json(503, { status: 'draining' })
+async function ready({ node, readiness, journal, compactions, isDraining }: Parts): Promise<Reply> {
+  const name = node.name === null ? {} : { node: node.name }
+  if (isDraining()) return json(503, { status: 'draining', ...name })
   const reason = await readiness.look()
-  if (reason !== null) return json(503, { status: 'store', reason })
+  if (reason !== null) return json(503, { status: 'store', reason, ...name })
+  const status = node.bus?.state === 'away' ? 'degraded' : 'ready'
+  const bus = node.bus === null ? {} : { bus: node.bus.state }
   const lastAppend = journal.lastFailureMs === null ? 'ok' : 'failed'
-  return json(200, { status: 'ready', lastAppend, uncompacted: compactions.uncompacted })
+  return json(200, { status, ...name, ...bus, lastAppend, uncompacted: compactions.uncompacted })
 }
 
 async function exposition({ metrics }: Parts): Promise<Reply> {

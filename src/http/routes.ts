@@ -6,12 +6,13 @@ import type { Time } from '../base/time.ts'
 import type { CompactionSchedule } from '../room/compaction-schedule.ts'
 import type { Journal } from '../room/journal.ts'
 import { rights } from './admin.ts'
-import { operations } from './operations.ts'
+import { type NodeState, operations } from './operations.ts'
 import { Readiness } from './readiness.ts'
 import type { Route } from './router.ts'
 import { setAside } from './set-aside.ts'
 
 type Parts = {
+  readonly node: NodeState
   readonly store: Store
   readonly journal: Journal
   readonly compactions: CompactionSchedule

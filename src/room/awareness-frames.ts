@@ -7,7 +7,7 @@ import {
 } from '../dialect/awareness-update.ts'
 import type { Frame } from '../dialect/frame.ts'
 import type { Member } from './member.ts'
-import { clockForOwner, type Presence, type SharedState } from './presence.ts'
+import { clockForOwner, isContestedBy, type Presence, type SharedState } from './presence.ts'
 
 export function sendEntries({ member }: Presence, entries: readonly AwarenessEntry[]): void {
   if (entries.length > 0) member.port.send(member.encoder.awareness(writeAwarenessUpdate(entries)))
@@ -65,12 +65,13 @@ export function askWhereItIs({ encoder, port }: Member): void {
 export function ownersFrame(
   presence: Presence,
   published: readonly SharedState[],
-  removed: readonly AwarenessEntry[]
+  others: readonly AwarenessEntry[]
 ): Frame {
   const entries = published.map(shared =>
     shared.owner === presence ? asForOwner(shared) : asPublished(shared)
   )
-  return presence.member.encoder.awareness(writeAwarenessUpdate([...entries, ...removed]))
+  const wanted = [...entries, ...others].filter(entry => !isContestedBy(presence, entry))
+  return presence.member.encoder.awareness(writeAwarenessUpdate(wanted))
 }
 
 export function isPresent(shared: SharedState): boolean {

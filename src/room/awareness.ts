@@ -1,7 +1,7 @@
 /**
  * Presence of one room: what an entry does, and to whom a frame goes (AW2, AW3). Whose entry counts is decided in
- * claims.ts, what is published when in unpublished.ts, what newcomers get in welcomes.ts. It sends frames to members and
- * never touches the document or the store (I8).
+ * claims.ts, what is published when in unpublished.ts, what newcomers get in welcomes.ts, what other nodes are told and
+ * tell in shared-presence.ts. It sends frames to members and never touches the document or the store (I8).
  */
 
 import { Fault } from '../base/errors.ts'
@@ -29,8 +29,10 @@ import {
   tellOwners
 } from './awareness-frames.ts'
 import { Claims } from './claims.ts'
+import { Departed } from './departed.ts'
 import { stamped } from './identity.ts'
 import type { Member } from './member.ts'
+import type { Nodes } from './nodes.ts'
 import {
   canBeLed,
   clockForOwner,
@@ -38,14 +40,25 @@ import {
   isConfirmation,
   isFirst,
   type Presence,
+  restsUntilMs,
   type SharedState
 } from './presence.ts'
+import type { LogPosition } from './presence-line.ts'
 import { Renewals } from './renewals.ts'
+import { SharedPresence } from './shared-presence.ts'
 import { type Publication, Unpublished } from './unpublished.ts'
 import { Welcomes } from './welcomes.ts'
 
-/** `durableTicket`: up to which ticket the room's updates have been sent out. */
-export type AwarenessHost = { durableTicket(): number; takenOver(member: Member): void }
+/**
+ * `durableTicket`: up to which ticket the room's updates have been sent out; `position`: up to which record of the log
+ * that it shares with other nodes.
+ */
+export type AwarenessHost = {
+  readonly document: string
+  durableTicket(): number
+  position(): LogPosition
+  takenOver(member: Member): void
+}
 
 /** Whose `user` a state has: the client's, or the grant's. And whether those who may only read are seen. */
 export type PresencePolicy = {
@@ -53,7 +66,12 @@ export type PresencePolicy = {
   readonly readers: 'shown' | 'hidden'
 }
 
-type Parts = { readonly time: Time; readonly limits: Limits; readonly presence: PresencePolicy }
+type Parts = {
+  readonly nodes: Nodes | null
+  readonly time: Time
+  readonly limits: Limits
+  readonly presence: PresencePolicy
+}
 
 export class Awareness {
   readonly #host: AwarenessHost
@@ -65,24 +83,32 @@ export class Awareness {
   readonly #unpublished: Unpublished
   readonly #welcomes: Welcomes
   readonly #renewals: Renewals
+  /** Null: this node is the only one. */
+  readonly #elsewhere: SharedPresence | null
   #flushedAtMs = Number.NEGATIVE_INFINITY
   #timer: { dueMs: number; cancel: Cancel } | null = null
+  #isClosed = false
 
   constructor(host: AwarenessHost, parts: Parts) {
-    const { time, limits, presence } = parts
+    const { nodes, time, limits, presence } = parts
     this.#host = host
     this.#time = time
     this.#limits = limits
     this.#policy = presence
     const isHere = (presence: Presence) => this.#presences.get(presence.member) === presence
-    this.#claims = new Claims(time, limits, {
-      isHere,
-      lost: before => this.#forget(before),
-      won: (presence, shared, entry) => {
-        if (this.#accept(presence, shared, entry) === 'to-be-led') tellOwners([shared])
-      },
-      displaced: presence => host.takenOver(presence.member)
-    })
+    const departed = new Departed(time, limits)
+    this.#elsewhere = nodes === null ? null : this.#share({ nodes, departed, time, limits })
+    this.#claims = new Claims(
+      { departed, elsewhere: this.#elsewhere, time, limits },
+      {
+        isHere,
+        lost: before => this.#forget(before),
+        won: (presence, shared, entry) => {
+          if (this.#accept(presence, shared, entry) === 'to-be-led') tellOwners([shared])
+        },
+        displaced: presence => host.takenOver(presence.member)
+      }
+    )
     const flushAt = (dueMs: number) => this.#flushAt(dueMs)
     this.#unpublished = new Unpublished(parts, flushAt)
     this.#welcomes = new Welcomes(parts, {
@@ -91,6 +117,8 @@ export class Awareness {
       presences: () => this.#presences.values(),
       states: () => this.#claims.states(),
       reclock: (shared, nowMs) => this.#unpublished.reclock(shared, nowMs),
+      shownElsewhere: () => this.#elsewhere?.shown() ?? [],
+      knownElsewhereUntil: knowsUntilMs => this.#elsewhere?.knownUntil(knowsUntilMs),
       flushSoon: () => this.#flushSoon()
     })
     this.#renewals = new Renewals(parts, {
@@ -98,6 +126,22 @@ export class Awareness {
       isPending: shared => this.#unpublished.isPending(shared),
       renew: shared => this.#unpublished.renew(shared)
     })
+  }
+
+  #share(parts: { nodes: Nodes; departed: Departed; time: Time; limits: Limits }): SharedPresence {
+    const { document, position } = this.#host
+    return new SharedPresence(
+      { ...parts, document },
+      {
+        position,
+        ownState: clientID => this.#claims.state(clientID),
+        ownStates: () => this.#claims.count,
+        raise: (shared, above) => this.#raise(shared, above),
+        give: (shared, why) => this.#give(shared, why),
+        returned: ({ owner }) => this.#welcomes.returned(owner),
+        flushSoon: () => this.#flushSoon()
+      }
+    )
   }
 
   /** Takes an awareness message. Throws ERR_BAD_MESSAGE; entries of other people's clientIDs are ignored (AW6). */
@@ -151,12 +195,29 @@ export class Awareness {
   }
 
   #release(presence: Presence): void {
-    for (const shared of this.#claims.release(presence)) {
-      this.#forget(shared)
-      if (!isPresent(shared)) continue
-      this.#unpublished.remove(shared.clientID, shared.published)
-      this.#flushSoon()
-    }
+    for (const shared of this.#claims.release(presence)) this.#remove(shared)
+  }
+
+  #remove(shared: SharedState): void {
+    this.#forget(shared)
+    if (!isPresent(shared)) return
+    this.#unpublished.remove(shared.clientID, shared.published)
+    this.#flushSoon()
+  }
+
+  /** Clients of other nodes know this clock of it. A step that nobody is in a hurry for waits as that of AW4 does. */
+  #raise(shared: SharedState, above: number): void {
+    const rests = this.#time.nowMs() >= restsUntilMs(shared, this.#limits.awarenessRestMs)
+    if (above === shared.published && !rests) return
+    if (above <= this.#limits.awarenessClockMax && this.#unpublished.raise(shared, above))
+      tellOwners([shared])
+  }
+
+  /** The clientID is a member's of another node. */
+  #give(shared: SharedState, why: 'silent' | 'later'): void {
+    this.#claims.give(shared)
+    this.#remove(shared)
+    if (why === 'silent') this.#host.takenOver(shared.owner.member)
   }
 
   #isHidden({ access }: Member): boolean {
@@ -165,11 +226,13 @@ export class Awareness {
 
   /** Updates have left the room: entries that waited for them may follow. */
   updatesSent(): void {
-    if (this.#unpublished.hasChanges) this.#flushSoon()
+    if (this.#unpublished.hasChanges || this.#elsewhere?.isWaiting === true) this.#flushSoon()
   }
 
   /** Nothing is sent afterwards. */
   close(): void {
+    this.#isClosed = true
+    this.#elsewhere?.close()
     this.#timer?.cancel()
     this.#timer = null
     for (const presence of this.#presences.values()) presence.cancelGrace()
@@ -237,7 +300,7 @@ export class Awareness {
   }
 
   #flushAt(dueMs: number): void {
-    if (this.#timer !== null && this.#timer.dueMs <= dueMs) return
+    if (this.#isClosed || (this.#timer !== null && this.#timer.dueMs <= dueMs)) return
     this.#timer?.cancel()
     const delayMs = dueMs - this.#time.nowMs()
     const run = () => this.#flush()
@@ -249,7 +312,8 @@ export class Awareness {
     this.#flushedAtMs = this.#time.nowMs()
     const publication = this.#unpublished.take(this.#host.durableTicket())
     offerToOwners(publication.offered, this.#limits.awarenessQueriesMax)
-    const lagging = this.#broadcast(publication)
+    const foreign = this.#elsewhere?.exchange(publication) ?? []
+    const lagging = this.#broadcast(publication, foreign)
     this.#welcomes.welcome()
     // After that: whoever is new has been led a step by its own state among those it was sent, and answers with that.
     askWhereTheyAre(lagging, this.#limits.awarenessQueriesMax)
@@ -258,11 +322,12 @@ export class Awareness {
   }
 
   /** One frame for everyone, encoded once per dialect; owners that lag behind get their own (AW3). Returns those. */
-  #broadcast({ published, removed }: Publication): ReadonlySet<Presence> {
+  #broadcast({ published, removed }: Publication, foreign: readonly AwarenessEntry[]): ReadonlySet<Presence> {
     const lagging = new Set<Presence>()
-    if (published.length + removed.length === 0) return lagging
+    const others = [...removed, ...foreign]
+    if (published.length + others.length === 0) return lagging
     if (published.length > 0) this.#renewals.watch()
-    const update = writeAwarenessUpdate([...published.map(asPublished), ...removed])
+    const update = writeAwarenessUpdate([...published.map(asPublished), ...others])
     // Who is said to be gone is asked as well: a null that had waited for the connection may be older than its state.
     for (const shared of published)
       if (clockForOwner(shared) < shared.published || isSeenAsGone(shared)) lagging.add(shared.owner)
@@ -278,7 +343,8 @@ export class Awareness {
       if (presence.arrivedAtMs === null) continue
       for (const shared of published) presence.awaiting?.delete(shared)
       const { encoder, port } = presence.member
-      let frame = lagging.has(presence) ? ownersFrame(presence, published, removed) : frames.get(encoder.key)
+      const isApart = lagging.has(presence) || presence.contests !== null
+      let frame = isApart ? ownersFrame(presence, published, others) : frames.get(encoder.key)
       if (frame === undefined) {
         frame = encoder.awareness(update)
         frames.set(encoder.key, frame)

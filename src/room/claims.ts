@@ -1,11 +1,15 @@
-/** Who owns which clientID of a room (AW5, AW11), and the clocks of those who left. It sends nothing. */
+/**
+ * Who owns which clientID of a room (AW5, AW11); what other nodes own is theirs until they say otherwise. It sends
+ * nothing.
+ */
 
 import { toFault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Time } from '../base/time.ts'
 import { type AwarenessEntry, checkState, isNullState, nullState } from '../dialect/awareness-update.ts'
-import { Departed } from './departed.ts'
-import type { Presence, SharedState } from './presence.ts'
+import type { Departed } from './departed.ts'
+import type { Contest, ForeignOwner, Presence, SharedState } from './presence.ts'
+import type { SharedPresence } from './shared-presence.ts'
 
 type Host = {
   isHere(presence: Presence): boolean
@@ -17,25 +21,44 @@ type Host = {
   displaced(presence: Presence): void
 }
 
+type Parts = {
+  readonly departed: Departed
+  /** What members of other nodes have; null: there are no other nodes. */
+  readonly elsewhere: SharedPresence | null
+  readonly time: Time
+  readonly limits: Limits
+}
+
 export class Claims {
   readonly #time: Time
   readonly #limits: Limits
   readonly #host: Host
   readonly #states = new Map<number, SharedState>()
   readonly #departed: Departed
+  readonly #elsewhere: SharedPresence | null
   /** How many of the states belong to connections that speak for several. */
   #relayed = 0
 
-  constructor(time: Time, limits: Limits, host: Host) {
+  constructor({ departed, elsewhere, time, limits }: Parts, host: Host) {
     this.#time = time
     this.#limits = limits
     this.#host = host
-    this.#departed = new Departed(time, limits)
+    this.#departed = departed
+    this.#elsewhere = elsewhere
   }
 
   /** The states that have an owner. */
   states(): IterableIterator<SharedState> {
     return this.#states.values()
+  }
+
+  /** The state of a clientID that a connection here owns. */
+  state(clientID: number): SharedState | undefined {
+    return this.#states.get(clientID)
+  }
+
+  get count(): number {
+    return this.#states.size
   }
 
   /** The connection's own state of this clientID, or null. */
@@ -66,12 +89,20 @@ export class Claims {
     const { own } = presence
     presence.own = []
     presence.contests = null
-    for (const shared of own) {
-      this.#states.delete(shared.clientID)
-      if (shared.isRelayed) this.#relayed--
-      this.#departed.add(shared.clientID, shared.published)
-    }
+    for (const shared of own) this.#leave(shared)
     return own
+  }
+
+  /** Another node's connection owns the clientID. */
+  give(shared: SharedState): void {
+    this.#lose(shared)
+    this.#leave(shared)
+  }
+
+  #leave({ clientID, isRelayed, published }: SharedState): void {
+    this.#states.delete(clientID)
+    if (isRelayed) this.#relayed--
+    this.#departed.add(clientID, published)
   }
 
   /** Keeps the latest entries of contests. Returns whether there may be other clientIDs of its own beside them. */
@@ -101,7 +132,8 @@ export class Claims {
   #take(presence: Presence, { clientID }: AwarenessEntry): boolean {
     const present = this.#states.get(clientID)
     if (present === undefined) {
-      this.#own(presence, clientID, this.#departed.leftAtMs(clientID))
+      if (this.#ownerElsewhere(clientID) !== null) return false
+      this.#own(presence, clientID, this.#knowsUntilMs(clientID))
       return true
     }
     // Nobody proves who they are. After a restart people return one by one, and are believed before whoever named many.
@@ -111,6 +143,12 @@ export class Claims {
     return true
   }
 
+  /** Null: it was not here lately. With other nodes nobody knows how long it has been on one of them since it left. */
+  #knowsUntilMs(clientID: number): number | null {
+    const leftAtMs = this.#departed.leftAtMs(clientID)
+    return leftAtMs === null || this.#elsewhere === null ? leftAtMs : this.#time.nowMs()
+  }
+
   /**
    * Every y-websocket client echoes what it is sent. It was sent nothing yet; or nothing of this clientID, which left
    * before; or the clock is above what we published.
@@ -118,7 +156,8 @@ export class Claims {
   #cannotBeEcho(presence: Presence, { clientID, clock }: AwarenessEntry): boolean {
     if (presence.arrivedAtMs === null) return true
     const present = this.#states.get(clientID)
-    if (present !== undefined) return clock > present.published
+    const publishedClock = present?.published ?? this.#elsewhere?.shownClock(clientID) ?? null
+    if (publishedClock !== null) return clock > publishedClock
     const leftAtMs = this.#departed.leftAtMs(clientID)
     if (leftAtMs === null || leftAtMs < presence.arrivedAtMs) return true
     return clock > (this.#departed.clock(clientID) ?? -1)
@@ -127,22 +166,39 @@ export class Claims {
   /** Live connections have these clientIDs: those that still answer keep them, from the others they are taken over. */
   #contest(presence: Presence, entries: readonly AwarenessEntry[]): void {
     presence.contests ??= new Map()
-    const owners = new Set<Presence>()
+    const owners = new Map<Contest['owner'], Promise<boolean>>()
     for (const entry of entries) {
-      const owner = this.#states.get(entry.clientID)?.owner
-      if (owner === undefined) continue
-      presence.contests.set(entry.clientID, { owner, latest: this.#copyOf(entry) })
-      owners.add(owner)
+      const { clientID } = entry
+      const owner = this.#states.get(clientID)?.owner ?? this.#ownerElsewhere(clientID)
+      if (owner === null) continue
+      presence.contests.set(clientID, { owner, latest: this.#copyOf(entry) })
+      if ('node' in owner) owners.set(owner, this.#isThere(owner, clientID))
+      else if (!owners.has(owner))
+        owners.set(owner, owner.member.port.probe(this.#limits.awarenessTakeoverMs))
     }
-    for (const owner of owners) {
-      void owner.member.port
-        .probe(this.#limits.awarenessTakeoverMs)
+    for (const [owner, answers] of owners) {
+      void answers
         .then(isAlive => this.#decide(presence, owner, isAlive))
         .catch((error: unknown) => presence.member.port.end(toFault(error)))
     }
   }
 
-  #decide(presence: Presence, owner: Presence, isAlive: boolean): void {
+  /** A new object each time: each of its clientIDs is asked about by itself. */
+  #ownerElsewhere(clientID: number): ForeignOwner | null {
+    const node = this.#elsewhere?.ownerOf(clientID) ?? null
+    return node === null ? null : { node }
+  }
+
+  async #isThere({ node }: ForeignOwner, clientID: number): Promise<boolean> {
+    const says = await this.#elsewhere?.ask(node, clientID)
+    if (says === undefined || says.outcome === 'mine') return says !== undefined
+    // Whatever was published of it there, clients may know.
+    const known = this.#departed.clock(clientID) ?? -1
+    if (says.clock > known && !this.#states.has(clientID)) this.#departed.add(clientID, says.clock)
+    return false
+  }
+
+  #decide(presence: Presence, owner: Contest['owner'], isAlive: boolean): void {
     const { contests } = presence
     if (contests === null || !this.#host.isHere(presence)) return
     const decided = [...contests].filter(([, contest]) => contest.owner === owner)
@@ -151,33 +207,39 @@ export class Claims {
     let isDisplaced = false
     for (const [clientID, { latest }] of decided) {
       const present = this.#states.get(clientID)
-      if (present !== undefined && (isAlive || present.owner !== owner)) continue
+      const isKept = present === undefined ? isAlive && 'node' in owner : isAlive || present.owner !== owner
+      if (isKept) continue
       const shared = this.#own(presence, clientID, this.#time.nowMs())
       if (present !== undefined) isDisplaced = true
       if (shared !== null) this.#host.won(presence, shared, { clientID, ...latest })
     }
-    if (isDisplaced) this.#host.displaced(owner)
+    if (isDisplaced && !('node' in owner)) this.#host.displaced(owner)
   }
 
   /** Returns null when the room has as many states as it may. */
   #own(presence: Presence, clientID: number, knowsUntilMs: number | null): SharedState | null {
     const before = this.#states.get(clientID) ?? null
     const isRelayed = presence.speaksFor === 'several'
-    if (before === null && this.#states.size >= this.#limits.awarenessStatesMax) return null
+    if (before === null && this.#isFull(clientID)) return null
     if (isRelayed && this.#relayed >= this.#limits.awarenessRelayedMax) return null
-    if (before !== null) this.#lose(before)
+    if (before !== null) {
+      this.#lose(before)
+      if (before.isRelayed) this.#relayed--
+    }
     if (isRelayed) this.#relayed++
+    const shown = this.#elsewhere?.surrender(clientID) ?? null
     const shared: SharedState = {
       clientID,
       owner: presence,
       isRelayed,
       ownedAtMs: this.#time.nowMs(),
+      claimedAtMs: this.#time.wallMs(),
       state: nullState,
       firstReceived: -1,
       received: -1,
-      published: before?.published ?? this.#departed.clock(clientID) ?? -1,
+      published: Math.max(before?.published ?? this.#departed.clock(clientID) ?? -1, shown?.clock ?? -1),
       // Others see that until there is something new, and are to hear if it goes before.
-      publishedState: before?.publishedState ?? null,
+      publishedState: before?.publishedState ?? shown?.state ?? null,
       publishedAtMs: Number.NEGATIVE_INFINITY,
       changedAtMs: Number.NEGATIVE_INFINITY,
       stage: 'new',
@@ -190,10 +252,17 @@ export class Claims {
     return shared
   }
 
+  /** With those of other nodes, unless it is one of them that comes here. */
+  #isFull(clientID: number): boolean {
+    const elsewhere = this.#elsewhere
+    const others = elsewhere === null ? 0 : elsewhere.shownCount
+    const isShown = (elsewhere?.shownClock(clientID) ?? null) !== null
+    return this.#states.size + others - (isShown ? 1 : 0) >= this.#limits.awarenessStatesMax
+  }
+
   #lose(shared: SharedState): void {
     const { owner } = shared
     owner.own = owner.own.filter(each => each !== shared)
-    if (shared.isRelayed) this.#relayed--
     this.#host.lost(shared)
   }
 

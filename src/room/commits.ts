@@ -16,7 +16,7 @@ import { type AppendedRecord, appendRecord } from '../document/stored-document.t
 import type { Awareness } from './awareness.ts'
 import { Batches } from './batches.ts'
 import { broadcast } from './broadcast.ts'
-import type { Compacted } from './compaction.ts'
+import type { NewCheckpoint } from './compaction.ts'
 import type { Congestion } from './congestion.ts'
 import { type JudgedUpdate, judgementOf } from './intake.ts'
 import type { BatchWriter, Journal, Life } from './journal.ts'
@@ -54,10 +54,12 @@ type Host = {
   isEnded(): boolean
   /** These updates are durable; or their write has failed, and may exist all the same. Before anyone sees them. */
   written(updates: readonly Source[]): void
-  /** They are durable, and whoever is to see them was sent them. */
-  shown(): void
+  /** They, or another node's, are durable, and whoever is to see them was sent them. */
+  shown(whose: 'own' | 'foreign'): void
   /** An append failed: nothing that was scanned since may be shown. */
   failed(fault: Fault): void
+  /** The store has a checkpoint of this generation; 0: none. */
+  checkpointIs(generation: number): void
 }
 
 export class Commits implements BatchWriter {
@@ -69,6 +71,7 @@ export class Commits implements BatchWriter {
   readonly #waiting = new Waiting()
   /** Null: no other node writes to the document. */
   readonly #log: SharedLog<readonly Accepted[]> | null
+  #shownSequence: number
 
   constructor(document: Document, parts: Parts, host: Host) {
     this.#document = document
@@ -77,18 +80,27 @@ export class Commits implements BatchWriter {
     this.#batches = new Batches(this, parts)
     this.#uniting = new Uniting(document, parts.slices)
     this.#log = parts.nodes === null ? null : this.#share(parts.nodes)
+    this.#shownSequence = host.start?.sequence ?? 0
   }
 
   #share(nodes: Nodes): SharedLog<readonly Accepted[]> {
     const { life, start } = this.#host
+    const { metrics } = this.#parts
     return new SharedLog(
       { name: this.name, life, start },
       { ...this.#parts, nodes },
       {
         isAppending: () => this.#batches.writing.length > 0,
-        showOwn: (batch, sequence) => this.#settle(batch, sequence),
-        showForeign: (record, sequence) => this.#showForeign(record, sequence),
-        isOver: why => this.#host.failed(new Fault(why === 'deleted' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS'))
+        showOwn: (batch, sequence) => {
+          metrics.recordShown('own')
+          this.#settle(batch, sequence)
+        },
+        showForeign: (record, sequence) => {
+          metrics.recordShown('others')
+          return this.#showForeign(record, sequence)
+        },
+        isOver: why => this.#host.failed(new Fault(why === 'deleted' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS')),
+        checkpointIs: generation => this.#host.checkpointIs(generation)
       }
     )
   }
@@ -109,6 +121,11 @@ export class Commits implements BatchWriter {
   /** The number up to which everything is durable. */
   get durableTicket(): number {
     return this.#batches.durableTicket
+  }
+
+  /** The number of the last record that was shown to members. */
+  get shownSequence(): number {
+    return this.#shownSequence
   }
 
   get isDurable(): boolean {
@@ -162,19 +179,21 @@ export class Commits implements BatchWriter {
   #settle(batch: readonly Accepted[], sequence: number): void {
     this.#batches.settle(batch.length)
     this.#document.settle(batch.length, sequence)
+    this.#shownSequence = Math.max(this.#shownSequence, sequence)
     this.#uniting.after(batch)
-    if (!this.#host.isEnded()) this.#show(batch)
+    if (!this.#host.isEnded()) this.#show(batch, 'own')
   }
 
   /** A record of another node: shown as if it had been committed here, but for who is told that it is saved. */
   #showForeign(record: Uint8Array, sequence: number): Promise<void> | null {
     const work = appendRecord(this.#document, { sequence, record })
     const first = work.next()
-    if (first.done === true) return this.#foreignShown(first.value)
-    return this.#parts.slices.run(work, null).then(appended => void this.#foreignShown(appended))
+    if (first.done === true) return this.#foreignShown(first.value, sequence)
+    return this.#parts.slices.run(work, null).then(appended => void this.#foreignShown(appended, sequence))
   }
 
-  #foreignShown({ updates, unreadable }: AppendedRecord): null {
+  #foreignShown({ updates, unreadable }: AppendedRecord, shown: number): null {
+    this.#shownSequence = Math.max(this.#shownSequence, shown)
     for (const { sequence, cause } of unreadable) {
       this.#parts.log.error(
         { document: this.name, sequence, error: cause },
@@ -183,7 +202,9 @@ export class Commits implements BatchWriter {
     }
     this.#uniting.after([])
     const batch = updates.map(update => ({ update, member: null }))
-    if (!this.#host.isEnded() && batch.length > 0) this.#show(batch)
+    if (this.#host.isEnded()) return null
+    if (batch.length > 0) this.#show(batch, 'foreign')
+    else this.#host.awareness.updatesSent()
     return null
   }
 
@@ -191,13 +212,16 @@ export class Commits implements BatchWriter {
    * All that members are shown of the document's changes: they get the updates; then the barriers that waited for them
    * pass; then their authors' awareness follows.
    */
-  #show(batch: readonly { readonly update: Uint8Array; readonly member: Member | null }[]): void {
+  #show(
+    batch: readonly { readonly update: Uint8Array; readonly member: Member | null }[],
+    whose: 'own' | 'foreign'
+  ): void {
     const { members, awareness, congestion } = this.#host
     broadcast(members, batch, this.durableTicket)
     this.#waiting.reached(this.durableTicket)
     awareness.updatesSent()
     congestion.settled()
-    this.#host.shown()
+    this.#host.shown(whose)
   }
 
   batchFailed(cause: unknown): void {
@@ -240,8 +264,13 @@ export class Commits implements BatchWriter {
     this.#batches.flush()
   }
 
-  /** The store has a new checkpoint. */
-  compacted({ checkpoint, meta, sequence, carried }: Compacted): void {
+  /** Resolves when the log is shown up to this number, which is in the store. Rejects with what ended the room. */
+  async shownTo(sequence: number): Promise<void> {
+    await this.#log?.reached(sequence)
+  }
+
+  /** The store has a new checkpoint, and everything it stands for was shown. */
+  compacted({ checkpoint, meta, sequence, carried }: NewCheckpoint): void {
     this.#document.restore(checkpoint, meta)
     this.#uniting.after([])
     this.#document.tail.compacted(sequence, carried)

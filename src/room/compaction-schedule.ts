@@ -12,12 +12,16 @@ import type { Slices } from '../base/slices.ts'
 import type { Time } from '../base/time.ts'
 import { type CompactionLane, isDeadline, type Workers } from '../document/workers.ts'
 import { type Compacted, compactDocument } from './compaction.ts'
+import type { Nodes } from './nodes.ts'
 import type { Room } from './room.ts'
+import { SharedCompactions } from './shared-compactions.ts'
 import { Uncompacted } from './uncompacted.ts'
 
 type Parts = {
   readonly store: Store
   readonly workers: Workers
+  /** Null: this node is the only one. */
+  readonly nodes: Nodes | null
   readonly slices: Slices
   readonly time: Time
   readonly limits: Limits
@@ -28,6 +32,7 @@ type Parts = {
 export class CompactionSchedule {
   readonly #parts: Parts
   readonly #uncompacted: Uncompacted
+  readonly #shared: SharedCompactions | null
   /** Under way or waiting for their turn. Bounded by the number of rooms. */
   readonly #running = new Map<Room, Promise<void>>()
   readonly #turns: Record<CompactionLane, Promise<unknown>> = {
@@ -42,7 +47,10 @@ export class CompactionSchedule {
 
   constructor(parts: Parts) {
     this.#parts = parts
-    this.#uncompacted = new Uncompacted(parts)
+    const { nodes } = parts
+    this.#uncompacted = new Uncompacted(parts, { keys: nodes === null ? 'one' : 'each' })
+    this.#shared =
+      nodes === null ? null : new SharedCompactions({ ...parts, nodes, uncompacted: this.#uncompacted })
   }
 
   /** How many documents could not be compacted and are served as they are. */
@@ -58,7 +66,11 @@ export class CompactionSchedule {
   /** Starts a compaction if the log has grown enough and none is running. Cheap: called after every commit. */
   consider(room: Room): void {
     if (this.#running.has(room) || this.#isClosed) return
-    if (this.#cost(room) > this.#threshold(room) && this.#uncompacted.isDue(room.name)) this.#start(room)
+    if (this.#cost(room) > this.#threshold(room) && this.#isDue(room)) this.#start(room)
+  }
+
+  #isDue(room: Room): boolean {
+    return this.#uncompacted.isDue(room.name) && (this.#shared === null || this.#shared.mayAsk(room))
   }
 
   /** Resolves when none of this room is under way. Never rejects. */
@@ -70,7 +82,7 @@ export class CompactionSchedule {
   beforeClose(room: Room): Promise<void> | null {
     const running = this.#running.get(room)
     if (running !== undefined) return running
-    if (this.#isClosed || this.#floors.has(room) || !this.#uncompacted.isDue(room.name)) return null
+    if (this.#isClosed || this.#floors.has(room) || !this.#isDue(room)) return null
     const { records } = room.document.tail
     const isLong = records >= this.#parts.limits.compactionRecordsAtClose
     return isLong || this.#cost(room) > this.#threshold(room) ? this.#start(room) : null
@@ -79,7 +91,14 @@ export class CompactionSchedule {
   /** The document was deleted. */
   forget(document: string): void {
     for (const room of this.#running.keys()) if (room.name === document) this.#deleted.add(room)
-    this.#uncompacted.forget(document)
+    this.#uncompacted.deleted(document)
+  }
+
+  /** The room has another checkpoint. What is carried over (updates that wait for others) must not start the next one at once. */
+  checkpointReplaced(room: Room): void {
+    this.#floors.delete(room)
+    this.#uncompacted.compactedElsewhere(room.name)
+    if (this.#cost(room) > this.#threshold(room)) this.#floors.set(room, 2 * this.#cost(room))
   }
 
   /** No new ones; resolves when those under way are over, which closing the worker hastens. */
@@ -100,6 +119,7 @@ export class CompactionSchedule {
   }
 
   #start(room: Room): Promise<void> {
+    this.#shared?.judged(room)
     const running = this.#inTurn(room).finally(() => this.#running.delete(room))
     this.#running.set(room, running)
     return running
@@ -112,16 +132,31 @@ export class CompactionSchedule {
   }
 
   #turn(lane: CompactionLane, room: Room): Promise<'over' | 'too-long'> {
-    const turn = this.#turns[lane].then(() => this.#compact(room, lane))
+    const turn = this.#turns[lane].then(() => this.#compactInTurn(room, lane))
     this.#turns[lane] = turn
     return turn
   }
 
   /** Never rejects. */
-  async #compact(room: Room, lane: CompactionLane): Promise<'over' | 'too-long'> {
+  async #compactInTurn(room: Room, lane: CompactionLane): Promise<'over' | 'too-long'> {
     if (this.#isClosed || room.isEnded) return 'over'
+    if (this.#shared === null) return this.#compact(room, lane)
+    const work = () => this.#compact(room, lane)
+    const holding = this.#shared.holding(room, work, { more: outcome => outcome === 'too-long' })
+    const outcome = await holding.catch(error => {
+      this.#parts.log.warn({ error, document: room.name }, 'the lease of a compaction cannot be had')
+    })
+    return outcome ?? 'over'
+  }
+
+  /** Never rejects. */
+  async #compact(room: Room, lane: CompactionLane): Promise<'over' | 'too-long'> {
     try {
-      const compacted = await compactDocument(room.name, { ...this.#parts, lane })
+      const parts = { ...this.#parts, lane, isShared: this.#shared !== null }
+      const compacted =
+        this.#shared === null
+          ? await compactDocument(room.name, parts)
+          : await this.#shared.compact(room, parts)
       this.#parts.metrics.compacted(compacted === null ? 'superseded' : 'written')
       if (compacted !== null) this.#compacted(room, compacted)
     } catch (error) {
@@ -133,14 +168,11 @@ export class CompactionSchedule {
   }
 
   #compacted(room: Room, compacted: Compacted): void {
-    this.#floors.delete(room)
     this.#uncompacted.forget(room.name)
     for (const { author } of compacted.refused) {
       this.#parts.log.error({ document: room.name, author }, 'an update could not be integrated; set aside')
     }
     room.compacted(compacted)
-    // What is carried over (updates that wait for others) must not start the next one at once.
-    if (this.#cost(room) > this.#threshold(room)) this.#floors.set(room, 2 * this.#cost(room))
   }
 
   #failed(room: Room, error: unknown): void {

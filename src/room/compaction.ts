@@ -4,26 +4,41 @@
  */
 import type { LoadedDocument, Store } from '../../persistence/store.ts'
 import type { Slices } from '../base/slices.ts'
-import { type Checkpoint, type CheckpointMeta, createCheckpoint } from '../document/checkpoint.ts'
+import {
+  type Checkpoint,
+  type CheckpointMeta,
+  createCheckpoint,
+  markCheckpointMeta,
+  quarantineAfter,
+  quarantineOf
+} from '../document/checkpoint.ts'
 import { decodeRecord, type LoggedUpdate } from '../document/record.ts'
 import { scanInSteps } from '../document/scan.ts'
+import type { Steps } from '../document/steps.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
 import type { CompactedRecords, CompactionLane, Workers } from '../document/workers.ts'
 
-/** `carried`: what could not be merged yet and stays in the log. `refused`: what was set aside (quarantine). */
-export type Compacted = {
+/** An update that could not be merged yet and stays in the log. */
+export type Carried = ScannedUpdate & { readonly sequence: number }
+
+/** A checkpoint that is in the store. It stands for all records up to `sequence`, save those that are `carried`. */
+export type NewCheckpoint = {
   readonly checkpoint: Checkpoint
   readonly meta: CheckpointMeta
   readonly sequence: number
-  readonly carried: readonly (ScannedUpdate & { readonly sequence: number })[]
-  readonly refused: readonly LoggedUpdate[]
+  readonly carried: readonly Carried[]
 }
+
+/** `refused`: what was set aside (quarantine). */
+export type Compacted = NewCheckpoint & { readonly refused: readonly LoggedUpdate[] }
 
 export type CompactionParts = {
   readonly store: Store
   readonly workers: Workers
   readonly slices: Slices
   readonly lane: CompactionLane
+  /** Other nodes may have the document open: the checkpoint tells them what was refused. */
+  readonly isShared: boolean
 }
 
 type LogEntry = LoggedUpdate & { readonly sequence: number }
@@ -33,8 +48,16 @@ type LogEntry = LoggedUpdate & { readonly sequence: number }
  * Rejects with what the store or the worker threw; the stored document is as it was.
  */
 export async function compactDocument(name: string, parts: CompactionParts): Promise<Compacted | null> {
+  return compactLoaded(name, await parts.store.load(name), parts)
+}
+
+/** The same with what was loaded a moment ago. */
+export async function compactLoaded(
+  name: string,
+  loaded: LoadedDocument,
+  parts: CompactionParts
+): Promise<Compacted | null> {
   const { store, workers, lane } = parts
-  const loaded = await store.load(name)
   if (loaded.records.length === 0) return null
   const result = await workers.compact({
     document: name,
@@ -67,28 +90,26 @@ type Merged = {
 
 async function writeCheckpoint(
   name: string,
-  { store, slices }: CompactionParts,
+  parts: CompactionParts,
   { loaded, entries, result, refused }: Merged
 ): Promise<Compacted | null> {
   // A record is removed whole or not at all: one that holds a pending update stays, and is merged again next time.
   const kept = new Set(result.pending.map(index => entries[index]?.sequence))
-  const { meta, encodedMeta, segments } = result
+  const { store, slices } = parts
+  const { meta, segments } = result
   const written = await store.checkpoint({
     document: name,
     incarnation: loaded.incarnation,
     base: loaded.checkpoint?.generation ?? null,
     replaces: loaded.records.map(record => record.sequence).filter(sequence => !kept.has(sequence)),
-    meta: encodedMeta,
+    meta: parts.isShared ? markedMeta({ loaded, entries, result, refused }) : result.encodedMeta,
     segments,
     freedBytes:
       bytesOf(loaded.records.map(({ record }) => record)) + bytesOf(loaded.checkpoint?.segments ?? [])
   })
   if (written.outcome === 'superseded') return null
-  const carried: (ScannedUpdate & { sequence: number })[] = []
-  for (const { update, sequence } of entries.filter(entry => kept.has(entry.sequence))) {
-    const scan = await slices.run(scanInSteps(update), null)
-    carried.push({ update, sequence, scan })
-  }
+  const keptRecords = loaded.records.filter(each => kept.has(each.sequence))
+  const carried = kept.size === 0 ? [] : await slices.run(carriedInSteps(keptRecords), null)
   const sequence = loaded.records.at(-1)?.sequence ?? 0
   return {
     checkpoint: createCheckpoint(written.generation, meta, segments),
@@ -97,6 +118,27 @@ async function writeCheckpoint(
     carried,
     refused
   }
+}
+
+/** What rooms on other nodes have to know of it: see `Quarantine`. */
+function markedMeta({ loaded, result, refused }: Merged): Uint8Array {
+  const { checkpoint } = loaded
+  const before = checkpoint === null ? null : quarantineOf(checkpoint.meta)
+  const quarantine = before ?? { count: 0, refused: [] }
+  if (refused.length === 0) return markCheckpointMeta(result.encodedMeta, quarantine)
+  const connections = refused.flatMap(({ author }) => author?.connection ?? [])
+  return markCheckpointMeta(result.encodedMeta, quarantineAfter(quarantine, connections))
+}
+
+/** The updates of records that stay in the log below a checkpoint, in steps. */
+export function* carriedInSteps(
+  records: readonly { readonly sequence: number; readonly record: Uint8Array }[]
+): Steps<Carried[]> {
+  const carried: Carried[] = []
+  for (const { update, sequence } of records.flatMap(entriesOf)) {
+    carried.push({ update, sequence, scan: yield* scanInSteps(update) })
+  }
+  return carried
 }
 
 function bytesOf(chunks: readonly Uint8Array[]): number {

@@ -14,13 +14,16 @@ export class Farewell {
     this.#limits = limits
   }
 
-  begin(members: ReadonlySet<Member>, fault: Fault): void {
+  /** `newcomers`: for those who have been shown nothing of the document yet. */
+  begin(members: ReadonlySet<Member>, { fault, newcomers }: { fault: Fault; newcomers: Fault }): void {
     let index = 0
     for (const member of members) {
       const delayMs = (this.#limits.staggerMs * index++) / members.size
+      const { type } = member.phase
+      const own = type === 'greeted' || type === 'preparing' ? newcomers : fault
       this.#cancels.set(
         member,
-        this.#time.after(delayMs, () => member.port.end(fault))
+        this.#time.after(delayMs, () => member.port.end(own))
       )
     }
   }

@@ -1,5 +1,6 @@
 /** What a room needs of the other nodes that may have its document open. A server that is alone has none. */
-import type { DocumentHead, RecordIdentity } from '../../persistence/store.ts'
+import type { DocumentHead, Incarnation, RecordIdentity } from '../../persistence/store.ts'
+import type { PresenceLine, PresenceListener } from './presence-line.ts'
 
 /** A record that is in the store. `record`: null where it was too long to be told. */
 export type Notice = {
@@ -9,13 +10,17 @@ export type Notice = {
   readonly record: Uint8Array | null
 }
 
+/** What a node has of a document. `visible`: the number up to which everything is shown; 0: nothing. */
+export type Known = { readonly incarnation: Incarnation; readonly visible: number }
+
 /** What is told to whoever follows a document. */
 export type Followed = {
-  /** The number up to which everything is shown; 0: nothing. */
-  readonly visible: number
+  readonly known: Known
   heard(notice: Notice): void
-  /** `head` was read when everything up to `visible` was shown; its identity is that of this number. */
-  headIs(head: DocumentHead, visible: number): void
+  /** The document has a new checkpoint, or was deleted: the store says which. */
+  changed(): void
+  /** `head` was asked for when `known` was known here; its identity is that of the number up to which all was shown. */
+  headIs(head: DocumentHead, known: Known): void
 }
 
 export type Nodes = {
@@ -25,6 +30,10 @@ export type Nodes = {
   follow(document: string, followed: Followed): () => void
   /** Tells the others, if they can be told. Never throws. */
   announce(document: string, notice: Notice): void
+  /** Tells the others, if they can be told, that there is a new checkpoint, or that the document is gone. Never throws. */
+  announceChange(document: string): void
   /** Where the document stands now: nothing that was durable before the call is missed. Rejects with a Fault. */
   freshHead(document: string): Promise<DocumentHead>
+  /** The rooms of the document on other nodes, as far as presence goes, until the line is closed. */
+  sharePresence(document: string, listener: PresenceListener): PresenceLine
 }

@@ -34,10 +34,13 @@ export type Presence = {
 }
 
 export type Contest = {
-  /** Who is being pinged. */
-  readonly owner: Presence
+  /** Who is being pinged; `node`: by another node. */
+  readonly owner: Presence | ForeignOwner
   latest: { readonly clock: number; readonly state: Uint8Array }
 }
+
+/** A connection of another node. */
+export type ForeignOwner = { readonly node: string }
 
 /** The state of one clientID. `state` is UTF-8 JSON, a copy of our own. */
 export type SharedState = {
@@ -46,6 +49,8 @@ export type SharedState = {
   /** Its owner speaks for several. */
   readonly isRelayed: boolean
   readonly ownedAtMs: number
+  /** The same in wall time, for other nodes. */
+  readonly claimedAtMs: number
   state: Uint8Array
   /** The clock its owner began with on this connection, -1 before. */
   firstReceived: number
@@ -102,6 +107,14 @@ export function createPresence(member: Member): Presence {
 export function awaitState(presence: Presence, shared: SharedState): void {
   presence.awaiting ??= new Set()
   presence.awaiting.add(shared)
+}
+
+/**
+ * Its owner is being asked whether it still is there, on behalf of this connection. That may have the same client behind
+ * it, which would take an older state of itself over if it were sent it with a higher clock (AW3).
+ */
+export function isContestedBy(presence: Presence, { clientID }: { readonly clientID: number }): boolean {
+  return presence.contests?.has(clientID) === true
 }
 
 /** Nothing of this connection has been published: what is, is to be above everything published before (AW1). */

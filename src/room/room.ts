@@ -3,7 +3,7 @@
  * order, is in commits.ts.
  */
 import type { Author } from '../../persistence/author.ts'
-import type { Store } from '../../persistence/store.ts'
+import type { LoadedDocument, Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
@@ -15,13 +15,14 @@ import type { Message } from '../dialect/message.ts'
 import { ClockRuns } from '../document/clocks.ts'
 import type { Document } from '../document/document.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
+import { Adoption } from './adoption.ts'
 import { Answers } from './answers.ts'
 import { Awareness, type PresencePolicy } from './awareness.ts'
 import { refuseReader, sendReceipts } from './broadcast.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
 import type { CheckpointReads } from './checkpoint-reads.ts'
 import { Commits, type Source } from './commits.ts'
-import type { Compacted } from './compaction.ts'
+import type { Compacted, NewCheckpoint } from './compaction.ts'
 import { Congestion } from './congestion.ts'
 import { Farewell } from './farewell.ts'
 import { Intake, type JudgedUpdate, judgedInSlices, judgementOf } from './intake.ts'
@@ -63,12 +64,17 @@ export type RoomEvents = {
   readonly onCommitted: (room: Room) => void
   /** Resolves when no compaction of it is under way. */
   readonly compactionOver: (room: Room) => Promise<void>
+  /** It has another checkpoint, and its log is shorter. */
+  readonly onCheckpoint: (room: Room) => void
   /** It is of no further use: who comes next needs a new one. */
   readonly onEnded: (room: Room) => void
 }
 
-/** What a load found beside the document. `start`: the last record, null for a document that is not stored. */
-export type Opened = { readonly life: Life; readonly start: Start | null }
+/**
+ * What a load found beside the document. `start`: the last record, null for a document that is not stored. `quarantines`:
+ * how many compactions had refused something.
+ */
+export type Opened = { readonly life: Life; readonly start: Start | null; readonly quarantines: number }
 
 export class Room {
   readonly document: Document
@@ -86,8 +92,15 @@ export class Room {
   readonly #throttle: Throttle
   readonly #farewell: Farewell
   readonly #overdue: Overdue
+  /** Null: no other node writes checkpoints. */
+  readonly #adoption: Adoption | null
 
-  constructor(document: Document, { life, start }: Opened, parts: RoomParts, events: RoomEvents) {
+  constructor(
+    document: Document,
+    { life, start, quarantines }: Opened,
+    parts: RoomParts,
+    events: RoomEvents
+  ) {
     this.document = document
     this.life = life
     this.#parts = parts
@@ -95,7 +108,9 @@ export class Room {
     this.#congestion = new Congestion(document, parts.limits)
     this.#awareness = new Awareness(
       {
+        document: document.name,
         durableTicket: () => this.#commits.durableTicket,
+        position: () => ({ incarnation: life.incarnation, sequence: this.#commits.shownSequence }),
         takenOver: member => member.port.end(new Fault('ERR_TAKEN_OVER'))
       },
       parts
@@ -108,9 +123,11 @@ export class Room {
       congestion: this.#congestion,
       isEnded: () => this.isEnded,
       written: updates => events.onWritten(this, updates),
-      shown: () => this.#shown(),
-      failed: fault => this.end(fault)
+      shown: whose => this.#shown(whose),
+      failed: fault => this.end(fault),
+      checkpointIs: generation => this.#adoption?.told(generation)
     })
+    this.#adoption = parts.nodes === null ? null : this.#adopting(quarantines)
     this.#throttle = new Throttle(parts.time, parts.limits)
     this.#farewell = new Farewell(parts.time, parts.limits)
     this.#overdue = new Overdue(parts.time, parts.limits, member =>
@@ -121,8 +138,17 @@ export class Room {
     this.#answers = new Answers(document, parts, {
       isHere: member => this.#ended === null && this.#members.has(member),
       isLive: member => this.#memberLive(member),
-      compactionOver: () => this.#events.compactionOver(this),
+      compactionOver: () => this.#compactionOver(),
       isStale: () => this.end(new Fault('ERR_ROOM_RESTARTS'))
+    })
+  }
+
+  #adopting(quarantines: number): Adoption {
+    return new Adoption({ name: this.name, life: this.life, quarantines }, this.#parts, {
+      generation: () => this.document.checkpoint?.generation ?? 0,
+      reached: sequence => this.#commits.shownTo(sequence),
+      replace: checkpoint => this.#replaceCheckpoint(checkpoint),
+      quarantined: connections => this.#quarantined(connections)
     })
   }
 
@@ -240,9 +266,10 @@ export class Room {
     this.#commits.flush()
   }
 
-  #shown(): void {
+  #shown(whose: 'own' | 'foreign'): void {
     this.#events.onCommitted(this)
-    this.#reportIdle()
+    // What others write keeps no room open that nobody is in.
+    if (whose === 'own') this.#reportIdle()
   }
 
   #receiveStep1(member: Member, stateVector: Uint8Array): void {
@@ -297,6 +324,7 @@ export class Room {
     if (this.#ended !== null) return
     this.#ended = fault
     this.#commits.close(fault)
+    this.#adoption?.close()
     this.#awareness.close()
     this.#intake.close()
     this.#oldCopies?.close()
@@ -304,8 +332,16 @@ export class Room {
     this.#overdue.close()
     this.#parts.cache.released(this.document)
     for (const member of this.#members) this.#answers.cancel(member)
-    this.#farewell.begin(this.#members, fault)
+    // Of a deletion elsewhere this node learns late: who came meanwhile has come for what begins anew.
+    const isLate = this.#parts.nodes !== null && fault.code === 'ERR_DELETED'
+    const newcomers = isLate ? new Fault('ERR_ROOM_RESTARTS') : fault
+    this.#farewell.begin(this.#members, { fault, newcomers })
     this.#events.onEnded(this)
+  }
+
+  /** Another checkpoint is about to replace the one in use. */
+  get isAdopting(): boolean {
+    return this.#adoption?.isUnderWay === true
   }
 
   /** The store has a new checkpoint. What could not be integrated is out of it: whoever sent that must start over. */
@@ -314,9 +350,26 @@ export class Room {
     const { refused } = compacted
     if (refused.length > 0)
       return this.#quarantined(new Set(refused.map(({ author }) => author?.connection ?? null)))
-    this.#commits.compacted(compacted)
+    if (this.#adoption === null) this.#replaceCheckpoint(compacted)
+    else void this.#adoption.written(compacted)
+  }
+
+  /** What the store has now, with a checkpoint that another node has written. */
+  found(loaded: LoadedDocument): void {
+    void this.#adoption?.found(loaded)
+  }
+
+  #replaceCheckpoint(checkpoint: NewCheckpoint): void {
+    if (this.#ended !== null) return
+    this.#commits.compacted(checkpoint)
     this.#parts.cache.used(this.document)
+    this.#events.onCheckpoint(this)
     this.#reportIdle()
+  }
+
+  async #compactionOver(): Promise<void> {
+    await this.#events.compactionOver(this)
+    await this.#adoption?.looked()
   }
 
   /** What this node has in memory was built with the refused updates, so the room begins anew from the store. */

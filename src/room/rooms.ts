@@ -6,6 +6,7 @@ import type { LoadedDocument, Tombstone } from '../../persistence/store.ts'
 import { Fault, toFault } from '../base/errors.ts'
 import type { Cancel } from '../base/time.ts'
 import { WorkQueue } from '../base/work-queue.ts'
+import { quarantineOf } from '../document/checkpoint.ts'
 import { openDocument, type Unreadable } from '../document/stored-document.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
 import type { Source } from './commits.ts'
@@ -55,7 +56,10 @@ export class Rooms {
   readonly #slots = new Map<string, Slot>()
   /** Documents that are being deleted: nobody opens them meanwhile. Callers bound how many. */
   readonly #deleting = new Map<string, Promise<boolean>>()
-  /** Reads of a crowd of rooms would stand in the store's way before the appends of those who type. */
+  /**
+   * Reads of a crowd of rooms would stand in the store's way before the appends of those who type; and where they are
+   * answered at once, as a new document is, so many at most are opened in one turn of the event loop.
+   */
   readonly #loads: WorkQueue
   #isClosed = false
 
@@ -63,7 +67,8 @@ export class Rooms {
     this.#parts = parts
     this.#loads = new WorkQueue({
       atOnceMax: parts.limits.roomLoadsMax,
-      waitingMax: parts.limits.roomsMax
+      waitingMax: parts.limits.roomsMax,
+      whenFree: free => void parts.time.soon(free)
     })
     this.#tombstones = new Tombstones(parts)
   }
@@ -191,11 +196,13 @@ export class Rooms {
       )
       await this.#setAside(name, unreadable)
       const life = { incarnation: loaded.incarnation, isPlanting: false }
-      return new Room(document, { life, start: startOf(loaded) }, this.#parts, {
+      const quarantines = loaded.checkpoint === null ? 0 : quarantineOf(loaded.checkpoint.meta).count
+      return new Room(document, { life, start: startOf(loaded), quarantines }, this.#parts, {
         onIdle: room => this.#idle(room),
         onWritten: (_, updates) => changes?.written(name, updates),
         onCommitted: room => this.#parts.compactions.consider(room),
         compactionOver: room => this.#parts.compactions.over(room),
+        onCheckpoint: room => this.#parts.compactions.checkpointReplaced(room),
         onEnded: room => this.#ended(room)
       })
     } catch (error) {
@@ -251,7 +258,7 @@ export class Rooms {
   }
 
   async #delete(name: string, copies: OldCopiesAre): Promise<boolean> {
-    const { journal, store, changes, compactions } = this.#parts
+    const { journal, store, nodes, changes, compactions } = this.#parts
     const room = await this.#slots.get(name)?.opening.catch(() => null)
     room?.end(new Fault('ERR_DELETED'))
     // What the journal is writing of it must not be there after the deletion.
@@ -261,6 +268,7 @@ export class Rooms {
       const isDeleted = await store.delete(name, tombstone)
       changes?.forget(name)
       compactions.forget(name)
+      nodes?.announceChange(name)
       if (tombstone !== undefined) await this.#tombstones.left(name, tombstone)
       return isDeleted
     } catch (error) {
@@ -270,14 +278,16 @@ export class Rooms {
 
   /** Undefined: nothing is known of the document, and what it may have left before stays. */
   async #tombstoneOf(name: string, room: Room | null): Promise<Tombstone | undefined> {
-    const { store, log } = this.#parts
-    if (room !== null) return this.#tombstones.after(room.document)
+    const { store, nodes, log } = this.#parts
+    if (room !== null && nodes === null) return this.#tombstones.after([room.document])
     try {
       const loaded = await store.load(name)
       if (loaded.incarnation === null) return undefined
       const deadLives = this.#tombstones.of(loaded)
       const { document } = await openDocument(name, { ...loaded, deadLives }, () => this.#breathe())
-      return this.#tombstones.after(document)
+      // Other nodes may have written more than the room has seen; and it may have seen what was not written yet.
+      const isSame = room !== null && room.life.incarnation === loaded.incarnation
+      return this.#tombstones.after(isSame ? [document, room.document] : [document])
     } catch (error) {
       const fault = openingFault(error)
       if (fault.code !== 'ERR_DOCUMENT_DAMAGED') throw error

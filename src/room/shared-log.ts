@@ -5,11 +5,12 @@
 import type { DocumentHead, RecordIdentity, Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
 import { type Time, within } from '../base/time.ts'
 import { FollowedLog, type LogHost } from './followed-log.ts'
 import type { Life } from './journal.ts'
 import type { Start } from './log-order.ts'
-import type { Followed, Nodes, Notice } from './nodes.ts'
+import type { Followed, Known, Nodes, Notice } from './nodes.ts'
 
 type Limits = {
   readonly foreignBytesMax: number
@@ -25,6 +26,7 @@ type Parts = {
   readonly nodes: Nodes
   readonly time: Time
   readonly limits: Limits
+  readonly metrics: Pick<Metrics, 'recordsRead'>
   readonly log: Log
 }
 
@@ -39,17 +41,23 @@ export type Appended<Own> = {
   readonly own: Own
 }
 
+/** The room, as far as other nodes have an effect on it. */
+export type SharedHost<Own> = LogHost<Own> & {
+  /** The store has a checkpoint of this generation; 0: none. */
+  checkpointIs(generation: number): void
+}
+
 export class SharedLog<Own> implements Followed {
   readonly #opened: Opened
   readonly #parts: Parts
-  readonly #host: LogHost<Own>
+  readonly #host: SharedHost<Own>
   readonly #log: FollowedLog<Own>
   readonly #unfollow: () => void
   /** One question is under way, and all who ask meanwhile share the next: so many ask that each cannot have its own. */
   #asking: Promise<void> | null = null
   #askingNext: Promise<void> | null = null
 
-  constructor(opened: Opened, parts: Parts, host: LogHost<Own>) {
+  constructor(opened: Opened, parts: Parts, host: SharedHost<Own>) {
     this.#opened = opened
     this.#parts = parts
     this.#host = host
@@ -59,8 +67,8 @@ export class SharedLog<Own> implements Followed {
     this.#unfollow = parts.nodes.follow(opened.name, this)
   }
 
-  get visible(): number {
-    return this.#log.visible
+  get known(): Known {
+    return { incarnation: this.#opened.life.incarnation, visible: this.#log.visible }
   }
 
   appended({ sequence, identity, record, own }: Appended<Own>): void {
@@ -74,20 +82,32 @@ export class SharedLog<Own> implements Followed {
   heard({ incarnation, sequence, identity, record }: Notice): void {
     const { life } = this.#opened
     // It may speak of a life that is over: the store says which one is the present one.
-    if (life.incarnation !== incarnation) void this.caughtUp().catch(() => {})
+    if (life.incarnation !== incarnation) this.changed()
     else this.#log.heard({ sequence, identity }, record)
   }
 
-  headIs({ incarnation, head, identity }: DocumentHead, visible: number): void {
+  changed(): void {
+    // Should the store not answer, the next look at the heads finds it.
+    void this.caughtUp().catch(() => {})
+  }
+
+  headIs({ incarnation, generation, head, identity }: DocumentHead, known: Known): void {
     const { life } = this.#opened
+    // An append has begun a life since the question was put: the answer speaks of the time before.
+    if (life.incarnation !== known.incarnation) return
     if (life.incarnation === null && incarnation === null) return
     life.incarnation ??= incarnation
-    if (life.incarnation !== incarnation) {
-      // Asked before anything of this life was shown, the answer may be older than it: the next one is not.
-      if (visible > 0) this.#host.isOver('deleted')
-      return
-    }
-    this.#log.headIs({ head, visible, identity })
+    if (life.incarnation !== incarnation) return this.#host.isOver('deleted')
+    this.#log.headIs({ head, visible: known.visible, identity })
+    this.#host.checkpointIs(generation)
+  }
+
+  /** Resolves when everything up to the number, which is in the store, is shown. Rejects with what ended the room. */
+  reached(sequence: number): Promise<void> {
+    const { visible } = this.#log
+    // Nobody may have told of it yet.
+    if (sequence > visible) this.#log.headIs({ head: sequence, visible, identity: null })
+    return this.#log.reached(sequence)
   }
 
   /** Resolves when everything that was in the store at the call is shown. Rejects with ERR_STORE, or what ended the room. */
@@ -112,9 +132,9 @@ export class SharedLog<Own> implements Followed {
 
   async #catchUp(): Promise<void> {
     const { nodes, time, limits } = this.#parts
-    const { visible } = this
+    const { known } = this
     const head = await nodes.freshHead(this.#opened.name)
-    this.headIs({ ...head, identity: null }, visible)
+    this.headIs({ ...head, identity: null }, known)
     const late = new Fault('ERR_STORE', 'what other nodes have written cannot be read')
     await within(this.#log.reached(head.head), { time, ms: limits.freshHeadMs, late })
   }
@@ -125,10 +145,12 @@ export class SharedLog<Own> implements Followed {
   }
 
   async #after(sequence: number) {
-    const { store, limits } = this.#parts
+    const { store, limits, metrics } = this.#parts
     const { incarnation } = this.#opened.life
     if (incarnation === null) return { outcome: 'records', records: [], head: 0 } as const
     const most = { records: limits.gapRecordsMax, bytes: limits.gapBytesMax }
-    return store.recordsAfter(this.#opened.name, incarnation, sequence, most)
+    const read = await store.recordsAfter(this.#opened.name, incarnation, sequence, most)
+    metrics.recordsRead(read.outcome === 'records' ? read.records.length : 0)
+    return read
   }
 }

@@ -9,9 +9,12 @@ import type { Metrics } from '../base/metrics.ts'
 import type { Time } from '../base/time.ts'
 import type { Document } from '../document/document.ts'
 import { decodeTombstone, encodeTombstone, Tombstone, unite } from '../document/tombstone.ts'
+import type { Nodes } from './nodes.ts'
 
 type Parts = {
   readonly store: Store
+  /** Null: no other node leaves or drops any. */
+  readonly nodes: Nodes | null
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
@@ -34,17 +37,17 @@ export class Tombstones {
     return new Tombstone(decodeTombstone(tombstone.bytes))
   }
 
-  /** What a deletion of the document leaves: all its lives in one. */
-  after(document: Document): StoredTombstone | undefined {
+  /** What a deletion of the document leaves: all its lives in one, by all that is known of it. */
+  after(documents: readonly Document[]): StoredTombstone | undefined {
     const { limits, time, metrics, log } = this.#parts
-    const lives = [document.tombstone?.ends ?? new Map(), document.clientEnds()]
+    const lives = documents.flatMap(each => [each.tombstone?.ends ?? new Map(), each.clientEnds()])
     const { ends, isWhole } = unite(lives, limits.tombstoneClientsMax)
     if (ends.size === 0) return undefined
     if (!isWhole) {
       metrics.tombstonesDropped('in-part', 1)
       const clientsMax = limits.tombstoneClientsMax
       log.warn(
-        { document: document.name, clientsMax },
+        { document: documents[0]?.name, clientsMax },
         'the tombstone of a document does not name all clients'
       )
     }
@@ -64,6 +67,21 @@ export class Tombstones {
     const kept = await this.#all()
     kept.delete(document)
     if (tombstone !== null) kept.set(document, tombstone.timeMs)
+    const fresh = await this.#reread(kept)
+    const { tooOld, tooMany } = this.#beyond(fresh)
+    await this.#drop(fresh, tooOld, 'too-old')
+    await this.#drop(fresh, tooMany, 'too-many')
+  }
+
+  /** Where other nodes may have left a document's tombstone anew, none is dropped by what was known before. */
+  async #reread(kept: Map<string, number>): Promise<Map<string, number>> {
+    const { tooOld, tooMany } = this.#beyond(kept)
+    if (this.#parts.nodes === null || tooOld.length + tooMany.length === 0) return kept
+    this.#kept = null
+    return this.#all()
+  }
+
+  #beyond(kept: ReadonlyMap<string, number>): { tooOld: readonly string[]; tooMany: readonly string[] } {
     const tooOld: string[] = []
     const tooMany: string[] = []
     for (const [name, timeMs] of kept) {
@@ -72,8 +90,7 @@ export class Tombstones {
         tooMany.push(name)
       else break
     }
-    await this.#drop(kept, tooOld, 'too-old')
-    await this.#drop(kept, tooMany, 'too-many')
+    return { tooOld, tooMany }
   }
 
   async #drop(

@@ -1,9 +1,11 @@
 /**
  * Documents that could not be compacted: they are served as they are, and tried again ever more rarely. Kept in the
- * store's metadata, or each restart would try them all at once. Why and when a compaction begins is its caller's.
+ * store's metadata, or each restart would try them all at once: in one value; and where other nodes write too, in one of
+ * each document, which whoever may compact it reads first. Why and when a compaction begins is its caller's.
  */
 import type { Store } from '../../persistence/store.ts'
 import type { FaultCode } from '../base/errors.ts'
+import { hashedName } from '../base/hashed-name.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
@@ -20,19 +22,27 @@ type Parts = {
 /** `lastMs`: when the last attempt failed, since the epoch. `code`: why, for whoever looks into the store. */
 type Entry = { readonly failures: number; readonly lastMs: number; readonly code: string }
 
-/** Where they lie in the store's metadata. */
+/** Where they lie in the store's metadata: all under one key, or each under one of its own. */
+type Keys = 'one' | 'each'
+
 const metadataKey = 'uncompacted'
+
+function keyOf(document: string): string {
+  return `${metadataKey}/${hashedName(document)}`
+}
 
 export class Uncompacted {
   readonly #parts: Parts
+  readonly #keys: Keys
   /** The one that failed longest ago first. */
   readonly #entries = new Map<string, Entry>()
   /** The last write that was asked for, and whether it has begun: it writes all that came before it began. */
   #writing: Promise<void> = Promise.resolve()
   #isWaiting = false
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, { keys }: { readonly keys: Keys }) {
     this.#parts = parts
+    this.#keys = keys
   }
 
   get count(): number {
@@ -41,18 +51,36 @@ export class Uncompacted {
 
   /** Takes up those that the store has. Rejects with what the store rejects with; what cannot be read counts as none. */
   async restore(): Promise<void> {
-    const { store, log } = this.#parts
-    const stored = await store.readMetadata(metadataKey)
-    if (stored === null) return
-    const entries = parse(stored)
-    if (entries === null) {
-      log.warn({ metadataKey }, 'what is known of documents that cannot be compacted could not be read')
-      return
-    }
-    for (const [document, failures, lastMs, code] of entries) {
+    // Other nodes go on writing: it is read when it is needed.
+    if (this.#keys === 'each') return
+    for (const [document, failures, lastMs, code] of await this.#read(metadataKey)) {
       this.#entries.set(document, { failures, lastMs, code })
     }
     this.#makeRoom()
+  }
+
+  /** Takes up what the store knows of one document. Rejects with what the store rejects with. */
+  async learn(document: string): Promise<void> {
+    if (this.#keys === 'one') return
+    await this.#writing
+    const [stored] = await this.#read(keyOf(document))
+    this.#entries.delete(document)
+    if (stored !== undefined) {
+      const [, failures, lastMs, code] = stored
+      this.#entries.set(document, { failures, lastMs, code })
+    }
+    this.#makeRoom()
+  }
+
+  async #read(key: string): Promise<readonly Stored[]> {
+    const stored = await this.#parts.store.readMetadata(key)
+    const entries = stored === null ? [] : parse(stored)
+    if (entries !== null) return entries
+    this.#parts.log.warn(
+      { metadataKey: key },
+      'what is known of documents that cannot be compacted could not be read'
+    )
+    return []
   }
 
   has(document: string): boolean {
@@ -76,14 +104,28 @@ export class Uncompacted {
     this.#entries.delete(document)
     this.#entries.set(document, { failures, lastMs: this.#parts.time.wallMs(), code })
     this.#makeRoom()
-    this.#save()
+    this.#save(document)
   }
 
-  /** It was compacted, or it is gone. */
+  /** It was compacted. */
   forget(document: string): void {
-    if (!this.#entries.delete(document)) return
-    this.#parts.metrics.uncompacted(this.#entries.size)
-    this.#save()
+    if (this.#drop(document)) this.#save(document)
+  }
+
+  /** It is gone, whichever node knew something of it. */
+  deleted(document: string): void {
+    if (this.#drop(document) || this.#keys === 'each') this.#save(document)
+  }
+
+  /** Another node has compacted it, and has written so. */
+  compactedElsewhere(document: string): void {
+    if (this.#keys === 'each') this.#drop(document)
+  }
+
+  #drop(document: string): boolean {
+    const isKnown = this.#entries.delete(document)
+    if (isKnown) this.#parts.metrics.uncompacted(this.#entries.size)
+    return isKnown
   }
 
   /** Resolves when everything is written, or could not be. */
@@ -100,28 +142,36 @@ export class Uncompacted {
     metrics.uncompacted(this.#entries.size)
   }
 
-  /** Those that come together are written together. */
-  #save(): void {
-    if (this.#isWaiting) return
-    this.#isWaiting = true
-    this.#writing = this.#writing.then(() => this.#write())
+  #save(document: string): void {
+    if (this.#keys === 'one') return this.#saveAll()
+    this.#writing = this.#writing.then(() => this.#write(keyOf(document), () => this.#encode([document])))
   }
 
-  /** Never rejects: what could not be written is written with the next one. */
-  async #write(): Promise<void> {
-    this.#isWaiting = false
+  /** Those that come together are written together. */
+  #saveAll(): void {
+    if (this.#isWaiting) return
+    this.#isWaiting = true
+    this.#writing = this.#writing.then(() => {
+      this.#isWaiting = false
+      return this.#write(metadataKey, () => this.#encode([...this.#entries.keys()]))
+    })
+  }
+
+  /** Never rejects: what could not be written is written with the next one, or is found out again. */
+  async #write(key: string, value: () => Uint8Array | null): Promise<void> {
     try {
-      await this.#parts.store.writeMetadata(metadataKey, this.#encode())
+      await this.#parts.store.writeMetadata(key, value())
     } catch (error) {
       this.#parts.log.warn({ error }, 'which documents cannot be compacted could not be written')
     }
   }
 
-  #encode(): Uint8Array | null {
-    if (this.#entries.size === 0) return null
-    const entries = [...this.#entries].map(([document, { failures, lastMs, code }]) => [
-      ...[document, failures, lastMs, code]
-    ])
+  #encode(documents: readonly string[]): Uint8Array | null {
+    const entries = documents.flatMap(document => {
+      const entry = this.#entries.get(document)
+      return entry === undefined ? [] : [[document, entry.failures, entry.lastMs, entry.code]]
+    })
+    if (entries.length === 0) return null
     return Buffer.from(JSON.stringify({ version: 1, entries }))
   }
 }

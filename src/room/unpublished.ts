@@ -67,6 +67,12 @@ export class Unpublished {
     return true
   }
 
+  /** Has a present state published above a clock that others know; one that changes has it with the change. */
+  raise(shared: SharedState, above: number): boolean {
+    shared.published = Math.max(shared.published, above)
+    return this.reclock(shared, this.#time.nowMs())
+  }
+
   /** The clientID has left. To be followed by a flush. */
   remove(clientID: number, clock: number): void {
     this.#removed.set(clientID, clock)

@@ -15,7 +15,16 @@ import {
   sendEntries,
   tellOwners
 } from './awareness-frames.ts'
-import { awaitState, isFirst, nothing, type Presence, restsUntilMs, type SharedState } from './presence.ts'
+import type { ForeignShown } from './foreign-presence.ts'
+import {
+  awaitState,
+  isContestedBy,
+  isFirst,
+  nothing,
+  type Presence,
+  restsUntilMs,
+  type SharedState
+} from './presence.ts'
 
 /** A connection that has not announced itself this long after its end marker is taken for one without a state. */
 const announceGraceMs = 300
@@ -27,6 +36,10 @@ type Host = {
   states(): Iterable<SharedState>
   /** Whether the state has a higher clock now. */
   reclock(shared: SharedState, nowMs: number): boolean
+  /** What members see of other nodes' members. */
+  shownElsewhere(): Iterable<ForeignShown>
+  /** Somebody knows what was published on other nodes until then. */
+  knownElsewhereUntil(knowsUntilMs: number): void
   flushSoon(): void
   flushAt(dueMs: number): void
 }
@@ -59,6 +72,16 @@ export class Welcomes {
     this.#host.flushSoon()
   }
 
+  /** It was in this document before, on another node: it is sent the states again, with clocks that it does not know. */
+  returned(presence: Presence): void {
+    const { knowsUntilMs, arrivedAtMs } = presence
+    if (knowsUntilMs !== null && (arrivedAtMs === null || knowsUntilMs > arrivedAtMs)) return
+    presence.knowsUntilMs = this.#time.nowMs()
+    if (arrivedAtMs === null) return
+    this.#arrivals.add(presence)
+    this.#host.flushSoon()
+  }
+
   /** Whether it will be sent the states. */
   isExpected(presence: Presence): boolean {
     return this.#arrivals.has(presence)
@@ -77,11 +100,13 @@ export class Welcomes {
   sendStates(presence: Presence): void {
     const entries: AwarenessEntry[] = []
     for (const shared of this.#host.states()) {
+      if (isContestedBy(presence, shared)) continue
       // Its own also if that is null: a client that has a state all the same (the null was of long ago) takes it back.
       if (shared.owner === presence) {
         if (shared.publishedState !== null && !isFirst(shared)) entries.push(asForOwner(shared))
       } else if (isPresent(shared)) entries.push(asPublished(shared))
     }
+    for (const entry of this.#host.shownElsewhere()) if (!isContestedBy(presence, entry)) entries.push(entry)
     sendEntries(presence, entries)
     if (presence.own.some(isSeenAsGone)) askWhereItIs(presence.member)
   }
@@ -95,11 +120,12 @@ export class Welcomes {
       presence.arrivedAtMs = nowMs
       const knowsUntilMs = presence.own.length === 0 ? nowMs : presence.knowsUntilMs
       for (const shared of this.#host.states()) {
-        if (shared.owner === presence || knowsUntilMs === null || shared.publishedAtMs > knowsUntilMs)
-          continue
+        if (knowsUntilMs === null || shared.publishedAtMs > knowsUntilMs) continue
+        if (shared.owner === presence || isContestedBy(presence, shared)) continue
         if (nowMs < restsUntilMs(shared, this.#limits.awarenessRestMs)) awaitState(presence, shared)
         else if (this.#host.reclock(shared, nowMs)) touched.add(shared)
       }
+      if (knowsUntilMs !== null) this.#host.knownElsewhereUntil(knowsUntilMs)
     }
     for (const presence of this.#arrivals) this.sendStates(presence)
     this.#arrivals.clear()
@@ -115,6 +141,7 @@ export class Welcomes {
       if (presence.awaiting === null || presence.awaiting.size === 0) continue
       const rested: SharedState[] = []
       for (const shared of presence.awaiting) {
+        if (isContestedBy(presence, shared)) continue
         const restsAtMs = restsUntilMs(shared, this.#limits.awarenessRestMs)
         if (touched.has(shared)) rested.push(shared)
         else if (restsAtMs > nowMs) nextMs = Math.min(nextMs, restsAtMs)

@@ -66,6 +66,8 @@ export class Attachment implements Listener, PortOwner, Holder {
   /** The room holds back what this attachment says: it is scanning something large, or has much to write. */
   #holds = 0
   #seat: Seat | null = null
+  /** Its socket is closed, and this is called once when nothing of it waits any more. */
+  #settled: (() => void) | null = null
   /** The provider states its version, as 4.x does: it knows every message. */
   #isVersioned = false
 
@@ -130,6 +132,13 @@ export class Attachment implements Listener, PortOwner, Holder {
       default:
         this.#state satisfies never
     }
+  }
+
+  /** The socket is closed. Whether anything of it is still on the way; if so, `settled` is called when nothing is. */
+  linger(settled: () => void): boolean {
+    if (!this.isUnderWay || (this.#holds === 0 && this.#queue.length === 0)) return false
+    this.#settled = settled
+    return true
   }
 
   /** Out of the room, without a word. */
@@ -303,7 +312,7 @@ export class Attachment implements Listener, PortOwner, Holder {
     try {
       while (this.#state.type === 'open' && this.#holds === 0) {
         const next = this.#queue.shift()
-        if (next === undefined) return
+        if (next === undefined) return this.#settle()
         this.#host.waitsNoMore(next.bytes)
         if (!this.#state.member.isRefused) this.#take(this.#state, next.message)
       }
@@ -316,6 +325,13 @@ export class Attachment implements Listener, PortOwner, Holder {
     const queue = this.#queue
     this.#queue = []
     for (const { bytes } of queue) this.#host.waitsNoMore(bytes)
+    this.#settle()
+  }
+
+  #settle(): void {
+    const settled = this.#settled
+    this.#settled = null
+    settled?.()
   }
 }
 

@@ -314,6 +314,7 @@ export class Connection implements Port, Reader {
 
   #socketClosed(): void {
     // Whoever sends and leaves is not to lose it because others came first, or because its room is not open yet.
+    this.#session?.linger()
     if (this.#state === 'open' && this.#inbox.isPaused) this.#state = 'gone'
     else if (this.#state === 'leaving' && this.#inbox.isAtWork) this.#state = 'left'
     else this.#close()

@@ -81,6 +81,9 @@ export class UndecidedSession implements Session {
     return this.#session.keepAlive()
   }
 
+  /** Nothing has come of it. */
+  linger(): void {}
+
   closed(): void {
     this.#cancelWait()
     this.#session.closed()
@@ -164,6 +167,9 @@ export class RootSession implements Session {
   keepAlive(): Frame {
     return this.#session.keepAlive()
   }
+
+  /** Nothing has come of it. */
+  linger(): void {}
 
   closed(): void {
     this.#session.closed()

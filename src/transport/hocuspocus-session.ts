@@ -89,6 +89,12 @@ export class HocuspocusSession implements Session, AttachmentHost {
     return nobodysFrame
   }
 
+  linger(): void {
+    for (const attachment of this.#attachments.values()) {
+      if (attachment.linger(() => this.#connection.release())) this.#connection.hold()
+    }
+  }
+
   closed(): void {
     this.#isClosed = true
     this.#cancelDeadline()

@@ -16,6 +16,11 @@ export type Session = {
   full(): void
   /** A message that changes nothing, sent when nothing else was for a while. */
   keepAlive(): Frame
+  /**
+   * The socket is closed. Of what it keeps that cannot be handled yet, it holds the connection for as long as that takes,
+   * as it does on the way in: whoever sends and leaves is not to lose it.
+   */
+  linger(): void
   /** The connection is over or about to be. Called once. */
   closed(): void
 }

@@ -50,6 +50,7 @@ export class Stateless {
   readonly #parts: Parts
   readonly #listeners = new Map<string, Set<Listener>>()
   #running = 0
+  #tellNodes: ((document: string, payload: string) => void) | null = null
   /** The timers of the calls under way. Bounded by `statelessRunningMax`. */
   readonly #timers = new Set<Cancel>()
 
@@ -68,8 +69,21 @@ export class Stateless {
     if (listeners?.delete(listener) === true && listeners.size === 0) this.#listeners.delete(document)
   }
 
+  /** What is said here to a whole document is handed on, for the clients that other servers have. */
+  shareWith(tell: (document: string, payload: string) => void): void {
+    this.#tellNodes = tell
+  }
+
+  /** Another server has handed it on. */
+  heard(document: string, payload: string): void {
+    this.#tell(document, payload, null)
+  }
+
   received(document: string, from: Listener, payload: string): void {
-    if (this.#parts.isRelayed) this.#tell(document, payload, from)
+    if (this.#parts.isRelayed) {
+      this.#tell(document, payload, from)
+      this.#tellNodes?.(document, payload)
+    }
     if (this.#parts.onStateless === null) return
     if (this.#running >= this.#parts.limits.statelessRunningMax) {
       this.#parts.metrics.hookCalled('stateless', 'dropped')
@@ -89,6 +103,7 @@ export class Stateless {
   /** Throws RangeError when the payload is larger than `statelessBytesMax`. */
   broadcast(document: string, payload: string): void {
     this.#tell(document, this.#checked(payload), null)
+    this.#tellNodes?.(document, payload)
   }
 
   /** Waits for none of the calls any longer, and leaves no timer. */

@@ -87,6 +87,9 @@ class YWebsocketSession implements Session, Holder {
     return yWebsocketEncoder.keepAlive()
   }
 
+  /** What waits does so in the connection. */
+  linger(): void {}
+
   closed(): void {
     this.#isClosed = true
     this.#seat?.leave()

@@ -46,7 +46,7 @@ test('one whose time is over at the restart is not taken up', async () => {
 test('one that cannot be stored is applied, and its caller is told', async () => {
   const store = createMemoryStore()
   const server = await startServer({ store, authorize })
-  store.writeMetadata = () => Promise.reject(new Error('disk'))
+  store.swapMetadata = () => Promise.reject(new Error('disk'))
 
   await expect(server.revoke({ user: 'ada' })).rejects.toMatchObject({ code: 'ERR_STORE' })
   expect(await codeOf(server.url)).toBe(4403)

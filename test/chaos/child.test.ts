@@ -1,10 +1,10 @@
 // The Chaos page's child server, with real processes: the built command as the child, the server in this process (and,
 // where it has to die, in one of its own) as the parent.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Limits } from '../../src/base/limits.ts'
 import { type Client, connect, synced, until } from '../support/clients.ts'
@@ -12,6 +12,14 @@ import { type ServerProcess, spawnServer, startServer, temporaryDirectory } from
 
 type State = { isAllowed: boolean; phase: string; pid: number | null; restartsLeft: number; refusal?: string }
 type Killed = { pidBefore: number; pidAfter: number; downMs: number; restartsLeft: number }
+
+/** A busy machine starts a process late. */
+const patient: Partial<Limits> = { chaosStartMs: 60_000 }
+
+// Servers of other tests may be making such directories at the same time.
+const ownTmp = mkdtempSync(`${tmpdir()}/chorus-test-`)
+process.env.TMPDIR = ownTmp
+afterAll(() => rmSync(ownTmp, { recursive: true, force: true }))
 
 test('is started once, is another process, and hands out what was written before it was killed', async () => {
   const url = await chaosServer()
@@ -122,7 +130,9 @@ test('the data of one that did not start goes when nobody comes', async () => {
 })
 
 test('where no more files may be opened, a start is refused as one at a limit', async () => {
-  const { url } = await spawnServer(['--port', '0', '--data', ':memory:'], { openFilesMax: 160 })
+  const { url } = await spawnServer(['--port', '0', '--data', ':memory:', '--limit', 'chaosStartMs=60000'], {
+    openFilesMax: 160
+  })
   // One connection for the request; all others there can be.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   onTestFinished(() => agent.destroy())
@@ -158,7 +168,12 @@ test('where nobody may, nothing is started, and the path is a document like any 
 })
 
 test('it is there below a path prefix, too', async () => {
-  const server = await startServer({ pages: temporaryDirectory(), chaos: 'auto', path: '/sync' })
+  const server = await startServer({
+    pages: temporaryDirectory(),
+    chaos: 'auto',
+    path: '/sync',
+    limits: patient
+  })
 
   await post(server.url, 'start')
 
@@ -181,7 +196,7 @@ test('it ends, and its data goes, when nobody is connected any more', async () =
 
 test('it ends, and its data goes, when the server stops', async () => {
   const before = directories()
-  const server = await startServer({ pages: temporaryDirectory(), chaos: 'auto' })
+  const server = await startServer({ pages: temporaryDirectory(), chaos: 'auto', limits: patient })
   const { pid } = await post<State>(server.url, 'start')
   await join(server.url)
   const [directory = ''] = directories().filter(each => !before.includes(each))
@@ -195,7 +210,9 @@ test('it ends, and its data goes, when the server stops', async () => {
 
 test('it ends, and its data goes, when the server itself is killed', async () => {
   const before = directories()
-  const parent: ServerProcess = await spawnServer(['--port', '0', '--data', ':memory:'])
+  const parent: ServerProcess = await spawnServer([
+    ...['--port', '0', '--data', ':memory:', '--limit', 'chaosStartMs=60000']
+  ])
   const { pid } = await post<State>(parent.url, 'start')
   const [directory = ''] = directories().filter(each => !before.includes(each))
   expect(existsSync(directory)).toBe(true)
@@ -206,7 +223,11 @@ test('it ends, and its data goes, when the server itself is killed', async () =>
 })
 
 async function chaosServer(limits: Partial<Limits> = {}): Promise<string> {
-  const server = await startServer({ pages: temporaryDirectory(), chaos: 'auto', limits })
+  const server = await startServer({
+    pages: temporaryDirectory(),
+    chaos: 'auto',
+    limits: { ...patient, ...limits }
+  })
   return server.url
 }
 

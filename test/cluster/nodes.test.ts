@@ -3,9 +3,8 @@
  * see of what clients of another wrote.
  */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { createMemoryBroker, type MemoryBroker, sealBus } from '../../bus/index.ts'
-import { openStore, type Store } from '../../persistence/index.ts'
-import { createNode, type Server } from '../../src/server.ts'
+import { createMemoryBroker, type MemoryBroker } from '../../bus/index.ts'
+import { createServer, type Server } from '../../src/server.ts'
 import { barrier, type Client, connect, synced, until } from '../support/clients.ts'
 import { provide, providerSynced, saved } from '../support/hocuspocus.ts'
 import { randomOf } from '../support/random.ts'
@@ -13,7 +12,6 @@ import { seed } from '../support/seed.ts'
 import { quietLog } from '../support/server.ts'
 import { type Postgres, postgresMissing, startPostgres } from '../support/services/postgres.ts'
 
-const key = new Uint8Array(32).fill(7)
 let made = 0
 
 describe.skipIf(postgresMissing !== null)('several nodes on PostgreSQL', () => {
@@ -23,20 +21,17 @@ describe.skipIf(postgresMissing !== null)('several nodes on PostgreSQL', () => {
   })
   afterAll(() => postgres.stop())
 
-  /** Nodes on a schema of their own. The server's URL of each; their broker; and what ends one of them. */
+  /** Nodes on a schema of their own. */
   async function startNodes(count: number, broker: MemoryBroker) {
     const url = postgres.url(`nodes_${++made}`)
-    const nodes: { server: Server; store: Store; url: string }[] = []
+    const nodes: { server: Server; url: string }[] = []
     for (let i = 0; i < count; i++) {
-      const store = await openStore(url)
       const bus = broker.connect(`node ${i}`)
-      const sealed = sealBus({ bus, clusterId: `cluster ${made}`, nodeId: store.node, key })
-      const server = createNode({ store, log: quietLog, pages: null, authorize: 'none' }, sealed)
-      nodes.push({ server, store, url: await server.listen() })
+      const server = createServer({ data: url, bus, log: quietLog, pages: null, authorize: 'none' })
+      nodes.push({ server, url: await server.listen() })
       onTestFinished(async () => {
         await server.stop()
         await bus.close()
-        await store.close()
       })
     }
     return nodes

@@ -4,6 +4,7 @@ import { createMemoryStore } from '../../persistence/index.ts'
 import type { DocumentHead } from '../../persistence/store.ts'
 import { Fault } from '../../src/base/errors.ts'
 import { withLimits } from '../../src/base/limits.ts'
+import { createMetrics } from '../../src/base/metrics.ts'
 import { SharedLog } from '../../src/room/shared-log.ts'
 import { VirtualClock } from '../simulation/virtual-time.ts'
 import { quietLog } from '../support/server.ts'
@@ -14,9 +15,22 @@ function place() {
   const time = clock.scope()
   const shown: string[] = []
   const heads: { answer: (head: DocumentHead) => void }[] = []
-  const freshHead = () => new Promise<DocumentHead>(answer => void heads.push({ answer }))
-  const nodes = { node: 'a', follow: () => () => {}, announce: () => {}, freshHead }
-  const parts = { store: createMemoryStore(), nodes, time, limits: withLimits({}), log: quietLog }
+  const nodes = {
+    node: 'a',
+    follow: () => () => {},
+    announce: () => {},
+    announceChange: () => {},
+    freshHead: () => new Promise<DocumentHead>(answer => void heads.push({ answer })),
+    sharePresence: () => ({ send() {}, stands() {}, renew() {}, close() {} })
+  }
+  const parts = {
+    store: createMemoryStore(),
+    nodes,
+    time,
+    limits: withLimits({}),
+    metrics: createMetrics(),
+    log: quietLog
+  }
   const life = { incarnation: null as string | null, isPlanting: false }
   const log = new SharedLog<string>({ name: 'x', life, start: null }, parts, {
     isAppending: () => false,
@@ -25,34 +39,13 @@ function place() {
       shown.push(`foreign ${sequence}`)
       return null
     },
-    isOver: why => void shown.push(why)
+    isOver: why => void shown.push(why),
+    checkpointIs: () => {}
   })
   return { clock, time, log, life, shown, heads }
 }
 
 const nothing: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null }
-
-test('an answer from before a document began here does not say that it was deleted', async () => {
-  const { log, life, shown, heads } = place()
-
-  const caughtUp = log.caughtUp()
-  life.incarnation = 'new'
-  log.appended({ sequence: 1, identity: { node: 'a', batch: 1 }, record: new Uint8Array(3), own: 'mine' })
-  heads[0]?.answer(nothing)
-  await caughtUp
-
-  expect(shown).toEqual(['mine 1'])
-})
-
-test('once a document was shown, an answer that there is none ends it', () => {
-  const { log, life, shown } = place()
-  life.incarnation = 'new'
-  log.appended({ sequence: 1, identity: { node: 'a', batch: 1 }, record: new Uint8Array(3), own: 'mine' })
-
-  log.headIs(nothing, log.visible)
-
-  expect(shown).toEqual(['mine 1', 'deleted'])
-})
 
 test('a question that is answered after the end leaves no timer', async () => {
   const { clock, time, log, heads } = place()
@@ -70,12 +63,20 @@ test('a late notice of a life that is over is not believed: the store says which
   const clock = new VirtualClock()
   const shown: string[] = []
   let head: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null }
-  const nodes = { node: 'a', follow: () => () => {}, announce: () => {}, freshHead: async () => head }
+  const nodes = {
+    node: 'a',
+    follow: () => () => {},
+    announce: () => {},
+    announceChange: () => {},
+    freshHead: async () => head,
+    sharePresence: () => ({ send() {}, stands() {}, renew() {}, close() {} })
+  }
   const parts = {
     store: createMemoryStore(),
     nodes,
     time: clock.scope(),
     limits: withLimits({}),
+    metrics: createMetrics(),
     log: quietLog
   }
   const life = { incarnation: null as string | null, isPlanting: false }
@@ -86,7 +87,8 @@ test('a late notice of a life that is over is not believed: the store says which
       shown.push(`foreign ${sequence}`)
       return null
     },
-    isOver: why => void shown.push(why)
+    isOver: why => void shown.push(why),
+    checkpointIs: () => {}
   })
   const notice = (incarnation: string) => ({
     incarnation,
@@ -107,4 +109,49 @@ test('a late notice of a life that is over is not believed: the store says which
   expect(late).toEqual({ shown: [], life: null })
   expect(life.incarnation).toBe('new')
   expect(shown).toEqual(['foreign 1'])
+})
+
+test('an answer that was asked for before a life began here does not end it', async () => {
+  const clock = new VirtualClock()
+  const over: string[] = []
+  const heads: ((head: DocumentHead) => void)[] = []
+  const freshHead = () => new Promise<DocumentHead>(answer => heads.push(answer))
+  const nodes = {
+    node: 'a',
+    follow: () => () => {},
+    announce: () => {},
+    announceChange: () => {},
+    freshHead,
+    sharePresence: () => ({ send() {}, stands() {}, renew() {}, close() {} })
+  }
+  const parts = {
+    store: createMemoryStore(),
+    nodes,
+    time: clock.scope(),
+    limits: withLimits({}),
+    metrics: createMetrics(),
+    log: quietLog
+  }
+  const life = { incarnation: null as string | null, isPlanting: false }
+  const log = new SharedLog<string>({ name: 'x', life, start: null }, parts, {
+    isAppending: () => false,
+    showOwn: () => {},
+    showForeign: () => null,
+    isOver: why => void over.push(why),
+    checkpointIs: () => {}
+  })
+  const { known } = log
+  const asked = log.caughtUp()
+
+  // The first append of the room is answered before the question is.
+  life.incarnation = 'begun'
+  log.appended({ sequence: 1, identity: { node: 'a', batch: 1 }, record: new Uint8Array(3), own: 'first' })
+  const nothing = { incarnation: null, generation: 0, head: 0, identity: null }
+  heads[0]?.(nothing)
+  log.headIs(nothing, known)
+  await asked
+  expect(over).toEqual([])
+
+  log.headIs(nothing, log.known)
+  expect(over).toEqual(['deleted'])
 })

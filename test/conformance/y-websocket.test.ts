@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryStore, type Store } from '../../persistence/index.ts'
 import { until, untilAsync } from '../support/clients.ts'
+import { holdLoads } from '../support/disk.ts'
 import { compacted, storeDocument } from '../support/documents.ts'
 import {
   awarenessFrame,
@@ -693,20 +694,6 @@ async function both(url: string): Promise<[Raw, Raw]> {
   const pair: [Raw, Raw] = [await openRaw({ url, path: 'room' }), await openRaw({ url, path: 'room' })]
   await Promise.all(pair.map(raw => raw.ask()))
   return pair
-}
-
-/** The store answers no load until the returned function is called. */
-function holdLoads(store: Store): () => void {
-  const load = store.load.bind(store)
-  let open = () => {}
-  const gate = new Promise<void>(resolve => {
-    open = resolve
-  })
-  store.load = async name => {
-    await gate
-    return load(name)
-  }
-  return open
 }
 
 /** Waits until the server has had its chance to answer what was sent before: it has answered something else. */

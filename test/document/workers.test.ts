@@ -214,9 +214,9 @@ describe('one document beside others', () => {
       message: 'the job took more than 300 ms'
     })
 
-    const next = await load(10, 10_000)
+    const tookMs = await load(10, 60_000)
 
     await refused
-    expect(next).toBeGreaterThan(0)
+    expect(Number.isFinite(tookMs)).toBe(true)
   })
 })

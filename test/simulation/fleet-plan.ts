@@ -20,8 +20,10 @@ export type FleetPlan = {
   readonly hopShare: number
   /** Documents begin with something, which each node would plant. */
   readonly hasSeeds: boolean
-  /** Whether who is on one node is shown to those on another. Not built yet. */
+  /** Whether who is on one node must be shown to those on another: not checked yet. */
   readonly presence: 'of-the-node' | 'of-all'
+  /** How long one node may compact a document, and how soon another asks whether it may. */
+  readonly compaction: Pick<Plan['limits'], 'compactionLeaseMs' | 'compactionLookMs'>
 }
 
 const patienceMs = 6_000
@@ -52,11 +54,16 @@ export function drawFleetPlan(chance: Chance, nodes: number): FleetPlan {
     goesBack: chance.hits(0.25),
     hopShare: chance.pick([0, 0.3, 1]),
     hasSeeds: chance.hits(0.3),
-    presence: 'of-the-node'
+    presence: 'of-the-node',
+    compaction: {
+      compactionLeaseMs: Math.floor(chance.scaled(1_000, 60_000)),
+      compactionLookMs: chance.scaled(100, 15_000)
+    }
   }
 }
 
 /** After the store went back, a page may be sent what hangs on something that is on its way back. */
-export function asPlanOf({ goesBack }: FleetPlan, plan: Plan): Plan {
-  return goesBack ? { ...plan, order: 'gaps' } : plan
+export function asPlanOf({ goesBack, compaction }: FleetPlan, plan: Plan): Plan {
+  const limits = { ...plan.limits, ...compaction }
+  return goesBack ? { ...plan, limits, order: 'gaps' } : { ...plan, limits }
 }

@@ -1,7 +1,7 @@
 /** Bugs that only several nodes can have, put in from outside, to see that the simulation finds them. */
 import type { DocumentHead } from '../../persistence/store.ts'
 import { LogOrder } from '../../src/room/log-order.ts'
-import type { Followed, Nodes, Notice } from '../../src/room/nodes.ts'
+import type { Followed, Known, Nodes, Notice } from '../../src/room/nodes.ts'
 import { SharedLog } from '../../src/room/shared-log.ts'
 import type { Plant } from './plants.ts'
 
@@ -25,7 +25,7 @@ export const fleetPlants = {
     nodes: nodes =>
       following(nodes, followed => ({
         heard: notice => {
-          followed.heard({ ...notice, sequence: Math.min(notice.sequence, followed.visible + 1) })
+          followed.heard({ ...notice, sequence: Math.min(notice.sequence, followed.known.visible + 1) })
         }
       }))
   },
@@ -86,15 +86,15 @@ export const fleetPlants = {
     },
     nodes: nodes =>
       following(nodes, followed => ({
-        headIs: (head, visible) =>
-          followed.headIs({ ...head, head: Math.max(head.head, followed.visible) }, visible)
+        headIs: (head, known) =>
+          followed.headIs({ ...head, head: Math.max(head.head, followed.known.visible) }, known)
       }))
   },
   'a notice of a life that is over is believed': {
     nodes: nodes =>
       following(nodes, followed => ({
         heard: notice => {
-          followed.headIs(headOf(notice, followed.visible), followed.visible)
+          followed.headIs(headOf(notice, followed.known), followed.known)
           followed.heard(notice)
         }
       }))
@@ -108,21 +108,24 @@ function following(nodes: Nodes, change: (followed: Followed) => Partial<Followe
   return {
     node: nodes.node,
     announce: (document, notice) => nodes.announce(document, notice),
+    announceChange: document => nodes.announceChange(document),
     freshHead: document => nodes.freshHead(document),
+    sharePresence: (document, listener) => nodes.sharePresence(document, listener),
     follow: (document, followed) => {
       const changed = change(followed)
       return nodes.follow(document, {
-        get visible() {
-          return followed.visible
+        get known() {
+          return followed.known
         },
         heard: changed.heard ?? (notice => followed.heard(notice)),
-        headIs: changed.headIs ?? ((head, visible) => followed.headIs(head, visible))
+        changed: () => followed.changed(),
+        headIs: changed.headIs ?? ((head, known) => followed.headIs(head, known))
       })
     }
   }
 }
 
 /** As if the store had said what the notice says. */
-function headOf({ incarnation, sequence }: Notice, visible: number): DocumentHead {
+function headOf({ incarnation, sequence }: Notice, { visible }: Known): DocumentHead {
   return { incarnation, generation: 0, head: Math.max(sequence, visible), identity: null }
 }

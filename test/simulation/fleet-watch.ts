@@ -94,7 +94,7 @@ export class FleetWatch {
     this.#samples.clear()
     for (const following of nodes().flatMap(node => node.following)) {
       const [{ head } = { head: 0 }] = database.heads([{ document: following.document }])
-      if (following.followed.visible > head) this.#over.add(following)
+      if (following.followed.known.visible > head) this.#over.add(following)
     }
   }
 
@@ -152,8 +152,8 @@ export class FleetWatch {
     if (oldest !== undefined && oldest.atMs <= nowMs - boundMs()) {
       // What was deleted since may be noticed as late as what was written since.
       if (oldest.isOver) throw new Violation(`${name} has ${document} as the store no longer has it`)
-      if (oldest.incarnation === now.incarnation && followed.visible < oldest.head)
-        throw new Violation(`${name} shows ${document} up to ${followed.visible}, not ${oldest.head}`)
+      if (oldest.incarnation === now.incarnation && followed.known.visible < oldest.head)
+        throw new Violation(`${name} shows ${document} up to ${followed.known.visible}, not ${oldest.head}`)
     }
     const last = samples.at(-1) ?? { ...now, isOver: this.#over.has(following) }
     const isOver = last.isOver || (last.incarnation !== null && last.incarnation !== now.incarnation)

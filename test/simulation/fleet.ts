@@ -209,20 +209,14 @@ export class Fleet implements Servers {
   }
 
   #home(nodeOf: () => Node): Home {
-    const { plan, plant, chance } = this.#parts
+    const { plant, chance } = this.#parts
     const { hasSeeds } = this.#plan
     return {
       openStore: async time => this.#openStore(nodeOf(), time),
-      join: (store, { time, log }) => {
+      join: (store, parts) => {
         const node = nodeOf()
         const changed = plant.nodes ?? (nodes => nodes)
-        node.member = new Member(node.name, this.#broker, {
-          store,
-          time,
-          limits: plan.limits,
-          log,
-          changed
-        })
+        node.member = new Member(node.name, this.#broker, { ...parts, store, changed })
         return node.member
       },
       seed: hasSeeds ? async () => plantedBy(chance) : null

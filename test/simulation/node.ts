@@ -2,6 +2,7 @@
 import { type MemoryBroker, sealBus } from '../../bus/index.ts'
 import type { Store } from '../../persistence/store.ts'
 import type { Log } from '../../src/base/log.ts'
+import type { Metrics } from '../../src/base/metrics.ts'
 import { Cluster } from '../../src/cluster/cluster.ts'
 import type { Followed, Nodes } from '../../src/room/nodes.ts'
 import type { Plan } from './plan.ts'
@@ -17,6 +18,7 @@ export type Following = { readonly document: string; readonly followed: Followed
 type Parts = {
   readonly time: Scope
   readonly limits: Plan['limits']
+  readonly metrics: Metrics
   readonly log: Log
   /** What a plant makes of what stands between rooms and other nodes. */
   readonly changed: (nodes: Nodes) => Nodes
@@ -30,17 +32,16 @@ export class Member implements Membership {
   readonly #close: () => void
 
   constructor(name: string, broker: MemoryBroker, { store, ...parts }: Parts & { readonly store: Store }) {
-    const { time, limits, log, changed } = parts
+    const { time, limits, metrics, log, changed } = parts
     const bus = broker.connect(name, { time })
     const sealed = sealBus({ bus, clusterId, nodeId: store.node, key })
-    this.#cluster = new Cluster({ store, bus: sealed, time, limits, log })
+    this.#cluster = new Cluster({ store, bus: sealed, time, limits, metrics, log })
     this.#close = () => void bus.close()
     this.nodes = this.#watched(changed(this.#cluster), time)
   }
 
   close(): void {
     this.#cluster.close()
-    this.lose()
   }
 
   lose(): void {
@@ -61,7 +62,9 @@ export class Member implements Membership {
         }
       },
       announce: (document, notice) => nodes.announce(document, notice),
-      freshHead: document => nodes.freshHead(document)
+      announceChange: document => nodes.announceChange(document),
+      freshHead: document => nodes.freshHead(document),
+      sharePresence: (document, listener) => nodes.sharePresence(document, listener)
     }
   }
 }

@@ -123,6 +123,8 @@ function boundTo(store: Store): Store {
     dropTombstones: documents => store.dropTombstones(documents),
     readMetadata: key => store.readMetadata(key),
     writeMetadata: (key, value) => store.writeMetadata(key, value),
+    swapMetadata: (key, present, value) => store.swapMetadata(key, present, value),
+    metadataDigest: key => store.metadataDigest(key),
     probe: () => store.probe(),
     copyTo: (directory, onProgress) => copyStore(store, directory, onProgress),
     close: () => store.close()

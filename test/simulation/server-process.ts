@@ -44,15 +44,23 @@ export type Home = {
   /** Rejects with what the store rejects with. */
   openStore(time: Scope): Promise<Store>
   /** Null: it is the only one. */
-  join(store: Store, parts: { time: Scope; limits: Plan['limits']; log: Log }): Membership | null
+  join(store: Store, parts: MembershipParts): Membership | null
   readonly seed: RoomsParts['seed']
+}
+
+export type MembershipParts = {
+  readonly time: Scope
+  readonly limits: Plan['limits']
+  readonly metrics: Metrics
+  readonly log: Log
 }
 
 /** A process as one of several nodes. */
 export type Membership = {
   readonly nodes: Nodes
+  /** It asks and tells no more of its own; what is under way may still be told. */
   close(): void
-  /** The process has ended without a word. */
+  /** The process has ended. */
   lose(): void
 }
 
@@ -164,7 +172,12 @@ export class ServerProcess {
     const workers = plant.workers?.(worker) ?? worker
     const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
     const slices = new Slices(time, limits)
-    const compactions = new CompactionSchedule({ store, workers, slices, time, limits, metrics, log })
+    const membership = home.join(store, { time, limits, metrics, log })
+    const nodes = membership?.nodes ?? null
+    const compactions = new CompactionSchedule({
+      ...{ store, workers, nodes, slices },
+      ...{ time, limits, metrics, log }
+    })
     const refusals = new Refusals(time, limits)
     const checkpointReads = new CheckpointReads(store, workers, limits)
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
@@ -172,11 +185,10 @@ export class ServerProcess {
     const setAsides = new SetAsides({ store, time, limits })
     const links = { store, journal, compactions, refusals, setAsides, checkpointReads, cache, pacer, slices }
     const shared = { ...links, time, limits, metrics, log }
-    const membership = home.join(store, { time, limits, log })
     const presence = { identity: 'as-sent', readers: 'shown' } as const
     const rooms = new Rooms({
       ...shared,
-      nodes: membership?.nodes ?? null,
+      nodes,
       presence,
       seed: home.seed,
       changes: null,
@@ -273,6 +285,7 @@ export class ServerProcess {
     await running.workers.close()
     await compacted
     await running.store.close()
+    running.membership?.lose()
     // Whoever asked the store last is answered in this turn.
     if (running.membership !== null) await this.#time.delay(0)
     if (this.#time.pending > 0) throw new Violation(`${this.#time.pending} timers are left after a stop`)
@@ -345,6 +358,11 @@ function countingMetrics(trace: Trace): Metrics {
     hookCalled: () => {},
     ignored: kind => trace.count(`ignored ${kind}`),
     refused: code => trace.note('refused', code),
+    nodeNamed: () => {},
+    countAmongOthers: () => {},
+    recordShown: () => {},
+    recordsRead: () => {},
+    headsPolled: () => {},
     expose: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: '' }),
     collectProcess: () => {},
     close: () => {}

@@ -75,7 +75,7 @@ const nobody: Omit<Row, 'records' | 'parts'> = {
 }
 
 export class SharedDatabase {
-  /** What was set aside and the metadata: nothing that nodes could fight over. */
+  /** What was set aside and the metadata: it stays when the rest goes back. */
   readonly beside = createMemoryStore()
   /** Told of each entry that is written, and of each life that ends, before anyone else is. */
   onAppended: (entry: AppendEntry) => void = () => {}

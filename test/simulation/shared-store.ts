@@ -229,6 +229,14 @@ export class SharedStore implements Store {
     return this.#beside(store => store.writeMetadata(key, value))
   }
 
+  swapMetadata(key: string, present: Uint8Array | null, value: Uint8Array | null): Promise<boolean> {
+    return this.#beside(store => store.swapMetadata(key, present, value))
+  }
+
+  metadataDigest(key: string): Promise<Uint8Array | null> {
+    return this.#beside(store => store.metadataDigest(key))
+  }
+
   lease(key: string, holder: string, ms: number): Promise<boolean> {
     return this.#call(() => this.#link.ask(() => this.#database.lease(key, holder, ms)))
   }

@@ -30,3 +30,17 @@ export function holdAppends(store: Store): { open: () => void; waiting: () => nu
   }
   return { open, waiting: () => waiting }
 }
+
+/** The store answers no load until the returned function is called. */
+export function holdLoads(store: Store): () => void {
+  const load = store.load.bind(store)
+  let open = () => {}
+  const gate = new Promise<void>(resolve => {
+    open = resolve
+  })
+  store.load = async name => {
+    await gate
+    return load(name)
+  }
+  return open
+}

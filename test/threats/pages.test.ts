@@ -247,7 +247,7 @@ test('what a stranger sends is not read beyond a bound before somebody has let t
     letIn = resolve
   })
   const { url } = await startServer({
-    limits: { pendingBytesMax: 64 * 1024 },
+    limits: { pendingBytesMax: 64 * 1024, authDeadlineMs: 120_000 },
     authorize: async () => {
       answer()
       await decision

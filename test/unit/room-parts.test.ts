@@ -284,6 +284,7 @@ describe('an entry that changes nothing', () => {
     owner: createPresence({} as Member),
     isRelayed: false,
     ownedAtMs: 0,
+    claimedAtMs: 0,
     state: new Uint8Array(),
     firstReceived: 15,
     received: 15,

@@ -18,17 +18,25 @@ function clock() {
   }
 }
 
-type Begun = { store?: Store; time?: typeof systemTime; limits?: Partial<Limits> }
+type Begun = { keys?: 'one' | 'each'; store?: Store; time?: typeof systemTime; limits?: Partial<Limits> }
 
-async function begun({ store = createMemoryStore(), time = systemTime, limits = {} }: Begun = {}) {
+async function begun({
+  keys = 'one',
+  store = createMemoryStore(),
+  time = systemTime,
+  limits = {}
+}: Begun = {}) {
   const metrics = createMetrics()
-  const uncompacted = new Uncompacted({
-    store,
-    time,
-    limits: withLimits(limits),
-    metrics,
-    log: createLog('silent')
-  })
+  const uncompacted = new Uncompacted(
+    {
+      store,
+      time,
+      limits: withLimits(limits),
+      metrics,
+      log: createLog('silent')
+    },
+    { keys }
+  )
   await uncompacted.restore()
   const gauge = async () =>
     Number(/^chorus_uncompacted_documents (\d+)$/m.exec((await metrics.expose()).text)?.[1])
@@ -113,5 +121,39 @@ describe('a document that could not be compacted', () => {
     await uncompacted.settled()
 
     expect((await begun({ store })).uncompacted.count).toBe(2)
+  })
+
+  test('has a place of its own in the store where several nodes write, and none loses what another wrote', async () => {
+    const store = createMemoryStore()
+    const one = await begun({ keys: 'each', store })
+    const two = await begun({ keys: 'each', store })
+    one.uncompacted.failed('a', 'ERR_DEADLINE')
+    two.uncompacted.failed('b', 'ERR_DEADLINE')
+    await Promise.all([one.uncompacted.settled(), two.uncompacted.settled()])
+
+    const three = await begun({ keys: 'each', store })
+    await three.uncompacted.learn('a')
+    await three.uncompacted.learn('b')
+    await three.uncompacted.learn('c')
+    expect(['a', 'b', 'c'].map(name => three.uncompacted.isDue(name))).toEqual([false, false, true])
+
+    two.uncompacted.forget('b')
+    // It was deleted on a node that had never heard that it cannot be compacted.
+    const four = await begun({ keys: 'each', store })
+    four.uncompacted.deleted('a')
+    await Promise.all([two, four].map(({ uncompacted }) => uncompacted.settled()))
+    await one.uncompacted.learn('a')
+    await three.uncompacted.learn('b')
+    expect([one.uncompacted.isDue('a'), three.uncompacted.isDue('b')]).toEqual([true, true])
+  })
+
+  test('that another node has compacted is no longer left alone here', async () => {
+    const store = createMemoryStore()
+    const { uncompacted } = await begun({ keys: 'each', store })
+    uncompacted.failed('a', 'ERR_DEADLINE')
+
+    uncompacted.compactedElsewhere('a')
+
+    expect([uncompacted.isDue('a'), uncompacted.count]).toEqual([true, 0])
   })
 })

@@ -72,3 +72,20 @@ test('only so much is under way at once, the rest follows in order, and what fai
   expect((await all).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
   expect(began).toEqual([0, 1, 2, 3])
 })
+
+test('work that is done at once has its share of each turn of the event loop, and the rest waits for the next', async () => {
+  const queue = new WorkQueue({ atOnceMax: 2, waitingMax: 10, whenFree: free => void setImmediate(free) })
+  let done = 0
+  const turn = () => new Promise(resolve => setImmediate(resolve))
+
+  const all = Array.from({ length: 6 }, () => queue.run(async () => done++))
+  const afterTurns: number[] = []
+  for (let i = 0; i < 4; i++) {
+    await turn()
+    afterTurns.push(done)
+  }
+  await Promise.all(all)
+
+  expect(afterTurns.slice(0, 3)).toEqual([2, 4, 6])
+  expect(queue.isIdle).toBe(true)
+})

@@ -103,6 +103,26 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     expect(await store.delete('a')).toBe(false)
   })
 
+  test.each([
+    ['made', 'ON CONFLICT (hash) DO NOTHING', null, 'one'],
+    ['changed', 'SET value = $3', 'zero', 'one'],
+    ['removed', 'AND value = $2 RETURNING', 'zero', null]
+  ])('metadata that is %s while the reply is lost was swapped', async (_, text, present, value) => {
+    const store = await open()
+    const bytes = (label: string | null) => (label === null ? null : bytesOf(label))
+    await store.writeMetadata('k', bytes(present))
+
+    proxy.holdRepliesTo(text)
+    const held = proxy.heldReply()
+    const swapping = store.swapMetadata('k', bytes(present), bytes(value))
+    await held
+    proxy.cutAndOpen()
+
+    expect(await swapping).toBe(true)
+    expect(await store.readMetadata('k')).toEqual(bytes(value))
+    expect(await store.swapMetadata('k', bytesOf('other'), bytesOf('two'))).toBe(false)
+  })
+
   test('a silent connection is given up, and the batch is written once', async () => {
     const reports: StoreReport[] = []
     const store = await open({

@@ -1,0 +1,93 @@
+/** Nodes on one PostgreSQL, whose stores note which checkpoints they have written. */
+import { onTestFinished } from 'vitest'
+import { type MemoryBroker, sealBus } from '../../bus/index.ts'
+import { openPostgresStore, type PostgresStoreOptions } from '../../persistence/postgres/postgres-store.ts'
+import type { CheckpointRequest, Store } from '../../persistence/store.ts'
+import { createNode, type Server, type ServerOptions } from '../../src/server.ts'
+import { type Client, type ClientOptions, connect, synced } from '../support/clients.ts'
+import { quietLog } from '../support/server.ts'
+
+export type Node = {
+  readonly server: Server
+  readonly store: Store
+  readonly url: string
+  /** Those that became a checkpoint, in order. */
+  readonly written: CheckpointRequest[]
+}
+
+export type NodeSettings = Pick<ServerOptions, 'limits' | 'load'> & { readonly store?: PostgresStoreOptions }
+
+const key = new Uint8Array(32).fill(7)
+
+/** A node for each of the settings, on the store at this address; stopped when the test ends. */
+export async function startNodes(
+  address: string,
+  broker: MemoryBroker,
+  settings: readonly NodeSettings[]
+): Promise<Node[]> {
+  const nodes: Node[] = []
+  for (const { store: options = {}, ...rest } of settings)
+    nodes.push(await startNode(address, broker, { options, rest }))
+  return nodes
+}
+
+async function startNode(
+  address: string,
+  broker: MemoryBroker,
+  { options, rest }: { options: PostgresStoreOptions; rest: ServerOptions }
+): Promise<Node> {
+  const store = await openPostgresStore(address, options)
+  const written = noteCheckpoints(store)
+  const bus = broker.connect(store.node)
+  const sealed = sealBus({ bus, clusterId: address, nodeId: store.node, key })
+  const server = createNode({ store, log: quietLog, pages: null, authorize: 'none', ...rest }, sealed)
+  onTestFinished(async () => {
+    await server.stop()
+    await bus.close()
+    await store.close()
+  })
+  return { server, store, url: await server.listen(), written }
+}
+
+function noteCheckpoints(store: Store): CheckpointRequest[] {
+  const written: CheckpointRequest[] = []
+  const checkpoint = store.checkpoint.bind(store)
+  store.checkpoint = async request => {
+    const result = await checkpoint(request)
+    if (result.outcome === 'written') written.push(request)
+    return result
+  }
+  return written
+}
+
+/** A client that ends with the test, and the codes that its connections were closed with. */
+export function client(
+  node: Node | undefined,
+  room: string,
+  options: ClientOptions = {}
+): Client & { codes: number[] } {
+  const made = connect(node?.url ?? '', room, options)
+  const codes: number[] = []
+  made.provider.on('connection-close', event => codes.push(event?.code ?? 0))
+  onTestFinished(made.destroy)
+  return { ...made, codes }
+}
+
+export async function joined(node: Node | undefined, room: string): ReturnType<typeof joinedAs> {
+  return joinedAs(client(node, room))
+}
+
+async function joinedAs(made: ReturnType<typeof client>) {
+  await synced(made)
+  return made
+}
+
+export const text = ({ doc }: Pick<Client, 'doc'>): string => doc.getText('t').toString()
+
+export const type = ({ doc }: Pick<Client, 'doc'>, word: string): void => doc.getText('t').insert(0, word)
+
+/** The words that were typed, each with a blank behind. */
+export const words = (of: Pick<Client, 'doc'>): string[] =>
+  text(of)
+    .split(' ')
+    .filter(word => word !== '')
