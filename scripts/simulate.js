@@ -4,10 +4,11 @@
  *   npm run simulate                            a minute of runs, from a random seed on
  *   npm run simulate -- --seed 7 --minutes 10   seed 7, 8, 9 … for ten minutes
  *   npm run simulate -- --seed 7 --runs 1       only seed 7, again
+ *   npm run simulate -- --nodes 3               several nodes on one database; 1: one server on a disk of its own
  *   npm run simulate -- --seed 7 --plant 2      with bug number 2 put in on purpose
  *   npm run simulate -- --seed 7 --runs 1 --lines 9999
  *
- * Stops at the first run that finds something wrong, and prints its last events (400, or --lines) and the command that
+ * Without --nodes each seed is run with one server, and then with three nodes. Stops at the first run that finds something wrong, and prints its last events (400, or --lines) and the command that
  * repeats it.
  */
 import { readFileSync } from 'node:fs'
@@ -19,10 +20,13 @@ import { isMain, root, say } from './run.js'
 
 const directory = join(root, 'node_modules/.cache/y-chorus/simulation')
 
+const nodesUsual = 3
+
 const options = {
   seed: { type: 'string' },
   minutes: { type: 'string', default: '1' },
   runs: { type: 'string' },
+  nodes: { type: 'string' },
   plant: { type: 'string' },
   lines: { type: 'string', default: '400' },
   help: { type: 'boolean', short: 'h', default: false }
@@ -35,31 +39,37 @@ async function main(args) {
   const untilMs = Date.now() + 60_000 * Number(values.minutes)
   const runsMax = Number(values.runs ?? Number.POSITIVE_INFINITY)
   process.env.LINES = values.lines
-  const { simulate, plants } = await load()
+  const { simulate, plants: ofOne, fleetPlants: ofSeveral } = await load()
+  const plants = { ...ofOne, ...ofSeveral }
   const name = values.plant === undefined ? undefined : Object.keys(plants)[Number(values.plant) - 1]
   if (values.plant !== undefined && name === undefined) throw new Error(listOf(plants))
   say(`simulating from seed ${seed} on${name === undefined ? '' : `; planted: ${name}`}`)
-  const outcome = await runAll({ simulate, plant: plants[name], seed, runsMax, untilMs })
+  const usual = name === undefined ? [1, nodesUsual] : name in ofSeveral ? [nodesUsual] : [1]
+  const kinds = values.nodes === undefined ? usual : [Number(values.nodes)]
+  const outcome = await runAll({ simulate, plant: plants[name], kinds, seed, runsMax, untilMs })
   say(outcome.summary)
   process.exitCode = outcome.hasFailed ? 1 : 0
 }
 
-async function runAll({ simulate, plant, seed, runsMax, untilMs }) {
+async function runAll({ simulate, plant, kinds, seed, runsMax, untilMs }) {
   const startMs = performance.now()
   const totals = new Map()
   let runs = 0
   let virtualMs = 0
   let failure = null
-  for (let at = seed; failure === null && runs < runsMax && (runs === 0 || Date.now() < untilMs); at++) {
-    try {
-      const result = await simulate(at, plant)
-      virtualMs += result.virtualMs
-      for (const [what, count] of result.counts) totals.set(what, (totals.get(what) ?? 0) + count)
-    } catch (error) {
-      failure = at
-      process.stdout.write(`${error.message}\n`)
+  for (let at = seed; failure === null && at < seed + runsMax && (runs === 0 || Date.now() < untilMs); at++) {
+    for (const nodes of kinds) {
+      runs++
+      try {
+        const result = await simulate(at, { plant, nodes })
+        virtualMs += result.virtualMs
+        for (const [what, count] of result.counts) totals.set(what, (totals.get(what) ?? 0) + count)
+      } catch (error) {
+        failure = `--seed ${at} --nodes ${nodes}`
+        process.stdout.write(`${error.message}\n`)
+        break
+      }
     }
-    runs++
   }
   const seconds = (performance.now() - startMs) / 1000
   for (const [what, count] of [...totals].sort())
@@ -68,7 +78,7 @@ async function runAll({ simulate, plant, seed, runsMax, untilMs }) {
   const summary =
     failure === null
       ? `${speed}: nothing wrong`
-      : `${speed}; seed ${failure} failed. Again: npm run simulate -- --seed ${failure} --runs 1`
+      : `${speed}; it failed. Again: npm run simulate -- ${failure} --runs 1`
   return { hasFailed: failure !== null, summary }
 }
 

@@ -14,10 +14,12 @@ export class Waiting {
   /** Bounded by what members may have on their way, and callers under way (`applyBytesMax`). */
   #waiters: Waiter[] = []
   #reached = 0
+  #failure: { readonly error: unknown } | null = null
 
-  /** Passes at `reached` with this ticket or a later one, at once if that has been; fails at `failed`. */
+  /** Passes at `reached` with this ticket or a later one, fails at `failed`; at once if that has been. */
   add(waiter: Waiter): void {
     if (waiter.ticket <= this.#reached) waiter.pass()
+    else if (this.#failure !== null) waiter.fail(this.#failure.error)
     else this.#waiters.push(waiter)
   }
 
@@ -36,7 +38,9 @@ export class Waiting {
     for (const { pass } of passing) pass()
   }
 
+  /** Nothing more is done. */
   failed(error: unknown): void {
+    this.#failure ??= { error }
     const waiters = this.#waiters
     this.#waiters = []
     for (const { fail } of waiters) fail(error)

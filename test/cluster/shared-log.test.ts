@@ -2,11 +2,62 @@
 import { expect, test } from 'vitest'
 import { createMemoryStore } from '../../persistence/index.ts'
 import type { DocumentHead } from '../../persistence/store.ts'
+import { Fault } from '../../src/base/errors.ts'
 import { withLimits } from '../../src/base/limits.ts'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { SharedLog } from '../../src/room/shared-log.ts'
 import { VirtualClock } from '../simulation/virtual-time.ts'
 import { quietLog } from '../support/server.ts'
+
+/** The log of a document that is not stored yet, over a store that says what the test wants. */
+function place() {
+  const clock = new VirtualClock()
+  const time = clock.scope()
+  const shown: string[] = []
+  const heads: { answer: (head: DocumentHead) => void }[] = []
+  const nodes = {
+    node: 'a',
+    follow: () => () => {},
+    announce: () => {},
+    announceChange: () => {},
+    freshHead: () => new Promise<DocumentHead>(answer => void heads.push({ answer })),
+    sharePresence: () => ({ send() {}, stands() {}, renew() {}, close() {} })
+  }
+  const parts = {
+    store: createMemoryStore(),
+    nodes,
+    time,
+    limits: withLimits({}),
+    metrics: createMetrics(),
+    log: quietLog
+  }
+  const life = { incarnation: null as string | null, isPlanting: false }
+  const log = new SharedLog<string>({ name: 'x', life, start: null }, parts, {
+    isAppending: () => false,
+    showOwn: (own, sequence) => void shown.push(`${own} ${sequence}`),
+    showForeign: (_, sequence) => {
+      shown.push(`foreign ${sequence}`)
+      return null
+    },
+    isOver: why => void shown.push(why),
+    checkpointIs: () => {}
+  })
+  return { clock, time, log, life, shown, heads }
+}
+
+const nothing: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null }
+
+test('a question that is answered after the end leaves no timer', async () => {
+  const { clock, time, log, heads } = place()
+  const caughtUp = expect(log.caughtUp()).rejects.toThrow('over')
+
+  log.close(new Fault('ERR_GOING_DOWN', 'over'))
+  heads[0]?.answer({ ...nothing, incarnation: 'new', head: 1 })
+  await clock.runFor(0)
+
+  expect(time.pending).toBe(0)
+  await caughtUp
+})
 
 test('a late notice of a life that is over is not believed: the store says which life there is', async () => {
   const clock = new VirtualClock()

@@ -24,6 +24,12 @@ export async function checkDeletions(
 type Deletion = { readonly room: string; readonly old: readonly Page[]; readonly settle: () => Promise<void> }
 
 async function checkDeletion(world: World, chance: Chance, { room, old, settle }: Deletion): Promise<void> {
+  if (world.fleet !== null) {
+    // What was written a moment before is still on its way to the other nodes.
+    if (chance.hits(0.5)) world.servers.delayTalk(1_000)
+    for (const page of old) page.edit()
+    await world.clock.runFor(chance.scaled(1, 500))
+  }
   world.trace.note('delete', room)
   const dead = new Set(old.flatMap(({ doc }) => [...Y.decodeStateVector(Y.encodeStateVector(doc)).keys()]))
   // Those without a copy must be able to be told apart from the others.
@@ -53,8 +59,8 @@ async function checkDeletion(world: World, chance: Chance, { room, old, settle }
 }
 
 function comeBack(world: World, chance: Chance, old: readonly Page[]): Promise<void> {
-  if (chance.hits(0.4)) world.crash('told')
-  else if (chance.hits(0.5)) world.restart()
+  if (chance.hits(0.4)) world.servers.crash('told')
+  else if (chance.hits(0.5)) world.servers.restart()
   else for (const page of old) world.cut(page, 'both')
   for (const page of old) page.forgetTold()
   return world.clock.runFor(1_000)

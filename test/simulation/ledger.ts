@@ -10,8 +10,30 @@ import { type ClockRange, scanUpdate, type UpdateScan } from '../../src/document
 import { Violation } from './trace.ts'
 
 export class Ledger {
-  readonly #structs = new ClockRuns()
-  readonly #deletes = new ClockRuns()
+  #structs = new ClockRuns()
+  #deletes = new ClockRuns()
+  #timeline = 0
+
+  /** Changes when the store went back: what was owed before is not owed any more. */
+  get timeline(): number {
+    return this.#timeline
+  }
+
+  /** The store went back, and holds this. What else clients have seen is owed once they have brought it back. */
+  beginAgain(stored: UpdateScan): void {
+    this.#structs = new ClockRuns()
+    this.#deletes = new ClockRuns()
+    this.#timeline++
+    this.owes(stored)
+  }
+
+  /** What is owed by now. */
+  copy(): Ledger {
+    const copy = new Ledger()
+    copy.#structs = this.#structs.clone()
+    copy.#deletes = this.#deletes.clone()
+    return copy
+  }
 
   owes({ structs, deletes }: Pick<UpdateScan, 'structs' | 'deletes'>): void {
     this.#structs.addAll(structs)

@@ -1,3 +1,4 @@
 /** What scripts/simulate.js bundles: Node 20 runs no TypeScript. */
+export { fleetPlants } from './fleet-plants.ts'
 export { plants } from './plants.ts'
 export { simulate } from './run.ts'

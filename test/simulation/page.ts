@@ -2,29 +2,33 @@
  * One open page: a real Y.Doc with a client that does what y-websocket 3.1 or a Hocuspocus provider does, message by
  * message (their sources are the reference for every order of calls here), and checks what it is sent.
  */
-import { createDecoder, readVarString, readVarUint, readVarUint8Array } from 'lib0/decoding'
-import { createEncoder, toUint8Array, writeVarUint, writeVarUint8Array } from 'lib0/encoding'
+import { createDecoder, readVarUint, readVarUint8Array } from 'lib0/decoding'
 import { applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { scanUpdate, type UpdateScan } from '../../src/document/scan.ts'
 import type { Chance } from './chance.ts'
 import { checkPromises, editAtRandom } from './edits.ts'
 import type { Ledger } from './ledger.ts'
+import {
+  authDenied,
+  awarenessMessage,
+  clocksOf,
+  messageAuth,
+  messageAwareness,
+  messageQueryAwareness,
+  messageSync,
+  messageSyncStatus,
+  step1,
+  step2,
+  stepUpdate,
+  syncMessage
+} from './page-messages.ts'
 import { createAwareness, type VirtualAwareness } from './presence.ts'
 import { authMessage, closeMessage, type Tongue } from './tongue.ts'
 import { type Trace, Violation } from './trace.ts'
 import type { Scope, VirtualClock } from './virtual-time.ts'
 import type { Wire } from './wire.ts'
 
-const messageSync = 0
-const messageAwareness = 1
-const messageAuth = 2
-const messageQueryAwareness = 3
-const messageSyncStatus = 8
-const authDenied = 1
-const step1 = 0
-const step2 = 1
-const stepUpdate = 2
 /** y-websocket gives a connection up when no message came for so long, and looks every tenth of it. */
 const watchdogMs = 30_000
 const backoffMsMax = 2_500
@@ -46,6 +50,19 @@ export type PageParts = {
   readonly mayShowParts: () => boolean
   /** An update of this page's own. */
   readonly onEdit: (update: Uint8Array) => void
+  readonly watch: PageWatch
+}
+
+/** Who looks at what a page is told. */
+export type PageWatch = {
+  /** It asks for the document. What is returned is called when it has been told that it has all of it. */
+  asks(page: Page): () => void
+  /** It was sent this. */
+  shown(page: Page, scan: UpdateScan): void
+  /** What it sent is acknowledged. */
+  saved(page: Page): void
+  /** Whether a document that is being deleted is deleted by now. */
+  isGone(document: string): boolean
 }
 
 /** Sent on the first message of the next connection. `scan`: of an update. */
@@ -81,6 +98,7 @@ export class Page {
   /** SyncStep1 messages of its own, to each of which the server will answer with one, too. */
   #questions = 0
   #queued: Queued[] = []
+  #checkSynced: () => void = () => {}
 
   constructor(parts: PageParts) {
     this.#parts = parts
@@ -124,6 +142,11 @@ export class Page {
   /** Told that its copy belongs to a document that was deleted. */
   get isTold(): boolean {
     return this.#isTold
+  }
+
+  /** Its document was deleted. */
+  get isRetired(): boolean {
+    return this.#isRetired
   }
 
   /** When this connection had everything. */
@@ -172,6 +195,13 @@ export class Page {
     this.#isWanted = false
     this.#sendStates([this.doc.clientID], new Map())
     if (this.#wire !== null) this.#queued = []
+    this.#drop(null)
+  }
+
+  /** Leaves the node it is on for another one. */
+  hop(): void {
+    if (this.#isClosed || !this.#isWanted) return
+    this.#failures = 0
     this.#drop(null)
   }
 
@@ -232,6 +262,7 @@ export class Page {
     this.#questions = 0
     this.#lastMessageMs = this.#time.nowMs()
     if (this.#parts.tongue.name === 'hocuspocus') this.#send(authMessage('token'))
+    this.#checkSynced = this.#parts.watch.asks(this)
     this.#sendStep1()
     if (this.awareness.getLocalState() !== null) this.#sendStates([this.doc.clientID])
   }
@@ -241,7 +272,8 @@ export class Page {
     const wire = this.#wire
     if (wire === null) return
     this.#parts.trace.note('close', `${this.name} ${code ?? 'by itself'}`)
-    if (this.#isRetired && (code === 4404 || code === 4410)) this.#isGone = true
+    if (this.#isRetired && (code === 4404 || code === 4410))
+      this.#isGone ||= this.#parts.watch.isGone(this.document)
     if (code === 4410 && this.#isRetired) this.#isTold = true
     else if (code !== null && code >= 4400 && code < 4500 && !(code === 4404 && this.#isRetired))
       throw new Violation(`${this.name} was told never to come back: ${code}`)
@@ -316,6 +348,7 @@ export class Page {
     if (this.#unsaved > 0) return
     if (!this.#isSynced) throw new Violation(`${this.name} has nothing unsaved before its end marker`)
     for (const scan of this.#sent) this.#parts.ledger.owes(scan)
+    this.#parts.watch.saved(this)
   }
 
   #answer(stateVector: Uint8Array): void {
@@ -332,7 +365,9 @@ export class Page {
   #apply(step: number, update: Uint8Array): void {
     if (this.#isRetired && update.length > 2 && this.#isGone)
       throw new Violation(`${this.name} has an old copy and was sent the document`)
-    this.#parts.ledger.owes(scanUpdate(update))
+    const scan = scanUpdate(update)
+    this.#parts.watch.shown(this, scan)
+    this.#parts.ledger.owes(scan)
     if (step === step2) this.#endMarker(update)
     Y.applyUpdate(this.doc, update, this)
     const { pendingStructs, pendingDs } = this.doc.store
@@ -348,7 +383,8 @@ export class Page {
     if (covered === undefined) throw new Violation(`${this.name} was sent an end marker it has not asked for`)
     for (const scan of this.#sent.splice(0, covered)) this.#parts.ledger.owes(scan)
     this.#barriers = this.#barriers.map(count => count - covered)
-    if (this.#isSynced) return
+    if (this.#isSynced) return this.#parts.watch.saved(this)
+    this.#checkSynced()
     this.#isSynced = true
     this.#failures = 0
     this.#syncedAtMs = this.#time.nowMs()
@@ -405,29 +441,4 @@ export class Page {
   #send(message: Uint8Array): void {
     if (this.#isConnected) this.#wire?.clientSend(this.#parts.tongue.wrap(message))
   }
-}
-
-/** An awareness update for people: whose state has which clock, and whether it is there. */
-function clocksOf(update: Uint8Array): string {
-  const decoder = createDecoder(update)
-  const entries = Array.from({ length: readVarUint(decoder) }, () => {
-    const entry = `${readVarUint(decoder)}@${readVarUint(decoder)}`
-    return readVarString(decoder) === 'null' ? `${entry} gone` : entry
-  })
-  return entries.join(', ')
-}
-
-function syncMessage(step: number, body: Uint8Array): Uint8Array {
-  const encoder = createEncoder()
-  writeVarUint(encoder, messageSync)
-  writeVarUint(encoder, step)
-  writeVarUint8Array(encoder, body)
-  return toUint8Array(encoder)
-}
-
-function awarenessMessage(update: Uint8Array): Uint8Array {
-  const encoder = createEncoder()
-  writeVarUint(encoder, messageAwareness)
-  writeVarUint8Array(encoder, update)
-  return toUint8Array(encoder)
 }

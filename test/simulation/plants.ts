@@ -7,8 +7,11 @@ import { copyStore } from '../../persistence/store.ts'
 import { cutSegments, joinSegments } from '../../src/document/segments.ts'
 import type { Workers } from '../../src/document/workers.ts'
 import { Awareness } from '../../src/room/awareness.ts'
+import type { Nodes } from '../../src/room/nodes.ts'
 import { Renewals } from '../../src/room/renewals.ts'
 import type { Connection } from '../../src/transport/connection.ts'
+import type { SharedDatabase } from './shared-database.ts'
+import type { Scope } from './virtual-time.ts'
 
 /** What stands between the server and what it uses; each absent part is as it should be. */
 export type Plant = {
@@ -17,6 +20,9 @@ export type Plant = {
   readonly store?: (store: Store) => Store
   readonly workers?: (workers: Workers) => Workers
   readonly connection?: (connection: Connection) => void
+  /** Of several nodes: what stands between rooms and other nodes, and the database they share. */
+  readonly nodes?: (nodes: Nodes) => Nodes
+  readonly database?: (database: SharedDatabase, time: Scope) => void
   /** Runs before a run; the returned function takes the bug out again. */
   readonly patch?: () => () => void
 }

@@ -6,6 +6,7 @@ import { ClockRuns } from '../../src/document/clocks.ts'
 import { type ClockRange, scanUpdate } from '../../src/document/scan.ts'
 import { Chance } from './chance.ts'
 import { checkDeletions } from './deletion.ts'
+import { asPlanOf, drawFleetPlan } from './fleet-plan.ts'
 import { canonical } from './ledger.ts'
 import type { Page } from './page.ts'
 import { drawPlan, type Plan } from './plan.ts'
@@ -37,18 +38,23 @@ export class RunFailed extends Error {
   }
 }
 
-/** Rejects with RunFailed. */
-export async function simulate(seed: number, plant: Plant = noPlant): Promise<RunResult> {
+/** `nodes`: 1 is one server on a disk of its own; more are as many on one database. Rejects with RunFailed. */
+export async function simulate(
+  seed: number,
+  { plant = noPlant, nodes = 1 }: { readonly plant?: Plant; readonly nodes?: number } = {}
+): Promise<RunResult> {
   const clock = new VirtualClock()
   const trace = new Trace(clock)
   const chance = new Chance(seed)
-  const plan = drawPlan(chance)
+  const drawn = drawPlan(chance)
+  const fleet = nodes === 1 ? null : drawFleetPlan(chance.fork(), nodes)
+  const plan = fleet === null ? drawn : asPlanOf(fleet, drawn)
   const fail = (error: unknown) => clock.fail(error)
   const restore = shrinkStore(plan)
   const unpatch = plant.patch?.()
   process.on('unhandledRejection', fail)
   try {
-    const world = new World({ clock, trace, chance: chance.fork(), plan, plant })
+    const world = new World({ clock, trace, chance: chance.fork(), plan, plant, fleet })
     await play(world, chance)
     return {
       seed,
@@ -58,7 +64,7 @@ export async function simulate(seed: number, plant: Plant = noPlant): Promise<Ru
       counts: trace.counts
     }
   } catch (error) {
-    trace.note('plan', JSON.stringify({ ...plan, limits: changedLimits(plan) }))
+    trace.note('plan', JSON.stringify({ ...plan, limits: changedLimits(plan), fleet }))
     throw new RunFailed(seed, trace, error)
   } finally {
     process.off('unhandledRejection', fail)
@@ -96,7 +102,7 @@ async function play(world: World, chance: Chance): Promise<void> {
   for (const room of world.rooms) if (chance.hits(0.6)) world.openPage(room)
   await clock.runFor(settleMs(plan))
   expectAllSynced(world)
-  for (const room of world.rooms) checkPresence(world, room)
+  checkAllPresence(world)
   // With gaps, a page may hold what it has overheard and was never asked for, until it comes back.
   if (plan.order === 'causal') for (const room of world.rooms) checkReplicas(world, room, 'after the storm')
   await checkReconnects(world, chance)
@@ -140,8 +146,8 @@ async function reconnectAll(world: World, chance: Chance): Promise<void> {
     [2, 'crash']
   ] as const)
   world.trace.note('reconnect', why)
-  if (why === 'restart') world.restart()
-  else if (why === 'crash') world.crash('told')
+  if (why === 'restart') world.servers.restart()
+  else if (why === 'crash') world.servers.crash('told')
   else
     for (const page of world.pages)
       world.cut(page, why === 'takeover' && chance.hits(0.5) ? 'client' : 'both')
@@ -149,9 +155,9 @@ async function reconnectAll(world: World, chance: Chance): Promise<void> {
   const lastMs = Math.max(startMs, ...world.pages.map(page => page.syncedAtMs))
   // Presence is promised a second after; a takeover pings for 600 ms before.
   await clock.runUntil(lastMs + 1_000 + 6 * plan.network.latencyMs + (why === 'takeover' ? 600 : 0))
-  for (const room of world.rooms) checkPresence(world, room)
+  checkAllPresence(world)
   await clock.runFor(chance.scaled(100, 40_000))
-  for (const room of world.rooms) checkPresence(world, room)
+  checkAllPresence(world)
 }
 
 /** Everybody has come back since. */
@@ -202,6 +208,12 @@ function difference(a: Uint8Array, b: Uint8Array): string {
   ].join(', ')
 }
 
+/** Those on one node do not see those on another yet. */
+function checkAllPresence(world: World): void {
+  if (world.fleet?.presence === 'of-the-node') return
+  for (const room of world.rooms) checkPresence(world, room)
+}
+
 function checkPresence(world: World, room: string): void {
   const pages = world.pagesIn(room)
   const expected = new Map<number, string>()
@@ -228,8 +240,19 @@ async function checkNewcomers(world: World): Promise<void> {
   expectAllSynced(world)
   for (const room of world.rooms) {
     const state = checkReplicas(world, room, 'beside a newcomer')
+    checkPlanted(world, room)
     world.trace.note('final', `${room} ${state?.length} ${state === null ? '' : hashOf(state)}`)
-    checkPresence(world, room)
+  }
+  checkAllPresence(world)
+}
+
+/** Whichever node was first, a document begins once. (Who has what a store that went back has lost brings it back.) */
+function checkPlanted(world: World, room: string): void {
+  const { fleet } = world
+  if (fleet === null || !fleet.hasSeeds || fleet.goesBack) return
+  for (const { name, doc } of world.pagesIn(room)) {
+    const { length } = doc.getArray('planted')
+    if (length !== 1) throw new Violation(`${name} has what the document begins with ${length} times`)
   }
 }
 
@@ -244,16 +267,21 @@ async function checkEnd(world: World): Promise<void> {
   // Those that were left half-open by a page that came back are found by silence.
   const { roomIdleMs, closeTimeoutMs, pingMs } = plan.limits
   await clock.runFor(roomIdleMs + closeTimeoutMs + 3 * pingMs + 2 * settleMs(plan))
-  const { server } = world
-  if (server.connectionCount > 0) throw new Violation(`${server.connectionCount} connections are left`)
   if (world.wireCount > 0) throw new Violation(`${world.wireCount} sockets are left`)
-  if (server.roomCount > 0) throw new Violation(`${server.roomCount} rooms are left`)
-  // The heartbeat, the store's tidying after quiet, and the worker's end.
-  if (server.pendingTimers > 3)
-    throw new Violation(`${server.pendingTimers} timers are left in an empty server`)
-  const stopping = server.stop()
+  for (const server of world.servers.all) {
+    if (server.connectionCount > 0) throw new Violation(`${server.connectionCount} connections are left`)
+    if (server.roomCount > 0) throw new Violation(`${server.roomCount} rooms are left`)
+    if (server.pendingTimers > timersMax(world))
+      throw new Violation(`${server.pendingTimers} timers are left in an empty server`)
+  }
+  const stopping = world.servers.all.map(server => server.stop())
   await clock.runFor(10_000)
-  if (!server.isOver) throw new Violation('the server does not stop')
-  await stopping
-  await world.inspect('at the end')
+  if (world.servers.all.some(({ isOver }) => !isOver)) throw new Violation('a server does not stop')
+  await Promise.all(stopping)
+  await world.servers.inspect('at the end')
+}
+
+/** The heartbeat, the store's tidying after quiet, and the worker's end; of a node its polls as well, and its beats on the bus. */
+function timersMax({ fleet }: World): number {
+  return fleet === null ? 3 : 6 + (2 * fleet.bus.delayMaxMs) / 1_000
 }

@@ -3,8 +3,6 @@
  * be stopped, and it can die.
  */
 import type { WebSocket } from 'ws'
-import type { OrderedBackend } from '../../persistence/ordered.ts'
-import { openOrderedStore } from '../../persistence/ordered-store.ts'
 import type { Store } from '../../persistence/store.ts'
 import { Admission } from '../../src/access/admission.ts'
 import { Gate } from '../../src/access/gate.ts'
@@ -20,8 +18,9 @@ import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
 import { CheckpointReads } from '../../src/room/checkpoint-reads.ts'
 import { CompactionSchedule } from '../../src/room/compaction-schedule.ts'
 import { Journal } from '../../src/room/journal.ts'
+import type { Nodes } from '../../src/room/nodes.ts'
 import { Refusals } from '../../src/room/refusals.ts'
-import { Rooms } from '../../src/room/rooms.ts'
+import { Rooms, type RoomsParts } from '../../src/room/rooms.ts'
 import { SetAsides } from '../../src/room/set-asides.ts'
 import { Accounts } from '../../src/transport/accounts.ts'
 import { Addresses } from '../../src/transport/addresses.ts'
@@ -40,12 +39,38 @@ import type { Scope, VirtualClock } from './virtual-time.ts'
 import type { Wire } from './wire.ts'
 import { createVirtualWorker } from './worker.ts'
 
+/** How a process finds its documents, and the other nodes. */
+export type Home = {
+  /** Rejects with what the store rejects with. */
+  openStore(time: Scope): Promise<Store>
+  /** Null: it is the only one. */
+  join(store: Store, parts: MembershipParts): Membership | null
+  readonly seed: RoomsParts['seed']
+}
+
+export type MembershipParts = {
+  readonly time: Scope
+  readonly limits: Plan['limits']
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+/** A process as one of several nodes. */
+export type Membership = {
+  readonly nodes: Nodes
+  /** It asks and tells no more of its own; what is under way may still be told. */
+  close(): void
+  /** The process has ended. */
+  lose(): void
+}
+
 export type ProcessParts = {
   readonly clock: VirtualClock
   readonly chance: Chance
   readonly plan: Plan
   readonly trace: Trace
   readonly plant: Plant
+  readonly home: Home
   /** Whether mishaps are over: then nothing may fail. */
   readonly isCalm: () => boolean
   /** A checkpoint of this layout is about to be written. */
@@ -54,6 +79,7 @@ export type ProcessParts = {
 
 type Running = {
   readonly store: Store
+  readonly membership: Membership | null
   readonly workers: Workers
   readonly journal: Journal
   readonly compactions: CompactionSchedule
@@ -104,21 +130,29 @@ export class ServerProcess {
   }
 
   /** Rejects with what the store rejects with. */
-  async start(backend: OrderedBackend): Promise<void> {
-    const { plant } = this.#parts
-    const opened = await openOrderedStore(plant.backend?.(backend) ?? backend, {
-      schedule: (delayMs, work) => this.#time.after(delayMs, work),
-      now: () => this.#time.wallMs(),
-      onReport: report => this.#parts.trace.note('store-report', report.kind),
-      ...plant.storeOptions
-    })
+  async start(): Promise<void> {
+    const { plant, home } = this.#parts
+    const opened = await home.openStore(this.#time)
     if (this.isOver) return
     this.#running = this.#build(plant.store?.(opened) ?? opened)
     this.#state = 'up'
   }
 
+  get isStandingStill(): boolean {
+    return this.#time.isStopped
+  }
+
+  /** As SIGSTOP and SIGCONT. */
+  standStill(): void {
+    this.#time.stop()
+  }
+
+  goOn(): void {
+    this.#time.goOn()
+  }
+
   #build(store: Store): Running {
-    const { plan, chance, isCalm, plant, onLayout } = this.#parts
+    const { plan, chance, isCalm, plant, onLayout, home } = this.#parts
     const { limits } = plan
     const time = this.#time
     const metrics = this.#metrics
@@ -138,9 +172,11 @@ export class ServerProcess {
     const workers = plant.workers?.(worker) ?? worker
     const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
     const slices = new Slices(time, limits)
+    const membership = home.join(store, { time, limits, metrics, log })
+    const nodes = membership?.nodes ?? null
     const compactions = new CompactionSchedule({
-      ...{ store, workers, slices, time, limits, metrics, log },
-      nodes: null
+      ...{ store, workers, nodes, slices },
+      ...{ time, limits, metrics, log }
     })
     const refusals = new Refusals(time, limits)
     const checkpointReads = new CheckpointReads(store, workers, limits)
@@ -152,9 +188,9 @@ export class ServerProcess {
     const presence = { identity: 'as-sent', readers: 'shown' } as const
     const rooms = new Rooms({
       ...shared,
-      nodes: null,
+      nodes,
       presence,
-      seed: null,
+      seed: home.seed,
       changes: null,
       isAllowed: () => true
     })
@@ -171,7 +207,8 @@ export class ServerProcess {
     const sessions = { rooms, passes, addresses, stateless, hocuspocus, time, limits }
     const turns = new Turns(time, turnRates(limits))
     const accounts = new Accounts(time, limits, connectionRates(limits))
-    return { store, workers, journal, compactions, rooms, sessions, turns, accounts, stopHeartbeat }
+    const inside = { store, membership, workers, journal, compactions, rooms }
+    return { ...inside, sessions, turns, accounts, stopHeartbeat }
   }
 
   /** Takes a connection, or refuses it as a port does that nobody listens on. */
@@ -182,6 +219,15 @@ export class ServerProcess {
       return wire.refuse()
     }
     this.#wires.add(wire)
+    wire.enterServer = run => this.#time.enter(run)
+    wire.enterServer(() => this.#serve(running, wire, { document, address }))
+  }
+
+  #serve(
+    running: Running,
+    wire: Wire,
+    { document, address }: { readonly document: string | null; readonly address: string }
+  ): void {
     const { plan, plant } = this.#parts
     const host = {
       time: this.#time,
@@ -234,10 +280,14 @@ export class ServerProcess {
     running.stopHeartbeat()
     await running.journal.idle()
     await running.rooms.close()
+    running.membership?.close()
     const compacted = running.compactions.close()
     await running.workers.close()
     await compacted
     await running.store.close()
+    running.membership?.lose()
+    // Whoever asked the store last is answered in this turn.
+    if (running.membership !== null) await this.#time.delay(0)
     if (this.#time.pending > 0) throw new Violation(`${this.#time.pending} timers are left after a stop`)
     this.#state = 'over'
     this.#parts.trace.note('stopped')
@@ -247,6 +297,7 @@ export class ServerProcess {
   die(news: 'told' | 'silent'): void {
     this.#state = 'over'
     this.#time.end()
+    this.#running?.membership?.lose()
     for (const wire of this.#wires) wire.serverDied(news)
     this.#wires.clear()
     this.#connections.clear()

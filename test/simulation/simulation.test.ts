@@ -102,7 +102,7 @@ describe('a bug planted on purpose is found', () => {
 async function firstFailure(name: PlantName): Promise<number> {
   for (let seed = 1; seed <= plantRunsMax; seed++) {
     try {
-      await simulate(seed, plants[name])
+      await simulate(seed, { plant: plants[name] })
     } catch (error) {
       if (error instanceof RunFailed) return seed
       throw error

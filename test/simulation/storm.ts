@@ -12,6 +12,9 @@ export function beginStorm(world: World, chance: Chance, time: Scope): void {
   for (const room of world.rooms) {
     for (let i = 0; i < plan.pages; i++) time.after(chance.gapMs(500), () => void world.openPage(room))
   }
+  // Two who open a document at the same moment, perhaps on two nodes, each of which would begin it.
+  if (world.fleet?.hasSeeds === true)
+    for (const room of [...world.rooms, ...world.rooms]) time.soon(() => void world.openPage(room))
   const every = (meanMs: number, run: () => void) => {
     const again = () => {
       if (isOver()) return
@@ -50,25 +53,7 @@ function mishap(world: World, chance: Chance, plan: Plan): void {
         void (world.pages.length < 2 * plan.pages * plan.rooms && world.openPage(chance.pick(world.rooms)))
     ],
     [1, () => page?.hideCursor()],
-    [2, () => world.crash(chance.hits(0.8) ? 'told' : 'silent')],
-    [1, () => world.restart()],
-    [1, () => world.fillDisk(chance.scaled(10, 5_000))],
-    [
-      3,
-      () =>
-        world.disk.arm({
-          outcome: chance.pick(['crash-before', 'crash-after']),
-          target: chance.pick(['any', 'removal'])
-        })
-    ],
-    [
-      3,
-      () =>
-        world.disk.arm({
-          outcome: chance.pick(['failed', 'failed-but-written']),
-          target: chance.pick(['any', 'removal'])
-        })
-    ]
+    ...world.servers.mishaps(chance)
   ])
   run()
 }

@@ -5,8 +5,8 @@
 import type { Cancel, Time } from '../../src/base/time.ts'
 
 type Event = {
-  readonly atMs: number
-  readonly order: number
+  atMs: number
+  order: number
   readonly scope: Scope
   run: (() => void) | null
 }
@@ -49,13 +49,20 @@ export class VirtualClock {
     return event
   }
 
+  /** An event that was held back runs in the next turn. */
+  resume(event: Event): void {
+    event.atMs = this.#nowMs
+    event.order = this.#order++
+    this.#push(event)
+  }
+
   /** Runs every event up to a time. After each, promises get their turns until all of them rest. */
   async runUntil(untilMs: number): Promise<void> {
     await rested()
     for (let next = this.#queue[0]; next !== undefined && next.atMs <= untilMs; next = this.#queue[0]) {
       this.#pop()
       const { run } = next
-      if (run === null) continue
+      if (run === null || next.scope.holdsBack(next)) continue
       this.#count(next.atMs)
       next.scope.done(next)
       run()
@@ -111,6 +118,8 @@ export class VirtualClock {
 export class Scope implements Time {
   readonly #clock: VirtualClock
   readonly #pending = new Set<Event>()
+  /** Null: it runs. Else what would have happened since it was stopped, in order. */
+  #heldBack: Event[] | null = null
   #isOver = false
 
   constructor(clock: VirtualClock) {
@@ -146,6 +155,34 @@ export class Scope implements Time {
   /** Resolves after the delay; never, if the scope ends before. */
   delay(delayMs: number): Promise<void> {
     return new Promise(resolve => void this.after(delayMs, resolve))
+  }
+
+  get isStopped(): boolean {
+    return this.#heldBack !== null
+  }
+
+  /** As SIGSTOP: nothing of it runs, and what comes piles up. */
+  stop(): void {
+    this.#heldBack ??= []
+  }
+
+  /** As SIGCONT: all that has piled up runs, in its order. */
+  goOn(): void {
+    const heldBack = this.#heldBack ?? []
+    this.#heldBack = null
+    for (const event of heldBack) this.#clock.resume(event)
+  }
+
+  /** Runs what comes from outside: now, or when it goes on. */
+  enter(run: () => void): void {
+    if (this.isStopped) this.after(0, run)
+    else if (!this.#isOver) run()
+  }
+
+  /** For the clock: the event does not run now, as nothing of this scope does. */
+  holdsBack(event: Event): boolean {
+    this.#heldBack?.push(event)
+    return this.isStopped
   }
 
   /** For the clock: the event is about to run. */

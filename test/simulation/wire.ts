@@ -36,6 +36,8 @@ export class Wire {
   client: ClientEvents = { onopen: ignore, onmessage: ignore, onclose: ignore }
   /** Set by whoever keeps the list of wires. */
   onGone: () => void = ignore
+  /** How what comes reaches the server's process, which may stand still. */
+  enterServer: (run: () => void) => void = run => run()
   readonly #time: Scope
   readonly #chance: Chance
   readonly #plan: NetworkPlan
@@ -105,7 +107,8 @@ export class Wire {
     this.#isDownDead = true
     const toClient = () => this.#clientClosed(abnormal)
     if (news === 'both' || news === 'client') this.#time.after(this.#latency(), toClient)
-    if (news === 'both' || news === 'server') this.#time.after(this.#latency(), () => this.server.closed())
+    if (news === 'both' || news === 'server')
+      this.#time.after(this.#latency(), () => this.enterServer(() => this.server.closed()))
   }
 
   /** The server's process has ended. Its own side hears nothing; the other may. */
@@ -169,7 +172,7 @@ export class Wire {
   }
 
   #up(item: Upward): void {
-    if (!this.#isUpDead) this.#later('up', () => this.server.arrived(item))
+    if (!this.#isUpDead) this.#later('up', () => this.enterServer(() => this.server.arrived(item)))
   }
 
   /** After the latency, in order, unless the connection is cut before. */
@@ -191,7 +194,7 @@ export class Wire {
 
   /** Runs in the next turn. */
   soon(run: () => void): void {
-    this.#time.soon(run)
+    this.#time.soon(() => this.enterServer(run))
   }
 }
 

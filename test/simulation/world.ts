@@ -1,14 +1,15 @@
-/** Who takes part in a run: the disk, the server that comes and goes, the pages, and what befalls them. */
+/** Who takes part in a run: the servers, the pages, and what befalls them. */
 
-import { openOrderedStore } from '../../persistence/ordered-store.ts'
-import type { LoadedDocument, Store } from '../../persistence/store.ts'
+import type { CheckpointLayout } from '../../src/document/checkpoint.ts'
 import type { Chance } from './chance.ts'
-import { FaultyDisk } from './disk.ts'
-import { Ledger, storedUpdate } from './ledger.ts'
+import { Fleet } from './fleet.ts'
+import type { FleetPlan } from './fleet-plan.ts'
+import { Ledger } from './ledger.ts'
+import { OneServer } from './one-server.ts'
 import { Page } from './page.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
-import { ServerProcess } from './server-process.ts'
+import type { DeletionEnd, Servers } from './servers.ts'
 import { hocuspocus, type Tongue, yWebsocket } from './tongue.ts'
 import type { Trace } from './trace.ts'
 import type { Scope, VirtualClock } from './virtual-time.ts'
@@ -20,6 +21,8 @@ export type WorldParts = {
   readonly chance: Chance
   readonly plan: Plan
   readonly plant: Plant
+  /** Null: one server. */
+  readonly fleet: FleetPlan | null
 }
 
 export class World {
@@ -28,8 +31,7 @@ export class World {
   readonly trace: Trace
   readonly rooms: readonly string[]
   readonly ledgers: Map<string, Ledger>
-  readonly disk: FaultyDisk
-  server: ServerProcess
+  readonly servers: Servers
   pages: Page[] = []
   readonly #parts: WorldParts
   readonly #time: Scope
@@ -49,11 +51,12 @@ export class World {
     this.#time = clock.scope()
     this.rooms = Array.from({ length: plan.rooms }, (_, i) => `room ${i}`)
     this.ledgers = new Map(this.rooms.map(room => [room, new Ledger()]))
-    const time = this.#time
-    const onCrash = () => this.#died('told')
-    this.disk = new FaultyDisk({ time, chance: chance.fork(), plan: plan.disk, trace, onCrash })
-    this.server = this.#newServer()
-    this.#start(this.server)
+    this.servers = this.#openServers()
+  }
+
+  /** Null: one server. */
+  get fleet(): FleetPlan | null {
+    return this.#parts.fleet
   }
 
   get wireCount(): number {
@@ -85,7 +88,8 @@ export class World {
       order: plan.order,
       connect: () => this.#connect(tongue.document(room), name),
       mayShowParts: () => this.#hasShownParts,
-      onEdit: update => this.#whisper(page, update)
+      onEdit: update => this.#whisper(page, update),
+      watch: this.servers.watch
     })
     trace.note('page', `${name} in ${room} speaks ${tongue.name}`)
     this.pages.push(page)
@@ -112,79 +116,33 @@ export class World {
     this.#time.after(ms, () => wire.setReading(true))
   }
 
-  fillDisk(ms: number): void {
-    this.trace.note('disk full')
-    this.disk.fill()
-    this.#time.after(ms, () => this.disk.heal())
-  }
-
-  crash(news: 'told' | 'silent'): void {
-    if (this.server.isOver) return
-    this.disk.disk.crash()
-    this.#died(news)
-  }
-
-  restart(): void {
-    const { server } = this
-    if (!server.isUp) return
-    this.trace.note('stop')
-    server
-      .stop()
-      .then(() => this.#restartLater(server))
-      .catch((error: unknown) => {
-        // A store that fails while it closes ends the process no worse than a crash.
-        if (this.#isCalm || !(error instanceof Error) || error.name !== 'StoreError') this.clock.fail(error)
-        else this.crash('told')
-      })
-  }
-
-  /**
-   * The application deletes a document, as often as it takes: the process may end before or after the deletion is on
-   * disk. Nothing is owed of the document then.
-   */
-  async delete(room: string, how: 'well' | 'crash-before' | 'crash-after'): Promise<void> {
+  /** Nothing is owed of the document then. */
+  delete(room: string, how: DeletionEnd): Promise<void> {
     this.ledgers.set(room, new Ledger())
-    if (how !== 'well') this.disk.arm({ outcome: how, target: 'any' })
-    for (let isDone = false; !isDone; ) {
-      const { server } = this
-      const deleting = server.isUp ? server.delete(room) : Promise.reject(new Error('it is not up'))
-      deleting.then(
-        () => {
-          isDone = true
-        },
-        error => this.trace.note('delete failed', String(error))
-      )
-      await this.clock.runFor(500)
-      while (!isDone && server === this.server && !server.isOver && server.isUp) await this.clock.runFor(500)
-      while (!this.server.isUp) await this.clock.runFor(500)
-    }
+    return this.servers.delete(room, how)
   }
 
-  /** Mishaps end: the disk is well, the server up, everybody comes back. */
+  /** Mishaps end: the servers are up and well, everybody comes back. */
   async calm(): Promise<void> {
     this.trace.note('calm')
     this.#isCalm = true
-    this.disk.calm()
-    while (!this.server.isUp) await this.clock.runFor(500)
+    await this.servers.calm()
     for (const page of this.pages) page.connect()
   }
 
-  /** What the disk has of every room, as a server that starts now would find it, holds all that is owed. */
-  async inspect(where: string): Promise<void> {
-    this.disk.heal()
-    await this.disk.inspect(async backend => {
-      const store = await openOrderedStore(backend, { schedule: () => () => {} })
-      for (const room of this.rooms) await this.#inspectRoom(store, room, where)
-      await store.close()
-    })
-  }
-
-  async #inspectRoom(store: Store, room: string, where: string): Promise<void> {
-    const loaded: LoadedDocument = await store.load(room)
-    this.ledgers.get(room)?.check(storedUpdate(loaded), `${where}, ${room} in the store`)
-    const setAside = await store.listSetAside(room)
-    const unexpected = setAside.filter(({ reason }) => !reason.startsWith('this copy belongs'))
-    if (loaded.damaged.length + unexpected.length > 0) throw new Error(`${where}: something was set aside`)
+  #openServers(): Servers {
+    const { clock, trace, plan, plant, chance, fleet } = this.#parts
+    const parts = {
+      ...{ clock, trace, plan, plant, chance, rooms: this.rooms },
+      time: this.#time,
+      ledgerOf: (room: string) => this.ledgers.get(room) ?? new Ledger(),
+      isCalm: () => this.#isCalm,
+      onLayout: (layout: CheckpointLayout) => {
+        trace.note('layout', layout)
+        if (layout === 'causal') this.#hasShownParts = true
+      }
+    }
+    return fleet === null ? new OneServer(parts) : new Fleet(parts, fleet)
   }
 
   #drawTongue(room: string): Tongue {
@@ -200,7 +158,7 @@ export class World {
     wire.onGone = () => {
       if (wire.isOver) this.#wires.delete(wire)
     }
-    this.server.accept(wire, room, name)
+    this.servers.accept(wire, room, name)
     return wire
   }
 
@@ -212,49 +170,6 @@ export class World {
     const page = this.#chance.pick(others)
     this.#time.after(this.#chance.gapMs(5), () => {
       if (this.pages.includes(page)) page.overhear(update)
-    })
-  }
-
-  #newServer(): ServerProcess {
-    const { clock, plan, trace, plant } = this.#parts
-    return new ServerProcess({
-      clock,
-      plan,
-      trace,
-      plant,
-      chance: this.#chance.fork(),
-      isCalm: () => this.#isCalm,
-      onLayout: layout => {
-        trace.note('layout', layout)
-        if (layout === 'causal') this.#hasShownParts = true
-      }
-    })
-  }
-
-  #died(news: 'told' | 'silent'): void {
-    const { server } = this
-    if (server.isOver) return
-    this.trace.note('crash', news)
-    server.die(news)
-    this.#restartLater(server)
-  }
-
-  #restartLater(dead: ServerProcess): void {
-    this.#time.after(this.#chance.gapMs(400), () => {
-      if (this.server !== dead) return
-      this.server = this.#newServer()
-      this.inspect('after the end of a process')
-        .then(() => this.#start(this.server))
-        .catch((error: unknown) => this.clock.fail(error))
-    })
-  }
-
-  #start(server: ServerProcess): void {
-    this.trace.note('start')
-    server.start(this.disk.startProcess()).catch((error: unknown) => {
-      if (this.#isCalm) this.clock.fail(error)
-      // The command ends when its store does not open, and is started again.
-      else if (!server.isOver) this.crash('told')
     })
   }
 }

@@ -1,0 +1,383 @@
+/**
+ * Several nodes on one database with a bus between them: each comes and goes by itself, stands still, loses the others, the
+ * bus or the database. Any page may come to any of them.
+ */
+
+import * as Y from 'yjs'
+import { createMemoryBroker, type MemoryBroker } from '../../bus/index.ts'
+import { scanUpdate } from '../../src/document/scan.ts'
+import type { ScannedUpdate } from '../../src/document/tail.ts'
+import type { Chance } from './chance.ts'
+import { DatabaseLink } from './database-link.ts'
+import type { FleetPlan } from './fleet-plan.ts'
+import { FleetWatch } from './fleet-watch.ts'
+import { storedUpdate } from './ledger.ts'
+import { Member } from './node.ts'
+import type { Page, PageWatch } from './page.ts'
+import type { Home } from './server-process.ts'
+import { ServerProcess } from './server-process.ts'
+import {
+  type DeletionEnd,
+  inspectRooms,
+  type Mishap,
+  processParts,
+  type Servers,
+  type ServersParts
+} from './servers.ts'
+import { type EarlierState, SharedDatabase } from './shared-database.ts'
+import { SharedStore } from './shared-store.ts'
+import { Violation } from './trace.ts'
+import type { Scope } from './virtual-time.ts'
+import type { Wire } from './wire.ts'
+
+type Node = {
+  readonly name: string
+  process: ServerProcess
+  member: Member | null
+  /** The database is away for it. */
+  isCutOff: boolean
+  /** Its process ends with the next statement that the database carries out for it. */
+  endsWith: 'crash-before' | 'crash-after' | null
+  lives: number
+}
+
+/** A node that stops waits for what is under way, and starts again. */
+const upWithinMs = 120_000
+
+/** How far a database goes back, at most: so many of its states, a second apart. */
+const statesMax = 5
+
+export class Fleet implements Servers {
+  readonly watch: PageWatch
+  readonly #parts: ServersParts
+  readonly #plan: FleetPlan
+  readonly #database: SharedDatabase
+  readonly #broker: MemoryBroker
+  readonly #nodes: Node[]
+  readonly #checks: FleetWatch
+  /** The node that a page was on last. */
+  readonly #lastOf = new Map<string, Node>()
+  #states: EarlierState[] = []
+  #isDatabaseAway = false
+
+  constructor(parts: ServersParts, plan: FleetPlan) {
+    this.#parts = parts
+    this.#plan = plan
+    const { time, chance, plant } = parts
+    this.#database = new SharedDatabase({ nowMs: () => time.nowMs(), graceMs: plan.graceMs })
+    plant.database?.(this.#database, time)
+    const onBus = chance.fork()
+    this.#broker = createMemoryBroker({ time, random: () => onBus.between(0, 1), faults: plan.bus })
+    this.#nodes = Array.from({ length: plan.nodes }, (_, i) => this.#newNode(`n${i}`))
+    this.#checks = new FleetWatch({
+      time,
+      database: this.#database,
+      nodes: () => this.#watched(),
+      ledgerOf: parts.ledgerOf,
+      rooms: parts.rooms,
+      boundMs: () => (parts.isCalm() ? 10_000 : 15_000),
+      fail: error => parts.clock.fail(error)
+    })
+    this.watch = {
+      asks: page => this.#checks.asks(page),
+      shown: (page, scan) => this.#checks.shown(page, scan),
+      saved: page => this.#saved(page),
+      isGone: document => this.#checks.isGone(document)
+    }
+    for (const node of this.#nodes) this.#start(node)
+    if (plan.goesBack) this.#remember()
+  }
+
+  get all(): readonly ServerProcess[] {
+    return this.#nodes.map(({ process }) => process)
+  }
+
+  accept(wire: Wire, document: string | null, page: string): void {
+    const last = this.#lastOf.get(page)
+    const others = this.#nodes.filter(node => node !== last)
+    const node = this.#parts.chance.pick(last !== undefined && others.length > 0 ? others : this.#nodes)
+    this.#lastOf.set(page, node)
+    this.#parts.trace.note('to', `${page} ${node.name}`)
+    node.process.accept(wire, document, page)
+  }
+
+  crash(news: 'told' | 'silent'): void {
+    for (const node of this.#nodes) this.#crash(node, news)
+  }
+
+  /** One after the other, as an operator does who brings a new version. */
+  restart(): void {
+    const { time } = this.#parts
+    for (const [i, node] of this.#nodes.entries()) time.after(1_000 * i, () => this.#restart(node))
+  }
+
+  async delete(room: string, how: DeletionEnd): Promise<void> {
+    const { clock, trace, chance } = this.#parts
+    let end: DeletionEnd = how
+    for (let isDone = false; !isDone; ) {
+      const node = chance.pick(this.#nodes)
+      const { process } = node
+      node.endsWith = end === 'well' ? null : end
+      end = 'well'
+      const deleting = process.isUp ? process.delete(room) : Promise.reject(new Error('it is not up'))
+      deleting.then(
+        () => {
+          isDone = true
+        },
+        error => trace.note('delete failed', String(error))
+      )
+      await clock.runFor(500)
+      while (!isDone && process === node.process && !process.isOver && process.isUp) await clock.runFor(500)
+      await this.#allUp()
+    }
+  }
+
+  mishaps(chance: Chance): readonly Mishap[] {
+    const { time } = this.#parts
+    const some = (use: (node: Node) => void) => () => use(chance.pick(this.#nodes))
+    const forAWhile = (begin: () => () => void) => () => void time.after(chance.scaled(50, 15_000), begin())
+    return [
+      [3, some(node => this.#crash(node, chance.hits(0.8) ? 'told' : 'silent'))],
+      [1, some(node => this.#restart(node))],
+      [1, () => this.restart()],
+      [3, some(node => this.#arm(node, chance.pick(['crash-before', 'crash-after'])))],
+      [3, some(node => forAWhile(() => this.#standStill(node))())],
+      [3, forAWhile(() => this.#cutBus(chance))],
+      [2, forAWhile(() => this.#cutDatabase(chance))],
+      [this.#plan.goesBack ? 2 : 0, () => this.#goBack(chance)]
+    ]
+  }
+
+  async calm(): Promise<void> {
+    this.#isDatabaseAway = false
+    for (const node of this.#nodes) {
+      node.isCutOff = false
+      node.endsWith = null
+      node.process.goOn()
+    }
+    this.#broker.mend()
+    this.#broker.comeBack()
+    this.#calmBus()
+    if (this.#plan.busInCalm === 'away') this.#broker.leave()
+    await this.#allUp()
+  }
+
+  #calmBus(): void {
+    const { busInCalm, bus } = this.#plan
+    const well = { loss: 0, repetition: 0, delayMinMs: 0, delayMaxMs: 2 }
+    this.#broker.setFaults(busInCalm === 'well' ? well : bus)
+  }
+
+  delayTalk(ms: number): void {
+    this.#broker.setFaults({ loss: 0, repetition: 0.5, delayMinMs: 0, delayMaxMs: 20_000 })
+    this.#parts.time.after(ms, () => this.#calmBus())
+  }
+
+  async #allUp(): Promise<void> {
+    const { clock } = this.#parts
+    const untilMs = clock.nowMs + upWithinMs
+    const isDown = ({ process }: Node) => !process.isUp
+    while (this.#nodes.some(isDown)) {
+      if (clock.nowMs > untilMs) throw new Violation(`${this.#nodes.find(isDown)?.name} does not come up`)
+      await clock.runFor(500)
+    }
+  }
+
+  inspect(where: string): Promise<void> {
+    const store = {
+      load: async (document: string) => this.#database.load(document),
+      listSetAside: (document: string) => this.#database.beside.listSetAside(document)
+    }
+    return inspectRooms(store, this.#parts, where)
+  }
+
+  #newNode(name: string): Node {
+    const node: Node = {
+      name,
+      process: new ServerProcess(
+        processParts(
+          this.#parts,
+          this.#home(() => node)
+        )
+      ),
+      member: null,
+      isCutOff: false,
+      endsWith: null,
+      lives: 0
+    }
+    return node
+  }
+
+  #home(nodeOf: () => Node): Home {
+    const { plant, chance } = this.#parts
+    const { hasSeeds } = this.#plan
+    return {
+      openStore: async time => this.#openStore(nodeOf(), time),
+      join: (store, parts) => {
+        const node = nodeOf()
+        const changed = plant.nodes ?? (nodes => nodes)
+        node.member = new Member(node.name, this.#broker, { ...parts, store, changed })
+        return node.member
+      },
+      seed: hasSeeds ? async () => plantedBy(chance) : null
+    }
+  }
+
+  #openStore(node: Node, time: Scope): SharedStore {
+    const { chance, isCalm } = this.#parts
+    const weather = {
+      plan: this.#plan.link,
+      isFaulty: () => !isCalm(),
+      isAway: () => this.#isDatabaseAway || node.isCutOff,
+      meets: (when: 'before' | 'after') => this.#meets(node, when)
+    }
+    const id = `${node.name}.${++node.lives}`
+    const databaseTime = this.#parts.time
+    const link = new DatabaseLink({ time, databaseTime, chance: chance.fork(), weather })
+    return new SharedStore({ database: this.#database, link, node: id, lanes: this.#plan.lanes })
+  }
+
+  #watched() {
+    return this.#nodes.map(({ name, process, member, isCutOff }) => ({
+      name,
+      following: [...(member?.following.values() ?? [])],
+      isWell: process.isUp && !process.isStandingStill && !isCutOff && !this.#isDatabaseAway
+    }))
+  }
+
+  #saved(page: Page): void {
+    const { chance, isCalm, time } = this.#parts
+    if (!isCalm() && chance.hits(this.#plan.hopShare)) time.soon(() => page.hop())
+  }
+
+  #start(node: Node): void {
+    const { trace, isCalm, clock } = this.#parts
+    trace.note('start', node.name)
+    const { process } = node
+    process.start().catch((error: unknown) => {
+      if (isCalm()) clock.fail(error)
+      else if (!process.isOver) this.#crash(node, 'told')
+    })
+  }
+
+  #restart(node: Node): void {
+    const { trace, isCalm, clock } = this.#parts
+    const { process } = node
+    if (!process.isUp || process.isStandingStill) return
+    trace.note('stop', node.name)
+    process
+      .stop()
+      .then(() => this.#startLater(node, process))
+      .catch((error: unknown) => {
+        if (isCalm() || !(error instanceof Error) || error.name !== 'StoreError') clock.fail(error)
+        else this.#crash(node, 'told')
+      })
+  }
+
+  #crash(node: Node, news: 'told' | 'silent'): void {
+    const { process } = node
+    if (process.isOver) return
+    this.#parts.trace.note('crash', `${node.name} ${news}`)
+    process.die(news)
+    this.#startLater(node, process)
+  }
+
+  #startLater(node: Node, dead: ServerProcess): void {
+    const { time, chance, clock } = this.#parts
+    node.member = null
+    time.after(chance.gapMs(400), () => {
+      if (node.process !== dead) return
+      node.process = new ServerProcess(
+        processParts(
+          this.#parts,
+          this.#home(() => node)
+        )
+      )
+      this.inspect('after the end of a process')
+        .then(() => this.#start(node))
+        .catch((error: unknown) => clock.fail(error))
+    })
+  }
+
+  #arm(node: Node, endsWith: 'crash-before' | 'crash-after'): void {
+    node.endsWith = endsWith
+  }
+
+  /** A statement of the node is about to be carried out, or has been. False: there is no process any more to send it. */
+  #meets(node: Node, when: 'before' | 'after'): boolean {
+    if (node.endsWith !== `crash-${when}`) return true
+    node.endsWith = null
+    this.#crash(node, 'told')
+    return false
+  }
+
+  #standStill(node: Node): () => void {
+    const { process } = node
+    this.#parts.trace.note('stands still', node.name)
+    process.standStill()
+    // Some of what is sent to it meanwhile waits in its socket, and some is lost.
+    const isDeaf = this.#parts.chance.hits(0.5)
+    if (isDeaf) this.#broker.leave(node.name)
+    return () => {
+      this.#parts.trace.note('goes on', node.name)
+      process.goOn()
+      if (isDeaf && !this.#parts.isCalm()) this.#broker.comeBack()
+    }
+  }
+
+  #cutBus(chance: Chance): () => void {
+    const [from, to] = [chance.pick(this.#nodes).name, chance.pick(this.#nodes).name]
+    const what = chance.pick(['all', 'one', 'one way'] as const)
+    this.#parts.trace.note('bus away', `${what} ${from} ${to}`)
+    if (what === 'all') this.#broker.leave()
+    else if (what === 'one') this.#broker.leave(from)
+    else this.#broker.cut(from, to)
+    return () => {
+      if (this.#parts.isCalm()) return
+      this.#broker.mend()
+      this.#broker.comeBack()
+    }
+  }
+
+  #cutDatabase(chance: Chance): () => void {
+    const node = chance.hits(0.5) ? chance.pick(this.#nodes) : null
+    this.#parts.trace.note('database away', node?.name ?? 'for all')
+    if (node === null) this.#isDatabaseAway = true
+    else node.isCutOff = true
+    return () => {
+      if (node === null) this.#isDatabaseAway = false
+      else node.isCutOff = false
+    }
+  }
+
+  /** Keeps the last states of the database, to go back to. */
+  #remember(): void {
+    this.#states = [...this.#states, this.#database.stateNow()].slice(-statesMax)
+    if (!this.#parts.isCalm()) this.#parts.time.after(1_000, () => this.#remember())
+  }
+
+  /** Nothing is owed but what is there then; who holds more brings it back. */
+  #goBack(chance: Chance): void {
+    const { trace, rooms, ledgerOf } = this.#parts
+    const lives = rooms.map(room => this.#database.incarnationOf(room))
+    // To before a document began, the nodes would take it for its deletion: no head tells the one from the other.
+    const states = this.#states.filter(({ rows }) =>
+      rooms.every((room, i) => (rows.get(room)?.incarnation ?? null) === lives[i])
+    )
+    if (states.length === 0) return
+    trace.note('went back')
+    this.#database.goBack(chance.pick(states))
+    for (const room of rooms) ledgerOf(room).beginAgain(scanUpdate(storedUpdate(this.#database.load(room))))
+    this.#checks.wentBack()
+  }
+}
+
+/** What a document begins with; each node would begin it with something of its own. */
+function plantedBy(chance: Chance): ScannedUpdate {
+  const doc = new Y.Doc()
+  doc.clientID = chance.below(2 ** 32)
+  doc.getArray('planted').push([doc.clientID])
+  const update = Y.encodeStateAsUpdate(doc)
+  doc.destroy()
+  return { update, scan: scanUpdate(update) }
+}

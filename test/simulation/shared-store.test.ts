@@ -1,0 +1,50 @@
+/** The shared store of the simulation is one: it keeps the contract that every store must keep, also over a bad link. */
+import { describe, expect, test } from 'vitest'
+import { selectCases } from '../../persistence/conformance.ts'
+import { systemTime } from '../../src/base/time.ts'
+import { seed } from '../support/seed.ts'
+import { Chance } from './chance.ts'
+import { DatabaseLink, type LinkPlan } from './database-link.ts'
+import { SharedDatabase } from './shared-database.ts'
+import { SharedStore } from './shared-store.ts'
+
+const fast = { delayMs: 0, slowness: 0, slowMs: 0, statementMs: 60_000, patienceMs: 60_000 }
+
+/** A place for a case: stores on one database. */
+function placeWith(plan: LinkPlan) {
+  const chance = new Chance(seed)
+  const database = new SharedDatabase({ nowMs: systemTime.nowMs, graceMs: 600_000 })
+  const weather = { plan, isFaulty: () => true, isAway: () => false, meets: () => true }
+  let opened = 0
+  const open = async () => {
+    const node = `node ${++opened}`
+    const link = new DatabaseLink({ time: systemTime, databaseTime: systemTime, chance, weather })
+    return new SharedStore({ database, link, node, lanes: 3 })
+  }
+  return { open, database }
+}
+
+describe('store conformance: the shared store of the simulation', () => {
+  test.each(selectCases(['persistence', 'writers']))('$name', ({ run }) =>
+    run(placeWith({ ...fast, loss: 0 }))
+  )
+})
+
+describe(`the same while one statement in ten is lost, and one answer in ten (seed ${seed})`, () => {
+  const bad = { ...fast, loss: 0.1, statementMs: 150 }
+  test.each(selectCases(['persistence', 'writers']))('$name', ({ run }) => run(placeWith(bad)))
+})
+
+test('a batch of a store whose database went back is refused, and the next one is written', async () => {
+  const { open, database } = placeWith({ ...fast, loss: 0 })
+  const store = await open()
+  const entry = { document: 'a', record: Uint8Array.of(1) }
+  await store.append([entry])
+  const before = database.stateNow()
+  await store.append([entry])
+
+  database.goBack(before)
+
+  await expect(store.append([entry])).rejects.toMatchObject({ code: 'STORE_FAILED' })
+  expect(await store.append([entry])).toMatchObject([{ outcome: 'written', sequence: 2 }])
+})
