@@ -49,15 +49,6 @@ export const fleetPlants = {
       }
     }
   },
-  'a checkpoint of what is not shown yet is adopted': {
-    patch: () => {
-      const { reached } = SharedLog.prototype
-      SharedLog.prototype.reached = () => Promise.resolve()
-      return () => {
-        SharedLog.prototype.reached = reached
-      }
-    }
-  },
   'two attempts at a checkpoint have one number': {
     database: database => {
       const { beginCheckpoint } = database
