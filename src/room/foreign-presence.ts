@@ -5,8 +5,8 @@
  */
 import { type AwarenessEntry, areBytesEqual, isNullState, nullState } from '../dialect/awareness-update.ts'
 import type { Departed } from './departed.ts'
-import { ForeignRoom, type ForeignState } from './foreign-room.ts'
-import type { ToldStates } from './presence-line.ts'
+import { ForeignRoom, type ForeignState, isDue } from './foreign-room.ts'
+import type { LogPosition, ToldStates } from './presence-line.ts'
 
 /** What members here have been sent of a clientID, whose it is, and when it was published there. */
 export type ForeignShown = AwarenessEntry & { readonly node: string; readonly publishedAtMs: number }
@@ -110,11 +110,7 @@ export class ForeignPresence {
   }
 
   /** Returns what is new. Clocks of what is gone are kept, for whoever comes back. */
-  take(
-    room: ForeignRoom,
-    told: ToldStates,
-    at: { nowMs: number; notBefore: number }
-  ): readonly ForeignState[] {
+  take(room: ForeignRoom, told: ToldStates, at: { nowMs: number }): readonly ForeignState[] {
     const taken = room.take(told, { ...at, moreMax: this.#moreMax() })
     for (const { clientID, clock, state } of taken) {
       this.#unresolved.add(clientID)
@@ -148,8 +144,8 @@ export class ForeignPresence {
     for (const shown of this.#shown.values()) this.#wantIfKnown(shown, this.#limits.awarenessRestMs)
   }
 
-  /** What members are to be sent now. `visible`: the record up to which the document was shown to them. */
-  resolve(visible: number): AwarenessEntry[] {
+  /** What members are to be sent now. `visible`: how much of the document was shown to them. */
+  resolve(visible: LogPosition): AwarenessEntry[] {
     const entries: AwarenessEntry[] = []
     for (const clientID of this.#unresolved) {
       const entry = this.#resolved(clientID, visible)
@@ -201,15 +197,15 @@ export class ForeignPresence {
   }
 
   /** Null: nothing is to be sent, or not yet. */
-  #resolved(clientID: number, visible: number): AwarenessEntry | null {
+  #resolved(clientID: number, visible: LogPosition): AwarenessEntry | null {
     const earliest = this.#host.ownsState(clientID) ? null : this.#earliest(clientID)
     if (earliest === null) {
       this.#unresolved.delete(clientID)
       return this.#gone(clientID)
     }
     const { node, latest } = earliest
-    const ready = latest.notBefore <= visible ? latest : latest.earlier
-    if (ready === null || ready.notBefore > visible) return null
+    const ready = isDue(latest, visible) ? latest : latest.earlier
+    if (ready === null || !isDue(ready, visible)) return null
     latest.earlier = null
     if (ready === latest) this.#unresolved.delete(clientID)
     const { clock, state, publishedAtMs } = ready

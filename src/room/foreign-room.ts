@@ -3,21 +3,21 @@
  * once, the latest alone, and what is missing. Pure: no time, no bus.
  */
 import { isNullState } from '../dialect/awareness-update.ts'
-import type { ToldState, ToldStates } from './presence-line.ts'
+import type { LogPosition, ToldState, ToldStates } from './presence-line.ts'
 
 /**
- * `publishedAtMs`: by the clock here, and later than it was by as long as the message took. `notBefore`: the number of
- * the record up to which a room has to have shown its document. `earlier`: what came before and waits for less, so that
+ * `publishedAtMs`: by the clock here, and later than it was by as long as the message took. `notBefore`: how much of the
+ * document a room has to have shown. `earlier`: what came before and waits for less, so that
  * who moves with every letter is seen to move.
  */
 export type ForeignState = ToldState & {
   readonly publishedAtMs: number
-  readonly notBefore: number
+  readonly notBefore: LogPosition
   earlier: ForeignState | null
 }
 
 /** `moreMax`: of so many clientIDs nothing was known; further ones are left out. */
-type Taking = { readonly nowMs: number; readonly notBefore: number; readonly moreMax: number }
+type Taking = { readonly nowMs: number; readonly moreMax: number }
 
 /** Parts that came too early and are remembered as heard. Above: they are asked for again. */
 const aheadMax = 32
@@ -66,7 +66,8 @@ export class ForeignRoom {
   }
 
   /** Returns what is new in it. */
-  take(told: ToldStates, { nowMs, notBefore, moreMax }: Taking): ForeignState[] {
+  take(told: ToldStates, { nowMs, moreMax }: Taking): ForeignState[] {
+    const { position: notBefore } = told
     this.stands(told.upto)
     if (told.upto <= this.#heardUpto) return []
     const taken: ForeignState[] = []
@@ -111,8 +112,18 @@ export class ForeignRoom {
 }
 
 /** The one that waits for least, unless the new one does. */
-function earlierOf(known: ForeignState | undefined, notBefore: number): ForeignState | null {
+function earlierOf(known: ForeignState | undefined, notBefore: LogPosition): ForeignState | null {
   const earlier = known?.earlier ?? known
-  if (earlier === undefined || isNullState(earlier.state) || earlier.notBefore >= notBefore) return null
+  if (earlier === undefined || isNullState(earlier.state)) return null
+  if (earlier.notBefore.sequence >= notBefore.sequence) return null
   return { ...earlier, earlier: null }
+}
+
+/**
+ * Whether the state may be shown by a room that has shown so much. What belongs to another life of the document never
+ * is: one of the two rooms is about to end. A room of which nothing is stored may be of any life.
+ */
+export function isDue({ notBefore }: ForeignState, shown: LogPosition): boolean {
+  const { incarnation, sequence } = notBefore
+  return sequence <= shown.sequence && (incarnation === null || incarnation === shown.incarnation)
 }

@@ -139,7 +139,7 @@ export class SharedPresence implements PresenceListener {
       ...this.#repeated()
     ]
     this.#send(before, told)
-    const entries = this.#foreign.resolve(this.#host.position().sequence)
+    const entries = this.#foreign.resolve(this.#host.position())
     this.#askForHigher()
     return entries
   }
@@ -277,14 +277,7 @@ export class SharedPresence implements PresenceListener {
   }
 
   #take(room: ForeignRoom, told: ToldStates): void {
-    const { incarnation, sequence } = told.position
-    const here = this.#host.position()
-    // Of another life of the document there is nothing to wait for: one of the two rooms is about to end.
-    const isSame = here.incarnation === null || here.incarnation === incarnation
-    const taken = this.#foreign.take(room, told, {
-      nowMs: this.#time.nowMs(),
-      notBefore: isSame ? sequence : 0
-    })
+    const taken = this.#foreign.take(room, told, { nowMs: this.#time.nowMs() })
     for (const foreign of taken) {
       const own = this.#host.ownState(foreign.clientID)
       if (own !== undefined) this.#meet(own, room.node, foreign)

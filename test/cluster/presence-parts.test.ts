@@ -157,7 +157,7 @@ describe('what was told', () => {
 })
 
 describe('what is heard of another room', () => {
-  const at = { nowMs: 0, notBefore: 0, moreMax: 1_000 }
+  const at = { nowMs: 0, moreMax: 1_000 }
 
   test('[seeded] is the same in the end, whatever the bus did, once what is missing was asked for', () => {
     for (let run = 0; run < 200; run++) {
@@ -219,11 +219,11 @@ describe('what members are shown', () => {
     })
     const hear = (node: string, states: ToldState[], notBefore = 0, since = 0) => {
       const room = foreign.room(node, 1) as ForeignRoom
-      foreign.take(room, told(since, states), { nowMs: 0, notBefore })
+      foreign.take(room, told(since, states, notBefore), { nowMs: 0 })
     }
-    const clocks = (visible = 0) =>
+    const clocks = (sequence = 0, incarnation: string | null = 'life') =>
       foreign
-        .resolve(visible)
+        .resolve({ incarnation, sequence })
         .map(each => `${each.clientID}:${each.clock}${isNullState(each.state) ? '-' : ''}`)
     return { foreign, departed, hear, clocks }
   }
@@ -238,6 +238,16 @@ describe('what members are shown', () => {
     const second = clocks(6)
 
     expect([early, first, second]).toEqual([[], ['1:1'], ['1:2']])
+  })
+
+  test('is not that of another life of the document, however far the log has come', () => {
+    const { hear, clocks } = presence()
+
+    hear('b', [state(1, 1, 1)], 5)
+    const beforeAny = clocks(0, null)
+    const ofTheNext = clocks(9, 'next life')
+
+    expect([beforeAny, ofTheNext, clocks(5)]).toEqual([[], [], ['1:1']])
   })
 
   test('goes with the node, with a clock that clients take, and comes back with a higher one that is asked for', () => {
