@@ -142,15 +142,17 @@ export class SharedDatabase {
   /** What became of a batch that may have been written before; null: nobody knows of it. */
   resolve({ node, lane, number, entries }: Batch): AppendAnswer[] | null {
     if (this.#lanes.get(laneKey(node, lane)) !== number) return null
-    const seen = new Map<string, number>()
+    // Of each document what this batch has written to it, in order: looked for once, as a batch may have thousands.
+    const writtenTo = new Map<string, IterableIterator<StoredRecord>>()
+    const isOfBatch = ({ sequence, identity }: StoredRecord, { floor }: { floor: number }) =>
+      identity.node === node && identity.batch === number && sequence > floor
     return entries.map(entry => {
       const row = this.#rowOf(entry.document)
-      const at = seen.get(entry.document) ?? 0
-      seen.set(entry.document, at + 1)
-      const written = [...row.records.values()].filter(
-        ({ sequence, identity }) =>
-          identity.node === node && identity.batch === number && sequence > row.floor
-      )[at]
+      const found =
+        writtenTo.get(entry.document) ??
+        [...row.records.values()].filter(record => isOfBatch(record, row)).values()
+      writtenTo.set(entry.document, found)
+      const written = found.next().value
       if (written === undefined) return refusalOf(row, entry) ?? { outcome: 'gone' }
       const { sequence, identity } = written
       return { outcome: 'written', incarnation: String(row.incarnation), sequence, identity }

@@ -31,7 +31,7 @@ describe('store conformance: the shared store of the simulation', () => {
 })
 
 describe(`the same while one statement in ten is lost, and one answer in ten (seed ${seed})`, () => {
-  const bad = { ...fast, loss: 0.1, statementMs: 150 }
+  const bad = { ...fast, loss: 0.1, statementMs: 300 }
   test.each(selectCases(['persistence', 'writers']))('$name', ({ run }) => run(placeWith(bad)))
 })
 
