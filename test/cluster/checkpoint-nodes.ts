@@ -1,23 +1,18 @@
 /** Nodes on one PostgreSQL, whose stores note which checkpoints they have written. */
 import { onTestFinished } from 'vitest'
-import { type MemoryBroker, sealBus } from '../../bus/index.ts'
+import type { MemoryBroker } from '../../bus/index.ts'
 import { openPostgresStore, type PostgresStoreOptions } from '../../persistence/postgres/postgres-store.ts'
 import type { CheckpointRequest, Store } from '../../persistence/store.ts'
-import { createNode, type Server, type ServerOptions } from '../../src/server.ts'
+import type { ServerOptions } from '../../src/server.ts'
 import { type Client, type ClientOptions, connect, synced } from '../support/clients.ts'
-import { quietLog } from '../support/server.ts'
+import { startNode, type TestNode } from '../support/sealed-nodes.ts'
 
-export type Node = {
-  readonly server: Server
-  readonly store: Store
-  readonly url: string
+export type Node = TestNode & {
   /** Those that became a checkpoint, in order. */
   readonly written: CheckpointRequest[]
 }
 
 export type NodeSettings = Pick<ServerOptions, 'limits' | 'load'> & { readonly store?: PostgresStoreOptions }
-
-const key = new Uint8Array(32).fill(7)
 
 /** A node for each of the settings, on the store at this address; stopped when the test ends. */
 export async function startNodes(
@@ -26,27 +21,13 @@ export async function startNodes(
   settings: readonly NodeSettings[]
 ): Promise<Node[]> {
   const nodes: Node[] = []
-  for (const { store: options = {}, ...rest } of settings)
-    nodes.push(await startNode(address, broker, { options, rest }))
+  for (const { store: options = {}, ...rest } of settings) {
+    const store = await openPostgresStore(address, options)
+    const written = noteCheckpoints(store)
+    const place = { broker, name: store.node, clusterId: address }
+    nodes.push({ ...(await startNode(store, place, rest)), written })
+  }
   return nodes
-}
-
-async function startNode(
-  address: string,
-  broker: MemoryBroker,
-  { options, rest }: { options: PostgresStoreOptions; rest: ServerOptions }
-): Promise<Node> {
-  const store = await openPostgresStore(address, options)
-  const written = noteCheckpoints(store)
-  const bus = broker.connect(store.node)
-  const sealed = sealBus({ bus, clusterId: address, nodeId: store.node, key })
-  const server = createNode({ store, log: quietLog, pages: null, authorize: 'none', ...rest }, sealed)
-  onTestFinished(async () => {
-    await server.stop()
-    await bus.close()
-    await store.close()
-  })
-  return { server, store, url: await server.listen(), written }
 }
 
 function noteCheckpoints(store: Store): CheckpointRequest[] {

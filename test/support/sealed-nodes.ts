@@ -18,7 +18,26 @@ export type TestNode = {
   readonly sealed: SealedBus
 }
 
-/** On a schema of their own, named `node 0` and so on. Stopped after the test. */
+type Place = { readonly broker: MemoryBroker; readonly name: string; readonly clusterId: string }
+
+/** A node on the store, which is closed with it after the test. */
+export async function startNode(
+  store: Store,
+  { broker, name, clusterId }: Place,
+  options: ServerOptions
+): Promise<TestNode> {
+  const bus = broker.connect(name)
+  const sealed = sealBus({ bus, clusterId, nodeId: store.node, key })
+  const server = createNode({ store, log: quietLog, pages: null, authorize: 'none', ...options }, sealed)
+  onTestFinished(async () => {
+    await server.stop()
+    await bus.close()
+    await store.close()
+  })
+  return { name, server, store, sealed, url: await server.listen() }
+}
+
+/** On a schema of their own, named `node 0` and so on. */
 export async function startNodes(
   count: number,
   broker: MemoryBroker,
@@ -27,17 +46,8 @@ export async function startNodes(
   const address = postgres.url(`presence_${++made}`)
   const nodes: TestNode[] = []
   for (let i = 0; i < count; i++) {
-    const name = `node ${i}`
-    const store = await openStore(address)
-    const bus = broker.connect(name)
-    const sealed = sealBus({ bus, clusterId: `cluster ${made}`, nodeId: store.node, key })
-    const server = createNode({ store, log: quietLog, pages: null, authorize: 'none', ...options }, sealed)
-    nodes.push({ name, server, store, sealed, url: await server.listen() })
-    onTestFinished(async () => {
-      await server.stop()
-      await bus.close()
-      await store.close()
-    })
+    const place = { broker, name: `node ${i}`, clusterId: `cluster ${made}` }
+    nodes.push(await startNode(await openStore(address), place, options))
   }
   return nodes
 }
