@@ -9,6 +9,7 @@
  * With --kill the first node is killed in the middle, and the line says how many of the updates are lost that others had
  * been sent or were acknowledged.
  */
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,7 +47,8 @@ async function main() {
   const unknown = names.find(name => !(name in arrangements))
   if (values.help || unknown !== undefined) return say(usage(unknown))
   ensureBuilt()
-  if (names.some(name => arrangements[name].isPeer)) ensurePeers(say)
+  // Another Yjs is found from now on than this process has loaded: it begins anew.
+  if (names.some(name => arrangements[name].isPeer) && ensurePeers(say)) return again()
   const load = {
     seconds: Number(values.seconds),
     people: Number(values.people),
@@ -64,6 +66,11 @@ async function main() {
   } finally {
     await services.stop()
   }
+}
+
+function again() {
+  const { status } = spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit' })
+  process.exitCode = status ?? 1
 }
 
 function usage(unknown) {

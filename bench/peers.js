@@ -17,6 +17,7 @@ const wanted = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')).depe
 const builtFor = join(modules, 'better-sqlite3/build/built-for')
 
 export function ensurePeers(say) {
+  let isInstalled = false
   const steps = [
     {
       isDone: () =>
@@ -41,7 +42,9 @@ export function ensurePeers(say) {
     say(`installing ${index + 1}/${steps.length}: ${text}`)
     step()
     if (!isDone()) throw new Error(`could not install: ${text}`)
+    isInstalled = true
   }
+  return isInstalled
 }
 
 /** Builds what is measured, if its sources are newer. */

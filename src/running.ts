@@ -9,6 +9,7 @@ import { Gate } from './access/gate.ts'
 import { Passes } from './access/passes.ts'
 import { matchesRoom } from './access/patterns.ts'
 import { type Limits, withLimits } from './base/limits.ts'
+import { LoadWindow, readEventLoop } from './base/load-window.ts'
 import type { Log } from './base/log.ts'
 import type { Metrics } from './base/metrics.ts'
 import { Pacer } from './base/pacer.ts'
@@ -92,7 +93,8 @@ export function build(store: Store, setup: Setup): Running {
   const slices = new Slices(time, limits)
   const shared = { time, limits, metrics, log, slices }
   const workers = createWorkers(workersOptions(limits))
-  const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
+  const window = new LoadWindow({ limits, time }, readEventLoop())
+  const journal = new Journal(store, { time, metrics, window })
   const cluster = mayBeOneOfSeveral(store, bus) ? new Cluster({ ...shared, store, bus }) : null
   const compactions = new CompactionSchedule({ ...shared, store, workers, nodes: cluster })
   const { load, onChange, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
@@ -105,6 +107,7 @@ export function build(store: Store, setup: Setup): Running {
     ...shared,
     store,
     journal,
+    window,
     seed: seeds === null ? null : document => seeds.of(document),
     changes,
     isAllowed: name => patterns === undefined || patterns.some(pattern => matchesRoom(pattern, name)),

@@ -165,9 +165,9 @@ export const defaultLimits = {
   scanBytesMax: 256 * KiB,
   /** Updates scanned and not yet durable, per room, in bytes. Above: the sender's socket is not read until they are. */
   uncommittedBytesMax: 32 * MiB,
-  /** A busy room gathers updates for up to this long before they are written and sent; a quiet one does not wait. */
+  /** A busy room gathers updates for up to this long before they are written and sent: as long as that when the event loop is full, next to nothing while it has time. */
   coalesceMs: 10,
-  /** While many rooms write, a synced write for all of them begins so long after the one before; a lone one at once. */
+  /** While the event loop is full, a write for all rooms begins so long after the one before; while it has time, at once. */
   commitSpacingMs: 8,
   /** What handshakes and the beginnings of joins may take of one turn of the event loop. Above: the rest waits for the next turns. */
   turnBudgetMs: 2,

@@ -3,12 +3,16 @@
  * journal and taken by it. It knows neither members nor what an update holds.
  */
 
-import type { Limits } from '../base/limits.ts'
 import type { Cancel, Time } from '../base/time.ts'
 import { encodeRecord, type LoggedUpdate } from '../document/record.ts'
 import type { BatchWriter, Journal } from './journal.ts'
 
-type Parts = { readonly journal: Journal; readonly time: Time; readonly limits: Limits }
+type Parts = {
+  readonly journal: Journal
+  readonly time: Time
+  /** How long after the batch before this one is gathered, in ms. */
+  windowMs(): number
+}
 
 const nothing = new Uint8Array()
 
@@ -95,13 +99,13 @@ export class Batches<T extends LoggedUpdate> {
   }
 
   /**
-   * Hands over to the journal: at once in a quiet room; in a busy one `coalesceMs` after the batch before, so that
+   * Hands over to the journal: at once in a quiet room; in a busy one some milliseconds after the batch before, so that
    * what came meanwhile costs one synced write, and each member one socket write, together.
    */
   #offer(): void {
     if (this.#cancelOffer !== null) return
-    const { time, limits, journal } = this.#parts
-    const waitMs = this.#takenAtMs + limits.coalesceMs - time.nowMs()
+    const { time, journal } = this.#parts
+    const waitMs = this.#takenAtMs + this.#parts.windowMs() - time.nowMs()
     const offer = () => journal.enqueue(this.#writer)
     if (waitMs > 0) this.#cancelOffer = time.after(waitMs, offer)
     else {

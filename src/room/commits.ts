@@ -6,6 +6,7 @@ import type { Author } from '../../persistence/author.ts'
 import type { RecordIdentity, Store } from '../../persistence/store.ts'
 import { Fault, toFault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
+import type { LoadWindow } from '../base/load-window.ts'
 import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Slices } from '../base/slices.ts'
@@ -24,12 +25,14 @@ import type { Start } from './log-order.ts'
 import type { Member } from './member.ts'
 import type { Nodes } from './nodes.ts'
 import { SharedLog } from './shared-log.ts'
+import { type Showable, Showing } from './showing.ts'
 import { Uniting } from './uniting.ts'
 import { Waiting } from './waiting.ts'
 
 type Parts = {
   readonly store: Store
   readonly journal: Journal
+  readonly window: LoadWindow
   readonly nodes: Nodes | null
   readonly slices: Slices
   readonly time: Time
@@ -68,6 +71,7 @@ export class Commits implements BatchWriter {
   readonly #host: Host
   readonly #batches: Batches<Accepted>
   readonly #uniting: Uniting
+  readonly #showing: Showing
   readonly #waiting = new Waiting()
   /** Null: no other node writes to the document. */
   readonly #log: SharedLog<readonly Accepted[]> | null
@@ -77,7 +81,14 @@ export class Commits implements BatchWriter {
     this.#document = document
     this.#parts = parts
     this.#host = host
-    this.#batches = new Batches(this, parts)
+    const windowMs = () => parts.window.sendingMs(host.members.size)
+    this.#batches = new Batches(this, { ...parts, windowMs })
+    this.#showing = new Showing({
+      ...parts,
+      windowMs,
+      isWriting: () => this.#batches.writing.length > 0,
+      show: showable => this.#show(showable)
+    })
     this.#uniting = new Uniting(document, parts.slices)
     this.#log = parts.nodes === null ? null : this.#share(parts.nodes)
     this.#shownSequence = host.start?.sequence ?? 0
@@ -179,9 +190,8 @@ export class Commits implements BatchWriter {
   #settle(batch: readonly Accepted[], sequence: number): void {
     this.#batches.settle(batch.length)
     this.#document.settle(batch.length, sequence)
-    this.#shownSequence = Math.max(this.#shownSequence, sequence)
     this.#uniting.after(batch)
-    if (!this.#host.isEnded()) this.#show(batch, 'own')
+    if (!this.#host.isEnded()) this.#showing.own(batch, sequence)
   }
 
   /** A record of another node: shown as if it had been committed here, but for who is told that it is saved. */
@@ -193,7 +203,6 @@ export class Commits implements BatchWriter {
   }
 
   #foreignShown({ updates, unreadable }: AppendedRecord, shown: number): null {
-    this.#shownSequence = Math.max(this.#shownSequence, shown)
     for (const { sequence, cause } of unreadable) {
       this.#parts.log.error(
         { document: this.name, sequence, error: cause },
@@ -202,9 +211,7 @@ export class Commits implements BatchWriter {
     }
     this.#uniting.after([])
     const batch = updates.map(update => ({ update, member: null }))
-    if (this.#host.isEnded()) return null
-    if (batch.length > 0) this.#show(batch, 'foreign')
-    else this.#host.awareness.updatesSent()
+    if (!this.#host.isEnded()) this.#showing.foreign(batch, shown)
     return null
   }
 
@@ -212,12 +219,10 @@ export class Commits implements BatchWriter {
    * All that members are shown of the document's changes: they get the updates; then the barriers that waited for them
    * pass; then their authors' awareness follows.
    */
-  #show(
-    batch: readonly { readonly update: Uint8Array; readonly member: Member | null }[],
-    whose: 'own' | 'foreign'
-  ): void {
+  #show({ updates, sequence, whose }: Showable): void {
     const { members, awareness, congestion } = this.#host
-    broadcast(members, batch, this.durableTicket)
+    this.#shownSequence = Math.max(this.#shownSequence, sequence)
+    if (updates.length > 0) broadcast(members, updates, this.durableTicket)
     this.#waiting.reached(this.durableTicket)
     awareness.updatesSent()
     congestion.settled()
@@ -279,6 +284,7 @@ export class Commits implements BatchWriter {
   /** The room has ended: what the journal has not taken is dropped. */
   close(fault: Fault): void {
     this.#log?.close(fault)
+    this.#showing.close()
     this.#batches.abandon()
     this.#waiting.failed(fault)
   }

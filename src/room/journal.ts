@@ -9,6 +9,7 @@ import type {
   RecordIdentity,
   Store
 } from '../../persistence/store.ts'
+import type { LoadWindow } from '../base/load-window.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Time } from '../base/time.ts'
 
@@ -42,7 +43,7 @@ export class Journal {
   readonly #store: Store
   readonly #time: Time
   readonly #metrics: Metrics
-  readonly #spacingMs: number
+  readonly #window: Pick<LoadWindow, 'writingMs'>
   readonly #waiting = new Set<BatchWriter>()
   #isScheduled = false
   /** Batches under way, at most as many as the store has lanes, and by document the one that it is in. */
@@ -53,13 +54,13 @@ export class Journal {
   #lastSuccessMs = Number.NEGATIVE_INFINITY
   #writtenAtMs = Number.NEGATIVE_INFINITY
 
-  /** `spacingMs`: while there is much to write, a batch begins so long after the one before; a lone one at once. */
+  /** `window`: how long after the one before a batch begins; a lone one begins at once. */
   constructor(
     store: Store,
-    { time, metrics, spacingMs }: { time: Time; metrics: Metrics; spacingMs: number }
+    { time, metrics, window }: { time: Time; metrics: Metrics; window: Pick<LoadWindow, 'writingMs'> }
   ) {
     this.#store = store
-    this.#spacingMs = spacingMs
+    this.#window = window
     this.#time = time
     this.#metrics = metrics
   }
@@ -102,7 +103,7 @@ export class Journal {
       this.#isScheduled = false
       void this.#write()
     }
-    const waitMs = this.#writtenAtMs + this.#spacingMs - this.#time.nowMs()
+    const waitMs = this.#writtenAtMs + this.#window.writingMs() - this.#time.nowMs()
     // Not now but when this turn's sockets have been read: what they brought belongs into the same batch.
     if (waitMs > 0) this.#time.after(waitMs, write)
     else this.#time.soon(write)

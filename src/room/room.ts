@@ -6,6 +6,7 @@ import type { Author } from '../../persistence/author.ts'
 import type { LoadedDocument, Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
+import type { LoadWindow } from '../base/load-window.ts'
 import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Pacer } from '../base/pacer.ts'
@@ -39,6 +40,7 @@ import { Throttle } from './throttle.ts'
 export type RoomParts = {
   readonly store: Store
   readonly journal: Journal
+  readonly window: LoadWindow
   /** Null: this node is the only one. */
   readonly nodes: Nodes | null
   readonly checkpointReads: CheckpointReads

@@ -8,6 +8,7 @@ import { Admission } from '../../src/access/admission.ts'
 import { Gate } from '../../src/access/gate.ts'
 import { Passes } from '../../src/access/passes.ts'
 import { Fault } from '../../src/base/errors.ts'
+import { LoadWindow } from '../../src/base/load-window.ts'
 import type { Log } from '../../src/base/log.ts'
 import type { Metrics } from '../../src/base/metrics.ts'
 import { Pacer } from '../../src/base/pacer.ts'
@@ -170,7 +171,9 @@ export class ServerProcess {
       onLayout
     })
     const workers = plant.workers?.(worker) ?? worker
-    const journal = new Journal(store, { time, metrics, spacingMs: limits.commitSpacingMs })
+    // By turns full and with some time to spare: nothing is drawn for it, so that seeds go on meaning what they meant.
+    const window = new LoadWindow({ limits, time }, () => (time.nowMs() % 4_000 < 3_000 ? 1 : 0.4))
+    const journal = new Journal(store, { time, metrics, window })
     const slices = new Slices(time, limits)
     const membership = home.join(store, { time, limits, metrics, log })
     const nodes = membership?.nodes ?? null
@@ -183,8 +186,8 @@ export class ServerProcess {
     const cache = new CheckpointCache(limits.checkpointCacheBytesMax)
     const pacer = new Pacer(time, limits.turnBudgetMs)
     const setAsides = new SetAsides({ store, time, limits })
-    const links = { store, journal, compactions, refusals, setAsides, checkpointReads, cache, pacer, slices }
-    const shared = { ...links, time, limits, metrics, log }
+    const links = { store, journal, window, compactions, refusals, setAsides, checkpointReads, cache, pacer }
+    const shared = { ...links, slices, time, limits, metrics, log }
     const presence = { identity: 'as-sent', readers: 'shown' } as const
     const rooms = new Rooms({
       ...shared,

@@ -27,7 +27,11 @@ function appendingBy(append: Store['append'], lanes = 1): Store {
 }
 
 function journalOf(store: Store, spacingMs = 0): Journal {
-  return new Journal(store, { time: systemTime, metrics: createMetrics(), spacingMs })
+  return new Journal(store, {
+    time: systemTime,
+    metrics: createMetrics(),
+    window: { writingMs: () => spacingMs }
+  })
 }
 
 function written(sequence: number): AppendAnswer {
