@@ -73,13 +73,15 @@ function median(values) {
 }
 
 /**
- * Each bar with both figures: against the best of other servers by a factor, or against a fixed maximum. `of` names
+ * Each bar with both figures: against the best of other servers by a factor, or against a fixed `max` or `min`. `of` names
  * whose figure it is, if not Chorus's with y-websocket clients. `isMet` is
  * null when one of the two was not measured.
  */
 export function judge(bars, medians) {
   return bars.map(bar => {
     const ours = medians[bar.of ?? 'chorus']?.[bar.figure] ?? null
+    if (bar.min !== undefined)
+      return { ...bar, ours, limit: bar.min, isMet: ours === null ? null : ours >= bar.min }
     if (bar.max !== undefined)
       return { ...bar, ours, limit: bar.max, isMet: ours === null ? null : ours <= bar.max }
     const theirs = bar.against.map(server => medians[server]?.[bar.figure]).filter(Number.isFinite)

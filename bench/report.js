@@ -84,9 +84,10 @@ function barRows({ scenario, result }) {
   return result.bars.map(bar => {
     const verdict = bar.isMet === null ? 'not measured' : bar.isMet ? 'yes' : '**no**'
     const sign = bar.least === true ? '≥' : '≤'
+    const fixed = bar.min === undefined ? bar.max : bar.min
     const limit =
-      bar.max !== undefined
-        ? `${sign} ${number(bar.max)}`
+      fixed !== undefined
+        ? `${bar.min === undefined ? '≤' : '≥'} ${number(fixed)}`
         : `${sign} ${bar.factor} × ${number(bar.theirs ?? null)} (${bar.against.map(name => servers[name].title).join(' or ')})`
     return `| ${scenario.title} | ${barTitle(bar)} | ${number(bar.ours)} | ${limit} | ${verdict} |`
   })

@@ -17,6 +17,7 @@ export const figureTitles = {
   p50Ms: 'p50 ms',
   p99Ms: 'p99 ms',
   maxMs: 'max ms',
+  listeningMs: 'listening ms',
   cores: 'cores',
   loadCores: 'load cores',
   deliveredPerSecond: 'delivered/s',
@@ -75,6 +76,7 @@ export function barLine(bar) {
   const verdict = bar.isMet === null ? 'not measured' : bar.isMet ? 'met' : 'NOT met'
   const sign = bar.least === true ? '>=' : '<='
   const what = barTitle(bar)
+  if (bar.min !== undefined) return `${what} ${number(bar.ours)} >= ${number(bar.min)}: ${verdict}`
   if (bar.max !== undefined) return `${what} ${number(bar.ours)} ${sign} ${number(bar.max)}: ${verdict}`
   const others = bar.against.map(name => servers[name].title).join(' or ')
   const ratio = bar.theirs > 0 ? number(bar.ours / bar.theirs) : '–'

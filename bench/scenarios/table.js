@@ -6,6 +6,7 @@ import { scenarios as presence } from './presence.js'
 import { scenarios as rooms } from './rooms.js'
 import { scenarios as saturation } from './saturation.js'
 import { scenarios as stalls } from './stalls.js'
+import { scenarios as start } from './start.js'
 import { scenarios as typing } from './typing.js'
 
 export const scenarios = [
@@ -14,6 +15,7 @@ export const scenarios = [
   ...presence,
   ...joins,
   ...rooms,
+  ...start,
   ...typing,
   ...crash,
   ...stalls

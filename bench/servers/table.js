@@ -7,6 +7,11 @@ import { hocuspocus, yWebsocket } from '../load/wire.js'
 const here = name => fileURLToPath(new URL(name, import.meta.url))
 const node24 = here('../node_modules/node/bin/node')
 
+/** Where the load of one client, or of one document, is all there is. */
+const raised = ['messagesPerSecondMax', 'receivedBytesPerSecondMax', 'roomBytesPerSecondMax'].flatMap(
+  name => ['--limit', `${name}=${2 ** 30}`]
+)
+
 /** `family`: what `--servers` names. `arguments_(data)`: after the node binary and the hook. */
 const table = {
   chorus: {
@@ -24,6 +29,14 @@ const table = {
     hasDocuments: true,
     isDurable: true,
     program: data => [here('../../dist/src/command/cli.js'), '--port', '0', '--data', data]
+  },
+  'chorus-raised': {
+    family: 'chorus',
+    title: 'Chorus, limits of rates raised',
+    dialect: yWebsocket,
+    hasDocuments: true,
+    isDurable: true,
+    program: data => [...table.chorus.program(data), ...raised]
   },
   relay: {
     family: 'relay',
