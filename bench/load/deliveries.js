@@ -150,3 +150,23 @@ function skipId(bytes) {
   varUint(bytes)
   varUint(bytes)
 }
+
+/** Those of many rooms, as one. */
+export function totalOf(each) {
+  const sum = name => each.reduce((total, deliveries) => total + deliveries[name], 0)
+  return {
+    latency: each[0].latency,
+    get count() {
+      return sum('count')
+    },
+    get expected() {
+      return sum('expected')
+    },
+    get isComplete() {
+      return each.every(deliveries => deliveries.isComplete)
+    },
+    measure(isMeasured) {
+      for (const deliveries of each) deliveries.measure(isMeasured)
+    }
+  }
+}

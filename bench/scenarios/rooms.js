@@ -1,6 +1,6 @@
 /** Many rooms, many connections: what the small ones cost. */
 import { Client, closeClients, openClients } from '../load/client.js'
-import { Deliveries } from '../load/deliveries.js'
+import { Deliveries, totalOf } from '../load/deliveries.js'
 import { documentOf, plant } from '../load/documents.js'
 import { delay, pace, untilQuiet } from '../load/pace.js'
 import { missingFrom } from '../load/real-client.js'
@@ -110,25 +110,6 @@ async function manyRooms({ server, kind, parameters }) {
   }
   closeClients(clients)
   return { figures, problems }
-}
-
-function totalOf(each) {
-  const sum = name => each.reduce((total, deliveries) => total + deliveries[name], 0)
-  return {
-    latency: each[0].latency,
-    get count() {
-      return sum('count')
-    },
-    get expected() {
-      return sum('expected')
-    },
-    get isComplete() {
-      return each.every(deliveries => deliveries.isComplete)
-    },
-    measure(isMeasured) {
-      for (const deliveries of each) deliveries.measure(isMeasured)
-    }
-  }
 }
 
 async function connecting({ server, kind, parameters }) {

@@ -1,4 +1,5 @@
 /** All scenarios, in the order they are run and reported. */
+import { scenarios as ceiling } from './ceiling.js'
 import { scenarios as crash } from './crash.js'
 import { scenarios as fanOut } from './fan-out.js'
 import { scenarios as joins } from './joins.js'
@@ -18,5 +19,6 @@ export const scenarios = [
   ...start,
   ...typing,
   ...crash,
-  ...stalls
+  ...stalls,
+  ...ceiling
 ]
