@@ -80,6 +80,7 @@ const layers: Layers = {
     // The room speaks in messages and frames; which dialect they become is its members' business.
     ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts']
   ],
+  'src/history/': ['src/document/', author, base],
   'src/document/': [author, base],
   'src/dialect/': [base],
   'src/base/': [],
@@ -104,7 +105,10 @@ const homes: Homes = {
   '@nats-io/transport-node': ['bus/nats.ts'],
   'rabbitmq-client': ['bus/rabbitmq.ts'],
   pg: ['persistence/postgres/driver.ts'],
-  yjs: ['src/document/compact.ts', 'src/documents/edit.ts'],
+  yjs: [
+    ...['src/document/compact.ts', 'src/documents/edit.ts'],
+    ...['src/history/segment.ts', 'src/history/restore.ts']
+  ],
   lib0: ['src/dialect/'],
   'node:worker_threads': ['src/document/worker-host.ts', 'src/document/worker.ts'],
   'node:http': [

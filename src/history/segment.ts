@@ -1,0 +1,158 @@
+/**
+ * A part of a document's history, sealed: a timeline that says who changed what when, and a body with what was inserted.
+ * Both compressed and apart, so that a question about authors reads no body, and a body may go before its timeline does.
+ * Runs in a worker.
+ */
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
+import * as Y from 'yjs'
+import { ClockRuns } from '../document/clocks.ts'
+import { decodeRecord, type LoggedUpdate } from '../document/record.ts'
+import { mergeUpdates } from '../document/splice.ts'
+import { type Effect, Integration, type Known } from './integration.ts'
+import { joinStrings } from './join-strings.ts'
+import { type Change, decodeTimeline, encodeTimeline, type Timeline } from './timeline.ts'
+
+/** A record of the log. */
+export type StoredRecord = { readonly sequence: number; readonly record: Uint8Array }
+
+/** One update of a record, by its place there. */
+export type UpdatePlace = { readonly sequence: number; readonly index: number }
+
+export type SealJob = {
+  /** What the history holds before these records. */
+  readonly known: Known
+  /** In the order of the log. What waited when the records before were sealed comes first. */
+  readonly records: readonly StoredRecord[]
+  /** What a compaction has refused is no part of the document. */
+  readonly isRefused: (place: UpdatePlace) => boolean
+  /** Records at whose end a moment is to be found exactly; others are found to the second. */
+  readonly exact: ReadonlySet<number>
+}
+
+/** Of at least one change. `firstMs`, `lastMs`: since the epoch. */
+export type Segment = {
+  readonly firstSequence: number
+  readonly lastSequence: number
+  readonly firstMs: number
+  readonly lastMs: number
+  /** As `encodeTimeline` makes it, compressed. */
+  readonly timeline: Uint8Array
+  /** An update (V2) of what was inserted, compressed. */
+  readonly body: Uint8Array
+}
+
+/** `segment`: null when nothing was new. `waiting`: updates to be sealed with a later segment, as something is unknown. */
+export type Sealed = {
+  readonly segment: Segment | null
+  readonly known: Known
+  readonly waiting: readonly UpdatePlace[]
+}
+
+const emptyUpdate = new Uint8Array([0, 0])
+const quality = 5
+
+/** Throws ERR_BAD_MESSAGE or ERR_UPDATE_MALFORMED for what is no record. */
+export function seal({ known, records, isRefused, exact }: SealJob): Sealed {
+  const before = new Map(known.vector)
+  const integration = new Integration<UpdatePlace>(known)
+  const changes = new Changes(exact)
+  const structs: Uint8Array[] = []
+  for (const { sequence, record } of records) {
+    for (const [index, logged] of decodeRecord(record).entries()) {
+      const place = { sequence, index }
+      if (isRefused(place)) continue
+      for (const effect of integration.add(logged, place)) {
+        changes.add(effect, { sequence, timeMs: logged.timeMs })
+        if (effect.structs !== null) structs.push(effect.structs)
+      }
+    }
+  }
+  const { waiting } = integration
+  const timeline = { before, changes: changes.all }
+  return {
+    segment: segmentOf(timeline, mergeUpdates([emptyUpdate, ...structs])),
+    known: integration.known,
+    waiting
+  }
+}
+
+/** Segments that follow one another, as one. */
+export function mergeSegments(segments: readonly Segment[]): Segment | null {
+  const timelines = segments.map(openTimeline)
+  const before = timelines[0]?.before ?? new Map()
+  const all = new Map(before)
+  // A client that comes later has what it had before the later segment.
+  for (const timeline of timelines)
+    for (const [client, clock] of timeline.before) if (!all.has(client)) all.set(client, clock)
+  const bodies = segments.map(openBody)
+  const changes = timelines.flatMap(timeline => timeline.changes)
+  return segmentOf({ before: all, changes }, mergeUpdates([emptyUpdate, ...bodies]))
+}
+
+export function openTimeline({ timeline }: Segment): Timeline {
+  return decodeTimeline(brotliDecompressSync(timeline))
+}
+
+/** What was inserted, as an update (V1) without deletions. */
+export function openBody({ body }: Segment): Uint8Array {
+  return Y.convertUpdateFormatV2ToV1(brotliDecompressSync(body))
+}
+
+function segmentOf(timeline: Timeline, structs: Uint8Array): Segment | null {
+  const [first] = timeline.changes
+  const last = timeline.changes.at(-1)
+  if (first === undefined || last === undefined) return null
+  return {
+    firstSequence: first.sequence,
+    lastSequence: last.sequence,
+    firstMs: first.timeMs,
+    lastMs: last.timeMs,
+    timeline: compress(encodeTimeline(timeline)),
+    body: compress(Y.convertUpdateFormatV1ToV2(joinStrings(structs)))
+  }
+}
+
+function compress(bytes: Uint8Array): Uint8Array {
+  return brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: quality } })
+}
+
+const secondMs = 1_000
+
+type At = Pick<LoggedUpdate, 'timeMs'> & { readonly sequence: number }
+
+/** Gathers what one author did within a second; time never goes back, whatever the clocks of nodes said. */
+class Changes {
+  readonly all: Change[] = []
+  readonly #exact: ReadonlySet<number>
+
+  constructor(exact: ReadonlySet<number>) {
+    this.#exact = exact
+  }
+
+  add({ author, inserted, deleted }: Effect, { sequence, timeMs: at }: At): void {
+    const last = this.all.at(-1)
+    const timeMs = Math.max(at, last?.timeMs ?? 0)
+    const change = { sequence: Math.max(sequence, last?.sequence ?? 0), timeMs, author, inserted, deleted }
+    if (last === undefined || !this.#mayJoin(last, change)) this.all.push(change)
+    else this.all[this.all.length - 1] = joined(last, change)
+  }
+
+  #mayJoin(last: Change, next: Change): boolean {
+    if (last.sequence !== next.sequence && this.#exact.has(last.sequence)) return false
+    const isOneSecond = Math.floor(last.timeMs / secondMs) === Math.floor(next.timeMs / secondMs)
+    return isOneSecond && isSameAuthor(last.author, next.author)
+  }
+}
+
+function isSameAuthor(one: Change['author'], other: Change['author']): boolean {
+  if (one === null || other === null) return one === other
+  return one.user === other.user && one.connection === other.connection && one.origin === other.origin
+}
+
+function joined(last: Change, { sequence, timeMs, inserted, deleted }: Change): Change {
+  return {
+    ...{ sequence, timeMs, author: last.author },
+    inserted: [...ClockRuns.from([...last.inserted, ...inserted]).ranges()],
+    deleted: [...ClockRuns.from([...last.deleted, ...deleted]).ranges()]
+  }
+}

@@ -1,0 +1,23 @@
+/** What two documents are compared by. */
+import * as Y from 'yjs'
+
+/** Everything that can be seen in a document, and how far each client has come. */
+export function seen(doc: Y.Doc) {
+  const delta = (name: string) => doc.getText(name).toDelta()
+  return {
+    text: delta('text'),
+    rich: delta('rich'),
+    array: JSON.stringify(doc.getArray('array').toJSON(), plain),
+    map: JSON.stringify(doc.getMap('map').toJSON(), plain),
+    xml: doc.getXmlFragment('xml').toString(),
+    vector: [...Y.decodeStateVector(Y.encodeStateVector(doc))].sort(([a], [b]) => a - b)
+  }
+}
+
+/** The keys of a map have no order. */
+function plain(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return `${value}n`
+  if (value instanceof Y.Doc) return 'document'
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
