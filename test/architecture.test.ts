@@ -107,7 +107,12 @@ const homes: Homes = {
   pg: ['persistence/postgres/driver.ts'],
   yjs: [
     ...['src/document/compact.ts', 'src/documents/edit.ts'],
-    ...['src/history/segment.ts', 'src/history/restore.ts']
+    ...[
+      'src/history/segment.ts',
+      'src/history/restore.ts',
+      'src/history/differences.ts',
+      'src/history/held.ts'
+    ]
   ],
   lib0: ['src/dialect/'],
   'node:worker_threads': ['src/document/worker-host.ts', 'src/document/worker.ts'],

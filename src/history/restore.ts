@@ -10,6 +10,7 @@ import * as Y from 'yjs'
 import { ClockRuns } from '../document/clocks.ts'
 import type { ClockRange } from '../document/scan.ts'
 import { mergeUpdates } from '../document/splice.ts'
+import { heldBy } from './held.ts'
 
 /** `length` clocks of `client` from `clock` on are copies of as many of `ofClient` from `ofClock` on. */
 export type CopyRun = ClockRange & { readonly ofClient: number; readonly ofClock: number }
@@ -55,16 +56,6 @@ export function undo({ content, now, inserted, deleted, copies }: UndoJob): Rest
   Y.applyUpdate(doc, now)
   const isWanted = (client: number, clock: number) => deleted.covers(client, clock, 1)
   return takeBack(doc, { inserted, deleted, copies, isWanted, overrides: false })
-}
-
-function heldBy(doc: Y.Doc): { structs: ClockRuns; deletes: ClockRuns } {
-  const structs = new ClockRuns()
-  const deletes = new ClockRuns()
-  for (const [client, end] of Y.decodeStateVector(Y.encodeStateVector(doc))) structs.add(client, 0, end)
-  for (const [client, ranges] of Y.createDeleteSetFromStructStore(doc.store).clients) {
-    deletes.addAll(ranges.map(({ clock, len }) => ({ client, clock, length: len })))
-  }
-  return { structs, deletes }
 }
 
 type Taken = {

@@ -15,7 +15,7 @@ export function seen(doc: Y.Doc) {
 }
 
 /** The keys of a map have no order. */
-function plain(_: string, value: unknown): unknown {
+export function plain(_: string, value: unknown): unknown {
   if (typeof value === 'bigint') return `${value}n`
   if (value instanceof Y.Doc) return 'document'
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
