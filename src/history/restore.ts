@@ -73,15 +73,15 @@ function takeBack(doc: Y.Doc, { inserted, deleted, copies, isWanted, overrides }
   doc.on('update', (update: Uint8Array) => updates.push(update))
   // Not one that anybody has had, in this document or in the history of it.
   const clientID = freshClientID(doc)
-  const manager = new Y.UndoManager(doc, { ignoreRemoteMapChanges: overrides, trackedOrigins: new Set([{}]) })
+  const undoing = new Y.UndoManager(doc, { ignoreRemoteMapChanges: overrides, trackedOrigins: new Set([{}]) })
   doc.transact(transaction => {
     const standing = standingCopies(transaction, copies, isWanted)
     const insertions = deleteSetOf(inserted.subtract(standing))
-    manager.undoStack.push({ insertions, deletions: deleteSetOf(deleted), meta: new Map() } as never)
+    undoing.undoStack.push({ insertions, deletions: deleteSetOf(deleted), meta: new Map() } as never)
     doc.clientID = clientID
-    manager.undo()
+    undoing.undo()
   })
-  manager.destroy()
+  undoing.destroy()
   const [first] = updates
   const restored = {
     update: first === undefined ? null : mergeUpdates(updates),
