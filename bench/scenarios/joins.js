@@ -6,6 +6,7 @@ import { Deliveries } from '../load/deliveries.js'
 import { documentOf, plant } from '../load/documents.js'
 import { delay, pace, until, untilQuiet } from '../load/pace.js'
 import { realClient } from '../load/real-client.js'
+import { sessionUpdates } from '../load/session.js'
 import { framesOf, typeTexts } from '../load/typing.js'
 
 const room = 'joins'
@@ -83,6 +84,27 @@ export const scenarios = [
     quick: { rooms: 6, perRoom: 10 },
     bars: [],
     run: restartStorm
+  },
+  {
+    name: 'cold-log',
+    title:
+      'First join of a room after a crash: 10,000 keystrokes since its last checkpoint, or its last save',
+    servers: durable,
+    figure: ['cpuMs', 'CPU ms of the first join'],
+    parameters: { keystrokes: 10_000, rounds: 5 },
+    quick: { rounds: 2 },
+    bars: [{ figure: 'cpuMs', against: ['hocuspocus-sqlite'], factor: 1 }],
+    run: coldLog
+  },
+  {
+    name: 'cold-deploy',
+    title: 'The same after a deploy: the server was asked to stop while people were there',
+    servers: durable,
+    figure: ['cpuMs', 'CPU ms of the first join'],
+    parameters: { keystrokes: 10_000, rounds: 5, isAskedToStop: true },
+    quick: { rounds: 2 },
+    bars: [{ figure: 'cpuMs', against: ['hocuspocus-sqlite'], factor: 1 }],
+    run: coldLog
   }
 ]
 
@@ -299,4 +321,37 @@ async function restartStorm(context) {
   const isWhole = !lacks()
   check.close()
   return { figures, problems: isWhole ? [] : ['a fresh client has not the whole document'] }
+}
+
+/** Someone types and stays; the server ends, and is started again for each round with nobody in the room before. */
+async function coldLog(context) {
+  const { kind, parameters } = context
+  const { keystrokes, rounds, isAskedToStop = false } = parameters
+  const { updates, doc } = sessionUpdates({ count: keystrokes })
+  const options = () => ({ port: context.server.port, dialect: kind.dialect, room })
+  const typist = new Client({ ...options(), onClosed: () => {} })
+  await typist.synced
+  // So many that a log of one record each would not be compacted meanwhile.
+  await pace({ perSecond: 500, total: keystrokes, step: index => typist.sendUpdate(updates[index]) })
+  await untilQuiet(context.server, { leastMs: 4_000 })
+  const end = () => (isAskedToStop ? context.server.stop() : context.server.kill())
+  await end()
+  const samples = []
+  for (let round = 0; round < rounds; round++) {
+    const server = await context.restart()
+    await untilQuiet(server)
+    const cpu = server.cpuMs()
+    const joiner = new Client({ ...options(), onClosed: () => {} })
+    await joiner.synced
+    await delay(300)
+    samples.push(server.cpuMs() - cpu)
+    if (round < rounds - 1) await server.kill()
+  }
+  samples.sort((a, b) => a - b)
+  const figures = { cpuMs: samples[Math.floor(rounds / 2)], worstMs: samples[rounds - 1] }
+  const check = await realClient(options())
+  const text = doc.getText('text').toString()
+  await until(() => check.doc.getText('text').toString() === text, { ms: 10_000, what: 'the whole text' })
+  check.close()
+  return { figures, problems: [] }
 }

@@ -265,6 +265,8 @@ export const defaultLimits = {
   recordOverheadBytes: 128,
   /** A room that closes with so many records in its log is compacted first. */
   compactionRecordsAtClose: 200,
+  /** How long a server that stops goes on to compact rooms with such logs, beside closing its connections (one node). Above: the rest stay logs, and are read as such. */
+  compactionStopMs: 3_000,
   /** How long a compaction, or a job of a join or a read, may hold a worker that other documents wait for. Above: it begins anew in a worker for long ones, and so do those of its document that follow. */
   quickJobMs: 1_000,
   /** How long one compaction may run there. Above: its thread is ended, only this compaction fails, the document is served as it is. */

@@ -6,6 +6,7 @@
 import type { Checkpoint } from './checkpoint.ts'
 import { ClockRuns } from './clocks.ts'
 import { type Counts, KnownClocks } from './known-clocks.ts'
+import type { MergedUpdates } from './log-merge.ts'
 import type { ClockPoint, ClockRange, UpdateScan } from './scan.ts'
 import { everyInSteps, finish, itemsPerStep, type Steps } from './steps.ts'
 import { type Adds, type ScannedSets, type ScannedUpdate, Tail } from './tail.ts'
@@ -224,6 +225,15 @@ export class Document {
   /** For opening: as `hold` and `settle` at once. */
   appendDurable(scanned: ScannedUpdate, sequence: number): void {
     this.#append(scanned, sequence)
+  }
+
+  /** For opening: many small ones as one. */
+  appendMerged(merged: MergedUpdates | null): void {
+    if (merged === null) return
+    this.#structs.durable.addAll(merged.structs)
+    this.#deletes.durable.addRuns(merged.deletes)
+    this.#vector.changed(merged.structs)
+    this.tail.appendMerged(merged)
   }
 
   #findGap({ structs, dependencies, deletes }: UpdateScan): string | null {

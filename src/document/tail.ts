@@ -7,6 +7,7 @@
  * harmless.
  */
 import { ClockRuns } from './clocks.ts'
+import type { MergedUpdates } from './log-merge.ts'
 import type { ClockRange, UpdateScan } from './scan.ts'
 import { mergeUpdates } from './splice.ts'
 
@@ -81,6 +82,27 @@ export class Tail {
     this.#mergeLevels()
   }
 
+  /** Updates that follow one another in the log, merged already; the array is kept. Sequences as for `append`. */
+  appendMerged({
+    update,
+    structs,
+    deletes,
+    bytes,
+    records,
+    firstSequence,
+    lastSequence
+  }: MergedUpdates): void {
+    const hasDeletes = deletes.runCount > 0
+    this.#records += firstSequence === this.#lastSequence ? records - 1 : records
+    this.#lastSequence = lastSequence
+    this.#bytes += bytes
+    const node = { update, structs, hasDeletes, firstSequence, lastSequence, next: null }
+    // Where nothing is to be merged before it, it is as the oldest are.
+    const isOldest = this.#levels.slice(0, -1).every(nodes => nodes.length === 0)
+    this.#link(node, isOldest ? levelCount - 1 : 0)
+    this.#mergeLevels()
+  }
+
   /**
    * Drops what a new checkpoint contains: all up to `sequence`, save the updates in `carried`, which could not be
    * merged and stay in front. What was appended later stays.
@@ -115,10 +137,10 @@ export class Tail {
     return later
   }
 
-  #link(node: TailNode): void {
+  #link(node: TailNode, level = 0): void {
     this.#last.next = node
     this.#last = node
-    this.#levels[0]?.push(node)
+    this.#levels[level]?.push(node)
   }
 
   /** Merges only groups that are followed by a node, so that the old last of a group leads on to it. */
