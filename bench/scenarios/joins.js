@@ -76,6 +76,16 @@ export const scenarios = [
     run: reconnect
   },
   {
+    name: 'reconnect-storm',
+    title: 'After a deploy: 200 clients come back at once, with nearly all of it and 11 KB of deletions each',
+    servers: documented,
+    figure: ['cpuMs', 'CPU ms per reconnect'],
+    parameters: { documentBytes: 450_000, count: 600, warmUp: 800, behind: 5, abreast: 200 },
+    quick: { count: 200, warmUp: 200 },
+    bars: [{ figure: 'cpuMs', against: ['y-websocket'], factor: 0.35 }],
+    run: reconnect
+  },
+  {
     name: 'restart-storm',
     title: 'Restart with 20 rooms × 25 people (100 KB documents), all coming back at once',
     servers: durable,
@@ -257,7 +267,7 @@ function* varUint(value) {
 
 async function reconnect(context) {
   const { kind, parameters } = context
-  const { count, warmUp, behind } = parameters
+  const { count, warmUp, behind, abreast = 1 } = parameters
   await planted(context)
   const { server } = context
   const { vector, answer } = await behindBy(context, { name: room, count: behind })
@@ -266,11 +276,11 @@ async function reconnect(context) {
   await stays.synced
   const come = async total => {
     let bytes = 0
-    for (let i = 0; i < total; i++) {
-      const client = new Client({ ...options, vector, offline: answer })
-      await client.synced
-      bytes += client.receivedBytes
-      client.close()
+    for (let i = 0; i < total; i += abreast) {
+      const clients = await openClients(abreast, abreast, () => ({ ...options, vector, offline: answer }))
+      for (const client of clients) bytes += client.receivedBytes
+      closeClients(clients)
+      if (abreast > 1) await delay(200)
     }
     return bytes / total
   }

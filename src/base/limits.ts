@@ -255,6 +255,12 @@ export const defaultLimits = {
   diffCacheBytesMax: 8 * MiB,
   /** Checkpoint bytes kept in memory over all rooms; the least recently joined are read from the store again. */
   checkpointCacheBytesMax: 256 * MiB,
+  /** SyncStep2s that were found to bring nothing, remembered by a room. Above: the first is forgotten, and the next like it is judged again. */
+  knownAnswersMax: 4,
+  /** The longest of them. A longer one is judged each time. */
+  knownAnswerBytesMax: 256 * KiB,
+  /** They are forgotten after this time. */
+  knownAnswersMs: 60_000,
   /** A room that nobody is in closes after this time. */
   roomIdleMs: 10_000,
   /** A room's log is compacted when it costs more than this and more than `compactionRatio` of its checkpoint. */

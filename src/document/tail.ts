@@ -38,7 +38,11 @@ export type TailNode = {
   readonly firstSequence: number
   readonly lastSequence: number
   next: TailNode | null
+  /** What it holds beyond vectors that were asked for lately: who comes back after a restart comes with many others. */
+  diffs: readonly TailDiff[]
 }
+
+export type TailDiff = { readonly vector: ReadonlyMap<number, number>; readonly update: Uint8Array }
 
 const fanIn = 64
 const levelCount = 3
@@ -96,7 +100,7 @@ export class Tail {
     this.#records += firstSequence === this.#lastSequence ? records - 1 : records
     this.#lastSequence = lastSequence
     this.#bytes += bytes
-    const node = { update, structs, hasDeletes, firstSequence, lastSequence, next: null }
+    const node = { update, structs, hasDeletes, firstSequence, lastSequence, next: null, diffs: [] }
     // Where nothing is to be merged before it, it is as the oldest are.
     const isOldest = this.#levels.slice(0, -1).every(nodes => nodes.length === 0)
     this.#link(node, isOldest ? levelCount - 1 : 0)
@@ -191,7 +195,8 @@ function mergeNodes(group: readonly TailNode[], next: TailNode | null): TailNode
       hasDeletes: group.some(node => node.hasDeletes),
       firstSequence: first.firstSequence,
       lastSequence: last.lastSequence,
-      next
+      next,
+      diffs: []
     }
   ]
 }
@@ -203,7 +208,15 @@ function recordsOf({ update, firstSequence, lastSequence }: TailNode): number {
 
 function leaf(update: Uint8Array, { structs, deletes }: UpdateScan, sequence: number): TailNode {
   const hasDeletes = deletes.length > 0
-  return { update, structs, hasDeletes, firstSequence: sequence, lastSequence: sequence, next: null }
+  return {
+    update,
+    structs,
+    hasDeletes,
+    firstSequence: sequence,
+    lastSequence: sequence,
+    next: null,
+    diffs: []
+  }
 }
 
 function place(sequence: number): TailNode {
@@ -213,7 +226,8 @@ function place(sequence: number): TailNode {
     hasDeletes: false,
     firstSequence: sequence,
     lastSequence: sequence,
-    next: null
+    next: null,
+    diffs: []
   }
 }
 
