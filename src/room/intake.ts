@@ -48,7 +48,7 @@ export class Intake {
   readonly #document: Document
   readonly #parts: Parts
   readonly #copies: KeptCopies
-  readonly #answers: KnownAnswers
+  readonly #answers: KnownAnswers<JudgedUpdate>
   readonly #timers: Timers
   #isClosed = false
 
