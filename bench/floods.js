@@ -24,7 +24,7 @@ import { floods as requests } from './floods/requests.js'
 import { floods as unfinished } from './floods/unfinished.js'
 
 const file = fileURLToPath(import.meta.url)
-const command = fileURLToPath(new URL('../dist/src/command/cli.js', import.meta.url))
+const command = fileURLToPath(new URL('../dist/command.cjs', import.meta.url))
 const application = fileURLToPath(new URL('floods/application.js', import.meta.url))
 const step1 = Uint8Array.of(0, 0, 1, 0)
 const ignore = () => {}

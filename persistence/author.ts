@@ -20,8 +20,8 @@ export type Author = {
 /** In the order of their numbers, from 1; 0 stands for an author who is not known. Later ones go behind. */
 const origins: readonly Origin[] = ['client', 'server', 'load']
 const originMask = 0x0f
-const userMark = 0x10
-const connectionMark = 0x20
+export const userMark = 0x10
+export const connectionMark = 0x20
 /** Marks above are of no format that is known here. */
 export const authorMarksMax = originMask | userMark | connectionMark
 

@@ -13,7 +13,7 @@ import { ensureServices } from './services.js'
 const modes = {
   start() {
     ensurePackages()
-    buildStale('server', 'demo pages')
+    buildStale('server', 'package', 'demo pages')
   },
   test() {
     ensurePackages()

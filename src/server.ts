@@ -262,7 +262,8 @@ class ChorusServer implements Server {
     // A start goes on until there is something whole to take down.
     await this.#starting
     if (this.#running !== null) {
-      await Promise.all([this.#running.transport.drain(), this.#running.chaos.stop()])
+      const { transport, chaos, compactions, rooms } = this.#running
+      await Promise.all([transport.drain(), chaos.stop(), compactions.beforeStop(rooms.opened())])
       await takeDown(this.#running)
     }
     await this.#opened?.close()

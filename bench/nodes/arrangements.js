@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { hocuspocus, yWebsocket } from '../load/wire.js'
 
 const here = name => fileURLToPath(new URL(name, import.meta.url))
-const command = here('../../dist/src/command/cli.js')
+const command = here('../../dist/command.cjs')
 const node24 = here('../node_modules/node/bin/node')
 
 /** `program({ services, directory, schema })`: what each of the nodes runs. `count`: how many there are. */

@@ -6,6 +6,7 @@ import { Deliveries } from '../load/deliveries.js'
 import { documentOf, plant } from '../load/documents.js'
 import { delay, pace, until, untilQuiet } from '../load/pace.js'
 import { realClient } from '../load/real-client.js'
+import { sessionUpdates } from '../load/session.js'
 import { framesOf, typeTexts } from '../load/typing.js'
 
 const room = 'joins'
@@ -75,6 +76,16 @@ export const scenarios = [
     run: reconnect
   },
   {
+    name: 'reconnect-storm',
+    title: 'After a deploy: 200 clients come back at once, with nearly all of it and 11 KB of deletions each',
+    servers: documented,
+    figure: ['cpuMs', 'CPU ms per reconnect'],
+    parameters: { documentBytes: 450_000, count: 600, warmUp: 800, behind: 5, abreast: 200 },
+    quick: { count: 200, warmUp: 200 },
+    bars: [{ figure: 'cpuMs', against: ['y-websocket'], factor: 0.35 }],
+    run: reconnect
+  },
+  {
     name: 'restart-storm',
     title: 'Restart with 20 rooms × 25 people (100 KB documents), all coming back at once',
     servers: durable,
@@ -83,6 +94,27 @@ export const scenarios = [
     quick: { rooms: 6, perRoom: 10 },
     bars: [],
     run: restartStorm
+  },
+  {
+    name: 'cold-log',
+    title:
+      'First join of a room after a crash: 10,000 keystrokes since its last checkpoint, or its last save',
+    servers: durable,
+    figure: ['cpuMs', 'CPU ms of the first join'],
+    parameters: { keystrokes: 10_000, rounds: 5 },
+    quick: { rounds: 2 },
+    bars: [{ figure: 'cpuMs', against: ['hocuspocus-sqlite'], factor: 1 }],
+    run: coldLog
+  },
+  {
+    name: 'cold-deploy',
+    title: 'The same after a deploy: the server was asked to stop while people were there',
+    servers: durable,
+    figure: ['cpuMs', 'CPU ms of the first join'],
+    parameters: { keystrokes: 10_000, rounds: 5, isAskedToStop: true },
+    quick: { rounds: 2 },
+    bars: [{ figure: 'cpuMs', against: ['hocuspocus-sqlite'], factor: 1 }],
+    run: coldLog
   }
 ]
 
@@ -235,7 +267,7 @@ function* varUint(value) {
 
 async function reconnect(context) {
   const { kind, parameters } = context
-  const { count, warmUp, behind } = parameters
+  const { count, warmUp, behind, abreast = 1 } = parameters
   await planted(context)
   const { server } = context
   const { vector, answer } = await behindBy(context, { name: room, count: behind })
@@ -244,11 +276,11 @@ async function reconnect(context) {
   await stays.synced
   const come = async total => {
     let bytes = 0
-    for (let i = 0; i < total; i++) {
-      const client = new Client({ ...options, vector, offline: answer })
-      await client.synced
-      bytes += client.receivedBytes
-      client.close()
+    for (let i = 0; i < total; i += abreast) {
+      const clients = await openClients(abreast, abreast, () => ({ ...options, vector, offline: answer }))
+      for (const client of clients) bytes += client.receivedBytes
+      closeClients(clients)
+      if (abreast > 1) await delay(200)
     }
     return bytes / total
   }
@@ -299,4 +331,37 @@ async function restartStorm(context) {
   const isWhole = !lacks()
   check.close()
   return { figures, problems: isWhole ? [] : ['a fresh client has not the whole document'] }
+}
+
+/** Someone types and stays; the server ends, and is started again for each round with nobody in the room before. */
+async function coldLog(context) {
+  const { kind, parameters } = context
+  const { keystrokes, rounds, isAskedToStop = false } = parameters
+  const { updates, doc } = sessionUpdates({ count: keystrokes })
+  const options = () => ({ port: context.server.port, dialect: kind.dialect, room })
+  const typist = new Client({ ...options(), onClosed: () => {} })
+  await typist.synced
+  // So many that a log of one record each would not be compacted meanwhile.
+  await pace({ perSecond: 500, total: keystrokes, step: index => typist.sendUpdate(updates[index]) })
+  await untilQuiet(context.server, { leastMs: 4_000 })
+  const end = () => (isAskedToStop ? context.server.stop() : context.server.kill())
+  await end()
+  const samples = []
+  for (let round = 0; round < rounds; round++) {
+    const server = await context.restart()
+    await untilQuiet(server)
+    const cpu = server.cpuMs()
+    const joiner = new Client({ ...options(), onClosed: () => {} })
+    await joiner.synced
+    await delay(300)
+    samples.push(server.cpuMs() - cpu)
+    if (round < rounds - 1) await server.kill()
+  }
+  samples.sort((a, b) => a - b)
+  const figures = { cpuMs: samples[Math.floor(rounds / 2)], worstMs: samples[rounds - 1] }
+  const check = await realClient(options())
+  const text = doc.getText('text').toString()
+  await until(() => check.doc.getText('text').toString() === text, { ms: 10_000, what: 'the whole text' })
+  check.close()
+  return { figures, problems: [] }
 }

@@ -20,7 +20,7 @@ const table = {
     dialect: yWebsocket,
     hasDocuments: true,
     isDurable: true,
-    program: data => [here('../../dist/src/command/cli.js'), '--port', '0', '--data', data]
+    program: data => [here('../../dist/command.cjs'), '--port', '0', '--data', data]
   },
   'chorus-hocuspocus': {
     family: 'chorus',
@@ -28,7 +28,7 @@ const table = {
     dialect: hocuspocus,
     hasDocuments: true,
     isDurable: true,
-    program: data => [here('../../dist/src/command/cli.js'), '--port', '0', '--data', data]
+    program: data => [here('../../dist/command.cjs'), '--port', '0', '--data', data]
   },
   'chorus-raised': {
     family: 'chorus',

@@ -1,5 +1,7 @@
-/** Tokens for trying a server out. Those of an application are signed by the application. */
-import { SignJWT } from 'jose'
+/**
+ * Tokens for trying a server out. Those of an application are signed by the application. A server never needs this, and
+ * the command that does is not to make the start of one longer: jose is loaded when a token is signed.
+ */
 import type { Access, User } from './grant.ts'
 
 type Claims = {
@@ -13,10 +15,11 @@ type Claims = {
 }
 
 /** A JSON Web Token for `jwt({ secret })`, HS256. */
-export function signToken(
+export async function signToken(
   secret: string,
   { user, rooms, claim, lifeSeconds, issuer, audience }: Claims
 ): Promise<string> {
+  const { SignJWT } = await import('jose')
   const token = new SignJWT({ name: user, [claim]: rooms })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(user)

@@ -255,6 +255,12 @@ export const defaultLimits = {
   diffCacheBytesMax: 8 * MiB,
   /** Checkpoint bytes kept in memory over all rooms; the least recently joined are read from the store again. */
   checkpointCacheBytesMax: 256 * MiB,
+  /** SyncStep2s that were found to bring nothing, remembered by a room. Above: the first is forgotten, and the next like it is judged again. */
+  knownAnswersMax: 4,
+  /** The longest of them. A longer one is judged each time. */
+  knownAnswerBytesMax: 256 * KiB,
+  /** They are forgotten after this time. */
+  knownAnswersMs: 60_000,
   /** A room that nobody is in closes after this time. */
   roomIdleMs: 10_000,
   /** A room's log is compacted when it costs more than this and more than `compactionRatio` of its checkpoint. */
@@ -265,6 +271,8 @@ export const defaultLimits = {
   recordOverheadBytes: 128,
   /** A room that closes with so many records in its log is compacted first. */
   compactionRecordsAtClose: 200,
+  /** How long a server that stops goes on to compact rooms with such logs, beside closing its connections (one node). Above: the rest stay logs, and are read as such. */
+  compactionStopMs: 3_000,
   /** How long a compaction, or a job of a join or a read, may hold a worker that other documents wait for. Above: it begins anew in a worker for long ones, and so do those of its document that follow. */
   quickJobMs: 1_000,
   /** How long one compaction may run there. Above: its thread is ended, only this compaction fails, the document is served as it is. */

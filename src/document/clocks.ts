@@ -108,7 +108,11 @@ export class ClockRuns {
     if (client !== undefined) this.#unite(client, isSorted ? gathered : sortRuns(gathered))
   }
 
-  /** Takes over sorted runs. */
+  /** Takes over sorted runs of one client, neither overlapping nor adjacent. */
+  addSorted(client: number, runs: number[]): void {
+    if (runs.length > 0) this.#unite(client, runs)
+  }
+
   #unite(client: number, runs: number[]): void {
     const own = this.#runs.get(client)
     if (own === undefined) this.#set(client, runs)

@@ -6,6 +6,7 @@
 import type { Checkpoint } from './checkpoint.ts'
 import { ClockRuns } from './clocks.ts'
 import { type Counts, KnownClocks } from './known-clocks.ts'
+import type { MergedUpdates } from './log-merge.ts'
 import type { ClockPoint, ClockRange, UpdateScan } from './scan.ts'
 import { everyInSteps, finish, itemsPerStep, type Steps } from './steps.ts'
 import { type Adds, type ScannedSets, type ScannedUpdate, Tail } from './tail.ts'
@@ -39,6 +40,9 @@ export class Document {
   #held: ScannedUpdate[] = []
   #heldBytes = 0
   readonly #vector = new VectorBytes(this.#structs.durable)
+  /** Counts what has added to the durable deletions. */
+  #deletesVersion = 0
+  readonly #beyond = new WeakMap<ClockRuns, { readonly version: number; readonly deletes: ClockRuns }>()
 
   constructor(name: string, tombstone: Tombstone | null = null) {
     this.name = name
@@ -58,9 +62,16 @@ export class Document {
     return this.#heldBytes
   }
 
-  /** A new set of the durable deletions that are not among these. */
+  /**
+   * The durable deletions that are not among these, which must not change; to be read only. O(runs) the first time, and
+   * O(1) for the same object until there are more deletions.
+   */
   deletesBeyond(known: ClockRuns): ClockRuns {
-    return this.#deletes.durableBeyond(known)
+    const found = this.#beyond.get(known)
+    if (found?.version === this.#deletesVersion) return found.deletes
+    const deletes = this.#deletes.durableBeyond(known)
+    this.#beyond.set(known, { version: this.#deletesVersion, deletes })
+    return deletes
   }
 
   /** The durable state vector, encoded; shared, not to be written into. What `unite` has yet to do is left out. */
@@ -190,6 +201,7 @@ export class Document {
     const isSmall = !this.isApart && structs.runCount + deletes.runCount <= rangesAtOnceMax
     this.#structs.addLayer(structs, nothingNew)
     this.#deletes.addLayer(deletes, nothingNew)
+    this.#deletesVersion++
     if (isSmall) finish(this.unite())
   }
 
@@ -210,6 +222,7 @@ export class Document {
 
   /** Adds an update that is durable already. */
   #append({ update, scan, sets }: ScannedUpdate, sequence: number): void {
+    if (scan.deletes.length > 0) this.#deletesVersion++
     if (sets === undefined) {
       this.#structs.durable.addAll(scan.structs)
       this.#deletes.durable.addAll(scan.deletes)
@@ -224,6 +237,16 @@ export class Document {
   /** For opening: as `hold` and `settle` at once. */
   appendDurable(scanned: ScannedUpdate, sequence: number): void {
     this.#append(scanned, sequence)
+  }
+
+  /** For opening: many small ones as one. */
+  appendMerged(merged: MergedUpdates | null): void {
+    if (merged === null) return
+    this.#structs.durable.addAll(merged.structs)
+    this.#deletes.durable.addRuns(merged.deletes)
+    this.#deletesVersion++
+    this.#vector.changed(merged.structs)
+    this.tail.appendMerged(merged)
   }
 
   #findGap({ structs, dependencies, deletes }: UpdateScan): string | null {

@@ -16,7 +16,7 @@ import { Fault } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
 import { ByteWriter } from './byte-writer.ts'
 
-const recordVersion = 3
+export const recordVersion = 3
 
 /** `author`: null when it is not known; `timeMs` is milliseconds since the epoch. */
 export type LoggedUpdate = {

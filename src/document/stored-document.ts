@@ -1,7 +1,10 @@
 /** A document from what a store has of it: a checkpoint and the records since. What cannot be read is left out and told. */
 import { createCheckpoint, readCheckpointMeta } from './checkpoint.ts'
 import { Document, rangesAtOnceMax, rangesOf, setsOf } from './document.ts'
+import { LogMerge } from './log-merge.ts'
 import { decodeRecord } from './record.ts'
+import { RecordSpans } from './record-spans.ts'
+import { at } from './runs.ts'
 import { scanInSteps } from './scan.ts'
 import { inTurns, type Steps } from './steps.ts'
 import type { Tombstone } from './tombstone.ts'
@@ -45,15 +48,39 @@ function* fill(document: Document, loaded: StoredDocument, unreadable: Unreadabl
     document.restore(createCheckpoint(loaded.checkpoint.generation, meta, loaded.checkpoint.segments), meta)
     yield* document.unite()
   }
+  const merge = new LogMerge()
+  const found = new RecordSpans()
   let bytes = 0
   for (const { sequence, record } of loaded.records) {
-    for (const update of updatesOf({ sequence, bytes: record }, unreadable)) {
-      yield* appendStored(document, { sequence, bytes: update }, unreadable)
-      bytes += update.length
+    if (!findSpans(found, { sequence, bytes: record }, unreadable)) continue
+    for (let i = 0; i < found.length; i += 2) {
+      const start = at(found.spans, i)
+      const end = at(found.spans, i + 1)
+      let outcome = merge.take(record, { start, end, sequence })
+      if (outcome === 'full') {
+        document.appendMerged(merge.finish())
+        outcome = merge.take(record, { start, end, sequence })
+      }
+      if (outcome === 'unusual') {
+        document.appendMerged(merge.finish())
+        yield* appendStored(document, { sequence, bytes: record.subarray(start, end) }, unreadable)
+      }
+      bytes += end - start
       if (bytes < bytesPerStep) continue
       bytes = 0
       yield
     }
+  }
+  document.appendMerged(merge.finish())
+}
+
+function findSpans(found: RecordSpans, { sequence, bytes }: Stored, unreadable: Unreadable[]): boolean {
+  try {
+    found.find(bytes)
+    return true
+  } catch (cause) {
+    unreadable.push({ sequence, bytes, cause })
+    return false
   }
 }
 

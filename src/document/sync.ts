@@ -117,8 +117,23 @@ export class JoinCursor {
   }
 
   /** A document may have come as one update: who has most of it is sent the rest. */
-  #lacking({ structs }: TailNode, update: Uint8Array): Uint8Array {
+  #lacking(node: TailNode, update: Uint8Array): Uint8Array {
     if (update.length < slicedBytesMin || update.length > slicedBytesMax) return update
-    return hasBelow(structs, this.#vector) ? diffUpdate(update, this.#vector) : update
+    return hasBelow(node.structs, this.#vector) ? diffOf(node, update, this.#vector) : update
   }
+}
+
+/** So many diffs of an update are kept, if they are so small: larger ones cost more to send than to make. */
+const keptDiffsMax = 4
+const keptDiffBytesMax = 32 * 1024
+
+function diffOf(node: TailNode, update: Uint8Array, vector: ReadonlyMap<number, number>): Uint8Array {
+  const isSame = (other: ReadonlyMap<number, number>) =>
+    node.structs.every(({ client }) => (vector.get(client) ?? 0) === (other.get(client) ?? 0))
+  const found = node.diffs.find(diff => isSame(diff.vector))
+  if (found !== undefined) return found.update
+  const diff = diffUpdate(update, vector)
+  if (diff.length <= keptDiffBytesMax)
+    node.diffs = [...node.diffs.slice(1 - keptDiffsMax), { vector, update: diff }]
+  return diff
 }

@@ -7,6 +7,7 @@
  * harmless.
  */
 import { ClockRuns } from './clocks.ts'
+import type { MergedUpdates } from './log-merge.ts'
 import type { ClockRange, UpdateScan } from './scan.ts'
 import { mergeUpdates } from './splice.ts'
 
@@ -37,7 +38,11 @@ export type TailNode = {
   readonly firstSequence: number
   readonly lastSequence: number
   next: TailNode | null
+  /** What it holds beyond vectors that were asked for lately: who comes back after a restart comes with many others. */
+  diffs: readonly TailDiff[]
 }
+
+export type TailDiff = { readonly vector: ReadonlyMap<number, number>; readonly update: Uint8Array }
 
 const fanIn = 64
 const levelCount = 3
@@ -81,6 +86,27 @@ export class Tail {
     this.#mergeLevels()
   }
 
+  /** Updates that follow one another in the log, merged already; the array is kept. Sequences as for `append`. */
+  appendMerged({
+    update,
+    structs,
+    deletes,
+    bytes,
+    records,
+    firstSequence,
+    lastSequence
+  }: MergedUpdates): void {
+    const hasDeletes = deletes.runCount > 0
+    this.#records += firstSequence === this.#lastSequence ? records - 1 : records
+    this.#lastSequence = lastSequence
+    this.#bytes += bytes
+    const node = { update, structs, hasDeletes, firstSequence, lastSequence, next: null, diffs: [] }
+    // Where nothing is to be merged before it, it is as the oldest are.
+    const isOldest = this.#levels.slice(0, -1).every(nodes => nodes.length === 0)
+    this.#link(node, isOldest ? levelCount - 1 : 0)
+    this.#mergeLevels()
+  }
+
   /**
    * Drops what a new checkpoint contains: all up to `sequence`, save the updates in `carried`, which could not be
    * merged and stay in front. What was appended later stays.
@@ -115,10 +141,10 @@ export class Tail {
     return later
   }
 
-  #link(node: TailNode): void {
+  #link(node: TailNode, level = 0): void {
     this.#last.next = node
     this.#last = node
-    this.#levels[0]?.push(node)
+    this.#levels[level]?.push(node)
   }
 
   /** Merges only groups that are followed by a node, so that the old last of a group leads on to it. */
@@ -169,7 +195,8 @@ function mergeNodes(group: readonly TailNode[], next: TailNode | null): TailNode
       hasDeletes: group.some(node => node.hasDeletes),
       firstSequence: first.firstSequence,
       lastSequence: last.lastSequence,
-      next
+      next,
+      diffs: []
     }
   ]
 }
@@ -181,7 +208,15 @@ function recordsOf({ update, firstSequence, lastSequence }: TailNode): number {
 
 function leaf(update: Uint8Array, { structs, deletes }: UpdateScan, sequence: number): TailNode {
   const hasDeletes = deletes.length > 0
-  return { update, structs, hasDeletes, firstSequence: sequence, lastSequence: sequence, next: null }
+  return {
+    update,
+    structs,
+    hasDeletes,
+    firstSequence: sequence,
+    lastSequence: sequence,
+    next: null,
+    diffs: []
+  }
 }
 
 function place(sequence: number): TailNode {
@@ -191,7 +226,8 @@ function place(sequence: number): TailNode {
     hasDeletes: false,
     firstSequence: sequence,
     lastSequence: sequence,
-    next: null
+    next: null,
+    diffs: []
   }
 }
 

@@ -38,7 +38,7 @@ const typeRefMax = 6
  * Every method throws ERR_UPDATE_MALFORMED with the byte where reading stopped.
  */
 export class UpdateReader {
-  readonly bytes: Uint8Array
+  bytes: Uint8Array
   /** The next byte to read. */
   pos: number
 
@@ -63,6 +63,12 @@ export class UpdateReader {
   constructor(bytes: Uint8Array, pos: number) {
     this.bytes = bytes
     this.pos = pos
+  }
+
+  /** Reads another update, from its beginning. */
+  begin(bytes: Uint8Array): void {
+    this.bytes = bytes
+    this.pos = 0
   }
 
   /** A varUint of at most 2^53 − 1. */

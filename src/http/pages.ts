@@ -1,8 +1,12 @@
-/** The demo pages: the files of one directory, read once and kept, with validators and a strict content policy. */
+/**
+ * The demo pages: the files of one directory, with validators and a strict content policy. Each is read when it is first
+ * asked for, and kept: a server that nobody looks at starts without them.
+ */
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { extname, join, relative, sep } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import type { Handler, Reply, Request } from './router.ts'
 
 type Page = {
@@ -30,45 +34,65 @@ const contentPolicy =
   "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 
 /** A page that says how to build the real ones, for when the directory is not there. */
-const notBuilt: Page = page(
-  Buffer.from(
-    '<!doctype html><meta charset="utf-8"><title>y-chorus</title><style>body{font:1rem/1.5 system-ui;max-width:40rem;' +
-      'margin:4rem auto;padding:0 1rem}</style><h1>y-chorus is running</h1><p>The demo pages are not built. In a clone ' +
-      'of the project, <code>npm run build</code> builds them.</p><p>Clients connect to this address with a room as ' +
-      'path, for example <code>new WebsocketProvider(url, "my-room", doc)</code>.</p>'
-  ),
-  '.html'
-)
+const notBuilt =
+  '<!doctype html><meta charset="utf-8"><title>y-chorus</title><style>body{font:1rem/1.5 system-ui;max-width:40rem;' +
+  'margin:4rem auto;padding:0 1rem}</style><h1>y-chorus is running</h1><p>The demo pages are not built. In a clone ' +
+  'of the project, <code>npm run build</code> builds them.</p><p>Clients connect to this address with a room as ' +
+  'path, for example <code>new WebsocketProvider(url, "my-room", doc)</code>.</p>'
 
-/** Serves the directory's files; `/` is index.html. Reads them now; a missing directory gives one explaining page. */
+const zip = promisify(gzip)
+
+/**
+ * Serves the files that are in the directory now; `/` is index.html. A missing directory gives one explaining page.
+ */
 export async function pages(directory: string): Promise<Handler> {
-  const files = await readPages(directory)
-  return request => {
+  const files = await listPages(directory)
+  return async request => {
     if (request.method !== 'GET') return null
-    const found = files.get(request.path.endsWith('/') ? `${request.path}index.html` : request.path)
-    return found === undefined ? null : reply(request, found)
+    const load = files.get(request.path.endsWith('/') ? `${request.path}index.html` : request.path)
+    return load === undefined ? null : reply(request, await load())
   }
 }
 
-async function readPages(directory: string): Promise<ReadonlyMap<string, Page>> {
-  const files = new Map<string, Page>()
+/** How each is had, by path. */
+async function listPages(directory: string): Promise<ReadonlyMap<string, () => Promise<Page>>> {
+  const files = new Map<string, () => Promise<Page>>()
   try {
     for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue
       const file = join(entry.parentPath, entry.name)
       const path = `/${relative(directory, file).split(sep).map(encodeURIComponent).join('/')}`
-      files.set(path, page(await readFile(file), extname(file)))
+      files.set(
+        path,
+        once(async () => page(await readFile(file), extname(file)))
+      )
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  if (!files.has('/index.html')) files.set('/index.html', notBuilt)
+  if (!files.has('/index.html'))
+    files.set(
+      '/index.html',
+      once(() => page(Buffer.from(notBuilt), '.html'))
+    )
   return files
 }
 
-function page(body: Buffer, extension: string): Page {
+/** The same promise for all who ask; a new one after one that rejected. */
+function once(load: () => Promise<Page>): () => Promise<Page> {
+  let loading: Promise<Page> | null = null
+  return () => {
+    loading ??= load().catch(error => {
+      loading = null
+      throw error
+    })
+    return loading
+  }
+}
+
+async function page(body: Buffer, extension: string): Promise<Page> {
   const tag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
-  return { body, zipped: gzipSync(body), type: types.get(extension) ?? 'application/octet-stream', tag }
+  return { body, zipped: await zip(body), type: types.get(extension) ?? 'application/octet-stream', tag }
 }
 
 function reply(request: Request, { body, zipped, type, tag }: Page): Reply {

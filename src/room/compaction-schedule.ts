@@ -88,6 +88,28 @@ export class CompactionSchedule {
     return isLong || this.#cost(room) > this.#threshold(room) ? this.#start(room) : null
   }
 
+  /**
+   * The server is about to stop: rooms with long logs are compacted, those first that cost most to read again, as far as
+   * `compactionStopMs` goes. Where there are other nodes they do so when it is due. Never rejects.
+   */
+  async beforeStop(rooms: readonly Room[]): Promise<void> {
+    if (this.#shared !== null) return
+    const { time, limits } = this.#parts
+    let isLate = false
+    let cancel = () => {}
+    const late = new Promise<void>(resolve => {
+      cancel = time.after(limits.compactionStopMs, () => {
+        isLate = true
+        resolve()
+      })
+    })
+    for (const room of [...rooms].sort((one, other) => this.#cost(other) - this.#cost(one))) {
+      if (isLate) break
+      await Promise.race([this.beforeClose(room), late])
+    }
+    cancel()
+  }
+
   /** The document was deleted. */
   forget(document: string): void {
     for (const room of this.#running.keys()) if (room.name === document) this.#deleted.add(room)

@@ -9,11 +9,13 @@ import type { Log } from '../base/log.ts'
 import type { Payer, Slices, Work } from '../base/slices.ts'
 import type { Time } from '../base/time.ts'
 import { Timers } from '../base/timers.ts'
+import { ClockRuns } from '../document/clocks.ts'
 import { type Document, type Judgement, rangesAtOnceMax, rangesOf, setsOf } from '../document/document.ts'
 import { type ScanBounds, scanInSteps, scanUpdate, type UpdateScan } from '../document/scan.ts'
 import { readStateVector } from '../document/state-vector.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
 import { KeptCopies } from './kept-copies.ts'
+import { KnownAnswers } from './known-answers.ts'
 import type { Member } from './member.ts'
 import type { Refusals } from './refusals.ts'
 import type { SetAsides } from './set-asides.ts'
@@ -46,12 +48,14 @@ export class Intake {
   readonly #document: Document
   readonly #parts: Parts
   readonly #copies: KeptCopies
+  readonly #answers: KnownAnswers<JudgedUpdate>
   readonly #timers: Timers
   #isClosed = false
 
   constructor(document: Document, parts: Parts) {
     this.#document = document
     this.#parts = parts
+    this.#answers = new KnownAnswers(parts.limits)
     this.#timers = new Timers(parts.time)
     this.#copies = new KeptCopies(document.name, parts)
   }
@@ -61,6 +65,8 @@ export class Intake {
    * connection is held. What `commit` throws refuses the update too.
    */
   take(member: Member, received: Uint8Array, commit: Commit): void {
+    const known = this.#answers.find(received)
+    if (known !== null) return this.#attempt(member, known.update, () => commit(known))
     const update = kept(received)
     const { documentBytesMax, scanBytesMax } = this.#parts.limits
     if (update.length > documentBytesMax) {
@@ -92,23 +98,46 @@ export class Intake {
   /** Leaves no timer; the room ends its members itself. */
   close(): void {
     this.#isClosed = true
+    this.#answers.clear()
     this.#timers.clear()
   }
 
   #takeSmall(member: Member, update: Uint8Array, commit: Commit): void {
     const scan = scanUpdate(update, scanBounds(this.#parts.limits))
-    if (rangesOf(scan) <= rangesAtOnceMax) commit({ update, scan })
+    if (rangesOf(scan) <= rangesAtOnceMax) commit(this.#judgedAtOnce({ update, scan }))
     else void this.#takeInSlices(member, update, () => this.#judged({ update, scan }, commit))
   }
 
+  /** Most are judged by their commit; those that others will send as well are judged once. */
+  #judgedAtOnce(scanned: ScannedUpdate): JudgedUpdate {
+    if (!this.#answers.mayAdd(scanned)) return scanned
+    const judgement = this.#document.judge(scanned.scan)
+    if (judgement.type === 'new') return { ...scanned, judgement }
+    const sets = { structs: new ClockRuns(), deletes: ClockRuns.from(scanned.scan.deletes) }
+    return this.#remember({ ...scanned, sets, judgement })
+  }
+
+  #remember(judged: JudgedUpdate): JudgedUpdate {
+    if (this.#answers.isEmpty) {
+      this.#timers.after(this.#parts.limits.knownAnswersMs, () => this.#answers.clear())
+    }
+    this.#answers.add(judged)
+    return judged
+  }
+
   *#large(update: Uint8Array, commit: Commit): Work<void> {
+    // Another one may have been through it while this one waited for its turn.
+    const known = this.#answers.find(update)
+    if (known !== null) return commit(known)
     const scan = yield* scanInSlices(update, this.#parts.limits)
     yield* this.#judged({ update, scan }, commit)
   }
 
   /** The commit belongs to the last step, so that nothing is between it and the judgement. */
   *#judged(scanned: ScannedUpdate, commit: Commit): Work<void> {
-    commit(yield* judgedInSlices(this.#document, scanned))
+    const judged = yield* judgedInSlices(this.#document, scanned)
+    if (judged.judgement?.type === 'known' && this.#answers.mayAdd(judged)) this.#remember(judged)
+    commit(judged)
   }
 
   /** The connection is held meanwhile, so that nothing overtakes, and pays for the time. Never rejects. */

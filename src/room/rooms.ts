@@ -77,6 +77,11 @@ export class Rooms {
     return this.#slots.size
   }
 
+  /** Those that are open; a new array. */
+  opened(): Room[] {
+    return [...this.#slots.values()].flatMap(({ room }) => room ?? [])
+  }
+
   /**
    * The room of a document, loaded; concurrent calls share one load. Whoever enters it must do so in the same turn
    * in which the promise resolves. Rejects with a Fault: ERR_ROOM_NAME, ERR_OVERLOADED, ERR_STORE,

@@ -18,6 +18,12 @@ type Debtor = {
   readonly address: string
 }
 
+/**
+ * Whoever is in debt waits at least so long, and then sends what has become free meanwhile at one go: a message a timer
+ * would cost many times what the message does. Over a second it is as much.
+ */
+const holdMsMin = 20
+
 export class Debt {
   readonly #host: Host
   readonly #debtor: Debtor
@@ -57,13 +63,17 @@ export class Debt {
     if (owedMs === 0 || this.#isHeld) return
     this.#isHeld = true
     this.#debtor.pause()
-    this.#debtor.after(owedMs, () => this.#settle())
+    this.#wait(owedMs)
+  }
+
+  #wait(owedMs: number): void {
+    this.#debtor.after(Math.max(owedMs, holdMsMin), () => this.#settle())
   }
 
   #settle(): void {
     const nowMs = this.#host.time.nowMs()
     const owedMs = Math.max(this.#account?.sent.owedMs(nowMs) ?? 0, this.#account?.work?.owedMs(nowMs) ?? 0)
-    if (owedMs > 0) return this.#debtor.after(owedMs, () => this.#settle())
+    if (owedMs > 0) return this.#wait(owedMs)
     this.#isHeld = false
     this.#debtor.resume()
   }

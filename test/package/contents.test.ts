@@ -73,8 +73,13 @@ function stringsIn(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : []
 }
 
-/** What a built module imports, requires, starts as a thread or a process, by a path from where it is. */
+/**
+ * What a built module imports, requires, starts as a thread or a process, by a path from where it is; in the command's one
+ * file, from where the module was that it is of.
+ */
 function relativeIn(text: string): string[] {
-  const loads = /(?:from |import\(|require\(|new URL\()['"](\.[^'"]+)['"]/g
-  return [...text.matchAll(loads)].map(([, path = '']) => path).filter(path => !path.endsWith('/'))
+  const loads = /(?:from |import\(|require\(|new URL\()['"](\.[^'"]+)['"](?:, new URL\(['"](\.[^'"]+)['"])?/g
+  return [...text.matchAll(loads)]
+    .filter(([, path = '']) => !path.endsWith('/'))
+    .map(([, path = '', base = '']) => posix.join(dirname(base), path))
 }

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { install, packedBuild } from '../support/package.ts'
 
-const command = 'node_modules/y-chorus/dist/src/command/cli.js'
+const command = 'node_modules/y-chorus/dist/command.cjs'
 
 test.each([
   [['--data', 'postgres://127.0.0.1/x'], 'npm install pg'],

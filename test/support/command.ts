@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-const cli = join(import.meta.dirname, '../../dist/src/command/cli.js')
+const cli = join(import.meta.dirname, '../../dist/command.cjs')
 
 export type Ended = { readonly code: number | null; readonly output: string; readonly errors: string }
 

@@ -51,7 +51,7 @@ export type ServerProcess = {
   terminate(): Promise<number | null>
 }
 
-const cli = join(import.meta.dirname, '../../dist/src/command/cli.js')
+const cli = join(import.meta.dirname, '../../dist/command.cjs')
 
 /** The built command as a child process, ready; killed when the test ends. */
 export function spawnServer(
