@@ -31,6 +31,8 @@ export type {
   DamageReport,
   DocumentHead,
   DocumentLog,
+  Floor,
+  Gone,
   HeadQuery,
   Incarnation,
   LeaseStore,

@@ -19,7 +19,7 @@ import { broadcast } from './broadcast.ts'
 import type { NewCheckpoint } from './compaction.ts'
 import type { Congestion } from './congestion.ts'
 import { type JudgedUpdate, judgementOf } from './intake.ts'
-import type { BatchWriter, Journal, Life } from './journal.ts'
+import type { BatchWriter, Journal, Life, Refused } from './journal.ts'
 import type { Start } from './log-order.ts'
 import type { Member } from './member.ts'
 import type { Nodes } from './nodes.ts'
@@ -234,8 +234,10 @@ export class Commits implements BatchWriter {
   }
 
   /** The life of the document that it was opened with has ended, or has begun elsewhere. */
-  batchRefused(outcome: 'gone' | 'conflict'): void {
-    this.#host.failed(new Fault(outcome === 'gone' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS'))
+  batchRefused(answer: Refused): void {
+    if (answer.outcome === 'conflict') return this.#host.failed(new Fault('ERR_ROOM_RESTARTS'))
+    if (this.#log === null) this.#host.failed(new Fault('ERR_DELETED'))
+    else this.#log.isOver(answer.floor)
   }
 
   /**

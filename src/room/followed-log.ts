@@ -3,7 +3,7 @@
  * and in the log's order, waits a moment for one that is late, and reads from the store what does not come. It decides
  * when to read; the order is `LogOrder`'s, what showing means is the room's.
  */
-import type { RecordIdentity, RecordsAfter } from '../../persistence/store.ts'
+import type { Floor, RecordIdentity, RecordsAfter } from '../../persistence/store.ts'
 import type { Log } from '../base/log.ts'
 import type { Cancel, Time } from '../base/time.ts'
 import { type Learned, LogOrder, type Position, type Start } from './log-order.ts'
@@ -102,6 +102,14 @@ export class FollowedLog<Own> {
     if (this.#order.missing !== null) void this.#read()
   }
 
+  /**
+   * The store has no such life, or another one: it was deleted, unless a number is known here that the store has never
+   * given out. `floor`: as the store says.
+   */
+  isOver(floor: Floor): void {
+    this.#end(floor === null || floor >= this.#order.end ? 'deleted' : 'went-back')
+  }
+
   /** Resolves when everything up to the number is shown. Rejects with what `close` is given. */
   reached(sequence: number): Promise<void> {
     return this.#waiting.until(sequence)
@@ -190,7 +198,8 @@ export class FollowedLog<Own> {
     const read = await this.#parts.source.after(this.#order.visible)
     if (this.#isClosed) return false
     if (read.outcome !== 'records') {
-      this.#end(read.outcome === 'gone' ? 'deleted' : 'behind')
+      if (read.outcome === 'gone') this.isOver(read.floor)
+      else this.#end('behind')
       return false
     }
     const before = this.#order.visible

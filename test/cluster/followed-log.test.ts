@@ -20,13 +20,13 @@ function place({ chance = () => false }: { chance?: (likelihood: number) => bool
   const entries: Entry[] = []
   const shown: string[] = []
   const over: string[] = []
-  const state = { reads: 0, underWay: 0, isGone: false }
+  const state = { reads: 0, underWay: 0, isGone: false, floor: 0 }
   const source = {
     async after(sequence: number): Promise<RecordsAfter> {
       state.reads++
       await time.delay(chance(0.1) ? 400 : 3)
       if (chance(0.2)) throw new Error('the store does not answer')
-      if (state.isGone) return { outcome: 'gone' }
+      if (state.isGone) return { outcome: 'gone', floor: state.floor }
       const records = entries
         .slice(sequence, sequence + 5)
         .map(({ position, record }) => ({ ...position, record }))
@@ -149,7 +149,7 @@ test('whoever waits is told when it is closed, and nothing is shown any more', a
 
 test('a document that was deleted, and a store that went back, end it', async () => {
   const deleted = place()
-  deleted.state.isGone = true
+  Object.assign(deleted.state, { isGone: true, floor: 1 })
   deleted.followed.heard(deleted.add('b').position, null)
   await deleted.clock.runFor(30)
 
@@ -162,7 +162,13 @@ test('a document that was deleted, and a store that went back, end it', async ()
   other.followed.heard(known.position, known.record)
   other.followed.headIs({ head: 1, visible: 1, identity: { node: 'b', batch: 99 } })
 
+  const before = place()
+  before.state.isGone = true
+  before.followed.heard(before.add('b').position, null)
+  await before.clock.runFor(30)
+
   expect(deleted.over).toEqual(['deleted'])
+  expect(before.over, 'the store has never given out this number').toEqual(['went-back'])
   expect(back.over).toEqual(['went-back'])
   expect(other.over).toEqual(['went-back'])
 })

@@ -45,7 +45,7 @@ function place() {
   return { clock, time, log, life, shown, heads }
 }
 
-const nothing: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null }
+const nothing: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null, floor: 0 }
 
 test('a question that is answered after the end leaves no timer', async () => {
   const { clock, time, log, heads } = place()
@@ -101,6 +101,43 @@ test('an answer that was asked for before a life began here does not end it', as
   await asked
   expect(over()).toEqual([])
 
-  log.headIs(nothing, log.known)
+  log.headIs({ ...nothing, floor: 1 }, log.known)
   expect(over()).toEqual(['deleted'])
+})
+
+test.each([
+  ['no life', null],
+  ['another life', 'later']
+])(
+  'with %s in the store, the document was deleted if the store knows the numbers that were given here',
+  (_, incarnation) => {
+    const ends = (floor: number | null) => {
+      const { log, life, shown } = place()
+      life.incarnation = 'begun'
+      log.appended({
+        sequence: 1,
+        identity: { node: 'a', batch: 1 },
+        record: new Uint8Array(3),
+        own: 'first'
+      })
+      // Told of and not shown yet.
+      log.heard({ incarnation: 'begun', sequence: 3, identity: { node: 'b', batch: 2 }, record: null })
+      log.headIs({ ...nothing, incarnation, head: incarnation === null ? 0 : 9, floor }, log.known)
+      return shown.at(-1)
+    }
+
+    expect([null, 0, 2, 3, 4].map(ends)).toEqual(['deleted', 'went-back', 'went-back', 'deleted', 'deleted'])
+  }
+)
+
+test('an append to a life that is not there is one to a deleted document, or to one that the store has lost', () => {
+  const ends = (floor: number | null) => {
+    const { log, life, shown } = place()
+    life.incarnation = 'begun'
+    log.appended({ sequence: 1, identity: { node: 'a', batch: 1 }, record: new Uint8Array(3), own: 'first' })
+    log.isOver(floor)
+    return shown.at(-1)
+  }
+
+  expect([0, 1, null].map(ends)).toEqual(['went-back', 'deleted', 'deleted'])
 })

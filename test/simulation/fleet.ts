@@ -360,9 +360,12 @@ export class Fleet implements Servers {
   #goBack(chance: Chance): void {
     const { trace, rooms, ledgerOf } = this.#parts
     const lives = rooms.map(room => this.#database.incarnationOf(room))
-    // To before a document began, the nodes would take it for its deletion: no head tells the one from the other.
+    // To an earlier life of a document: who has the later one brings it into that, and nobody knows what is owed.
     const states = this.#states.filter(({ rows }) =>
-      rooms.every((room, i) => (rows.get(room)?.incarnation ?? null) === lives[i])
+      rooms.every((room, i) => {
+        const life = rows.get(room)?.incarnation ?? null
+        return life === lives[i] || (life === null && !this.#checks.isGone(room))
+      })
     )
     if (states.length === 0) return
     trace.note('went back')
