@@ -98,6 +98,7 @@ export class FollowedLog<Own> {
     if (this.#isClosed) return
     const isOther = identity !== null && !this.#order.agrees({ sequence: visible, identity })
     if (head < visible || isOther) return this.#end('went-back')
+    if (identity !== null) this.#order.identified({ sequence: visible, identity })
     this.#order.reaches(head)
     if (this.#order.missing !== null) void this.#read()
   }

@@ -93,8 +93,8 @@ export class SharedLog<Own> implements Followed {
 
   headIs({ incarnation, generation, head, identity, floor }: DocumentHead, known: Known): void {
     const { life } = this.#opened
-    // An append has begun a life since the question was put: the answer speaks of the time before.
-    if (life.incarnation !== known.incarnation) return
+    // An append has begun a life since the question was put, and the answer may speak of the time before.
+    if (life.incarnation !== known.incarnation && life.incarnation !== incarnation) return
     if (life.incarnation === null && incarnation === null) return
     life.incarnation ??= incarnation
     if (life.incarnation !== incarnation) return this.isOver(floor)
@@ -138,8 +138,8 @@ export class SharedLog<Own> implements Followed {
   async #catchUp(): Promise<void> {
     const { nodes, time, limits } = this.#parts
     const { known } = this
-    const head = await nodes.freshHead(this.#opened.name)
-    this.headIs({ ...head, identity: null }, known)
+    const head = await nodes.freshHead({ document: this.#opened.name, at: known.visible })
+    this.headIs(head, known)
     const late = new Fault('ERR_STORE', 'what other nodes have written cannot be read')
     await within(this.#log.reached(head.head), { time, ms: limits.freshHeadMs, late })
   }

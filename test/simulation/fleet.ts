@@ -350,9 +350,11 @@ export class Fleet implements Servers {
     }
   }
 
-  /** Keeps the last states of the database, to go back to. */
+  /** Keeps the first state of the database and the last ones, to go back to. */
   #remember(): void {
-    this.#states = [...this.#states, this.#database.stateNow()].slice(-statesMax)
+    const [first, ...others] = this.#states
+    const last = [...others, this.#database.stateNow()].slice(-statesMax)
+    this.#states = first === undefined ? last : [first, ...last]
     if (!this.#parts.isCalm()) this.#parts.time.after(1_000, () => this.#remember())
   }
 
@@ -369,7 +371,8 @@ export class Fleet implements Servers {
     )
     if (states.length === 0) return
     trace.note('went back')
-    this.#database.goBack(chance.pick(states))
+    const [first] = states
+    this.#database.goBack(first !== undefined && chance.hits(0.3) ? first : chance.pick(states))
     for (const room of rooms) ledgerOf(room).beginAgain(scanUpdate(storedUpdate(this.#database.load(room))))
     this.#checks.wentBack()
   }
