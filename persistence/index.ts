@@ -29,6 +29,7 @@ export type {
   CopyProgress,
   CopySource,
   DamageReport,
+  Deletion,
   DocumentHead,
   DocumentLog,
   Floor,

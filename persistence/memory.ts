@@ -6,6 +6,7 @@
 import {
   checkAppend,
   checkCheckpoint,
+  checkDeletion,
   checkHeads,
   checkList,
   checkRecordsAfter,
@@ -22,6 +23,7 @@ import {
   type CheckpointRequest,
   type CheckpointResult,
   type CopyProgress,
+  type Deletion,
   type DocumentHead,
   type HeadQuery,
   type ListOptions,
@@ -182,11 +184,14 @@ class MemoryStore implements Store {
       .slice(0, limit)
   }
 
-  async delete(document: string, tombstone?: Tombstone | null): Promise<boolean> {
+  async delete(document: string, deletion: Deletion = {}): Promise<boolean> {
     this.#checkOpen(document)
+    checkDeletion(deletion)
+    const { incarnation, tombstone } = deletion
+    const present = this.#documents.get(document)?.incarnation ?? null
+    if (incarnation !== undefined && incarnation !== present) return false
     if (tombstone === null) this.#tombstones.delete(document)
     else if (tombstone !== undefined) {
-      checkValue(tombstone.bytes)
       this.#tombstones.set(document, { timeMs: tombstone.timeMs, bytes: tombstone.bytes.slice() })
     }
     const lastSequence = this.#documents.get(document)?.lastSequence ?? 0

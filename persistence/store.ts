@@ -88,6 +88,15 @@ export type DamageReport = { readonly sequence: number; readonly reason: string 
 /** What is kept of a document that was deleted, so that old copies of it are known. `timeMs`: since the epoch. */
 export type Tombstone = { readonly timeMs: number; readonly bytes: Uint8Array }
 
+export type Deletion = {
+  /**
+   * The life that is meant; null: that there is none. If that is not so, nothing is changed. Absent: whichever there is.
+   */
+  readonly incarnation?: Incarnation | undefined
+  /** Replaces the one before in the same step, also where there is no document. Null: removes it. Absent: it stays. */
+  readonly tombstone?: Tombstone | null | undefined
+}
+
 /** Checkpoint and log of one document in one consistent view: never an old checkpoint with a newer log. */
 export type LoadedDocument = {
   readonly incarnation: Incarnation
@@ -208,10 +217,10 @@ export type DocumentLog = {
   /** Names in the order of their UTF-8 bytes. */
   list(options?: ListOptions): Promise<readonly string[]>
   /**
-   * Removes checkpoint and log; what was set aside stays. Resolves to false when there was nothing. The tombstone
-   * replaces the one before in the same step, also where there was nothing; `null` removes it, and without one it stays.
+   * Removes checkpoint and log; what was set aside stays. Resolves to false when there was nothing to remove: no document,
+   * or another life than the one that is meant.
    */
-  delete(document: string, tombstone?: Tombstone | null): Promise<boolean>
+  delete(document: string, deletion?: Deletion): Promise<boolean>
   /** Which tombstones there are, the oldest first. */
   tombstones(): Promise<readonly { readonly document: string; readonly timeMs: number }[]>
   /** Removes the tombstones of these documents, if they are there. Durable when resolved. */

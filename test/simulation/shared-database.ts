@@ -259,9 +259,9 @@ export class SharedDatabase {
   }
 
   /** False: the document is of another life meanwhile. `undefined`: the tombstone stays as it is. */
-  end(document: string, incarnation: number | null, tombstone: Tombstone | null | undefined): boolean {
+  end(document: string, incarnation: string | null, tombstone: Tombstone | null | undefined): boolean {
     const row = this.#rowOf(document)
-    if (row.incarnation !== incarnation) return false
+    if ((row.incarnation === null ? null : String(row.incarnation)) !== incarnation) return false
     if (tombstone === null) this.#tombstones.delete(document)
     else if (tombstone !== undefined) this.#tombstones.set(document, tombstone)
     if (incarnation === null) return true
