@@ -293,9 +293,10 @@ export class Fleet implements Servers {
           this.#home(() => node)
         )
       )
-      this.inspect('after the end of a process')
-        .then(() => this.#start(node))
-        .catch((error: unknown) => clock.fail(error))
+      const inspected = this.#checks.isNoticing
+        ? Promise.resolve()
+        : this.inspect('after the end of a process')
+      inspected.then(() => this.#start(node)).catch((error: unknown) => clock.fail(error))
     })
   }
 
