@@ -389,6 +389,11 @@ export class Room {
     for (const member of this.#members) member.port.end(fault)
   }
 
+  /** Ends members while the room goes on. Returns how many. */
+  disconnect(isMeant: (member: Member) => boolean, fault: Fault): number {
+    return this.#farewell.some(this.#members, isMeant, fault)
+  }
+
   #reportIdle(): void {
     if (this.isIdle && this.#ended === null) this.#events.onIdle(this)
   }

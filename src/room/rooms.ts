@@ -13,6 +13,7 @@ import type { Source } from './commits.ts'
 import type { CompactionSchedule } from './compaction-schedule.ts'
 import { checkDocumentName } from './document-name.ts'
 import type { Start } from './log-order.ts'
+import type { Member } from './member.ts'
 import { Room, type RoomParts } from './room.ts'
 import { openingFault, storeFault } from './store-fault.ts'
 import { Tombstones } from './tombstones.ts'
@@ -103,6 +104,15 @@ export class Rooms {
     const deleting = this.#delete(name, copies).finally(() => this.#deleting.delete(name))
     this.#deleting.set(name, deleting)
     return deleting
+  }
+
+  /** Ends the members that are meant, of one document or (null) of all. Returns how many. */
+  disconnect(document: string | null, isMeant: (member: Member) => boolean, fault: Fault): number {
+    let ended = 0
+    for (const [name, { room }] of this.#slots) {
+      if (room !== null && (document === null || document === name)) ended += room.disconnect(isMeant, fault)
+    }
+    return ended
   }
 
   /** Hands what is accepted to the journal without waiting for more. */

@@ -220,6 +220,5 @@ async function history(start: number): Promise<string[]> {
 }
 
 test('[seeded] two rooms that open, write, end and open again reach the end of the log, each record once', async () => {
-  for (let run = 0; run < 60; run++)
-    expect(await history(seed + run), `SEED=${seed + run}`).toEqual([])
+  for (let run = 0; run < 60; run++) expect(await history(seed + run), `SEED=${seed + run}`).toEqual([])
 })
