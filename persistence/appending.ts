@@ -4,7 +4,7 @@
  */
 import { checkConditions, checkValue } from './arguments.ts'
 import { bounds } from './bounds.ts'
-import { encodeName, type Head, kinds, recordKey, seal } from './format.ts'
+import { type Counters, encodeName, type Head, kinds, recordKey, seal } from './format.ts'
 import type { Heads } from './heads.ts'
 import type { BatchDurability, Operation } from './ordered.ts'
 import type { Writer } from './session.ts'
@@ -54,7 +54,7 @@ async function appendInTurn(
       continue
     }
     let head = found
-    const refusal = refusalOf(entry, head)
+    const refusal = refusalOf(entry, head, counters)
     if (refusal !== null) {
       answers.push(refusal)
       continue
@@ -101,9 +101,13 @@ async function headOrDamage(
 }
 
 /** What the entry asks for and does not find, or null. */
-function refusalOf({ incarnation, ifHead }: AppendEntry, head: Head | null): AppendAnswer | null {
+function refusalOf(
+  { incarnation, ifHead }: AppendEntry,
+  head: Head | null,
+  { sequenceFloor }: Counters
+): AppendAnswer | null {
   if (incarnation != null && (head === null || String(head.incarnation) !== incarnation)) {
-    return { outcome: 'gone' }
+    return { outcome: 'gone', floor: head === null ? sequenceFloor : null }
   }
   if (ifHead === undefined) return null
   const present = head?.lastSequence ?? 0

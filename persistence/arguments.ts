@@ -7,6 +7,7 @@ import { encodeName, encodePrefix } from './format.ts'
 import {
   type AppendEntry,
   type CheckpointRequest,
+  type Deletion,
   type HeadQuery,
   type ListOptions,
   type RecordLimits,
@@ -54,6 +55,11 @@ function agree(before: AppendEntry, entry: AppendEntry): boolean {
 export function checkNumber(value: number, what: string): void {
   if (Number.isSafeInteger(value) && value >= 0) return
   throw new StoreError('STORE_ARGUMENT', `${what} is a whole number from 0, not ${value}`)
+}
+
+export function checkDeletion({ incarnation, tombstone }: Deletion): void {
+  if (incarnation === '') throw new StoreError('STORE_ARGUMENT', 'A life has a name, or is null')
+  if (tombstone != null) checkValue(tombstone.bytes)
 }
 
 export function checkHeads(queries: readonly HeadQuery[]): void {

@@ -181,7 +181,7 @@ async function perform(store: Store, call: Call): Promise<void> {
       return
     }
     case 'delete':
-      await store.delete(call.document, { timeMs: 1, bytes: bytesOf(call.label) })
+      await store.delete(call.document, { tombstone: { timeMs: 1, bytes: bytesOf(call.label) } })
       return
     case 'setAside':
       await store.setAside(call.document, {

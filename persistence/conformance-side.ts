@@ -106,25 +106,53 @@ export const sideCases: readonly ConformanceCase[] = [
       return tombstone === null ? null : `${tombstone.timeMs} ${labelOf(tombstone.bytes)}`
     }
     await appendLabels(store, 'a', 'one')
-    assert.equal(await store.delete('a', { timeMs: 2.5, bytes: bytesOf('first') }), true)
+    assert.equal(await store.delete('a', { tombstone: { timeMs: 2.5, bytes: bytesOf('first') } }), true)
     assert.equal((await store.load('a')).incarnation, null)
     assert.equal(await of('a'), '2.5 first')
     await appendLabels(store, 'a', 'two')
     assert.equal(await of('a'), '2.5 first')
     assert.equal(await store.delete('a'), true)
     assert.equal(await of('a'), '2.5 first')
-    assert.equal(await store.delete('a', { timeMs: 3, bytes: bytesOf('second') }), false)
+    assert.equal(await store.delete('a', { tombstone: { timeMs: 3, bytes: bytesOf('second') } }), false)
     assert.equal(await of('a'), '3 second')
-    assert.equal(await store.delete('ab', { timeMs: 1, bytes: bytesOf('other') }), false)
+    assert.equal(await store.delete('ab', { tombstone: { timeMs: 1, bytes: bytesOf('other') } }), false)
     assert.deepEqual(await store.tombstones(), [
       { document: 'ab', timeMs: 1 },
       { document: 'a', timeMs: 3 }
     ])
-    assert.equal(await store.delete('a', null), false)
+    assert.equal(await store.delete('a', { tombstone: null }), false)
     assert.equal(await of('a'), null)
     await store.dropTombstones(['ab', 'nobody'])
     assert.deepEqual(await store.tombstones(), [])
     assert.deepEqual(await store.list(), [])
+  }),
+
+  aCase('a deletion of one life leaves another one, and its tombstone, as they are', async store => {
+    const tombstone = { timeMs: 1, bytes: bytesOf('first') }
+    const late = { timeMs: 2, bytes: bytesOf('late') }
+    const of = async () => (await store.load('a')).tombstone?.timeMs ?? null
+    await appendLabels(store, 'a', 'one')
+    const { incarnation: first } = await store.load('a')
+    assert.equal(await store.delete('a', { incarnation: null, tombstone }), false)
+    await assertSeen(store, 'a', { checkpoint: null, records: ['one'] })
+    assert.equal(await of(), null)
+    assert.equal(await store.delete('a', { incarnation: first, tombstone }), true)
+    assert.equal(await store.delete('a', { incarnation: first, tombstone: late }), false)
+    assert.equal(await of(), 1)
+    await appendLabels(store, 'a', 'two')
+
+    for (const incarnation of [first, null]) {
+      for (const each of [late, null]) {
+        assert.equal(await store.delete('a', { incarnation, tombstone: each }), false)
+        await assertSeen(store, 'a', { checkpoint: null, records: ['two'] })
+        assert.equal(await of(), 1)
+      }
+    }
+    const { incarnation: second } = await store.load('a')
+    assert.equal(await store.delete('a', { incarnation: second }), true)
+    assert.equal(await store.delete('a', { incarnation: null, tombstone: late }), false)
+    assert.equal(await of(), 2)
+    await assertRejects(store.delete('a', { incarnation: '' }), 'STORE_ARGUMENT')
   }),
 
   aCase('metadata is written, replaced and removed, apart from documents', async store => {
@@ -177,7 +205,7 @@ export const sideCases: readonly ConformanceCase[] = [
     'set-aside, tombstones and metadata survive close and open',
     async (store, place) => {
       await appendLabels(store, 'a', 'one')
-      await store.delete('a', { timeMs: 1, bytes: bytesOf('kept') })
+      await store.delete('a', { tombstone: { timeMs: 1, bytes: bytesOf('kept') } })
       await store.setAside('a', aside('kept'))
       await store.setAside('a', { ...aside('large'), bytes: countedBytes(1_000_000) })
       await store.writeMetadata('k', bytesOf('kept'))

@@ -14,7 +14,7 @@ import {
   labelOf,
   overwrite
 } from './conformance-tools.ts'
-import type { AppendAnswer, AppendEntry, RecordsAfter, Store } from './store.ts'
+import type { AppendAnswer, AppendEntry, HeadQuery, RecordsAfter, Store } from './store.ts'
 
 const plenty = { records: 1000, bytes: 1_000_000 }
 
@@ -141,25 +141,67 @@ export const writerCases: readonly ConformanceCase[] = [
     assert.deepEqual([head, records], [last, []])
   }),
 
+  aCase('the floor lies between the lives that are over and the present one', async store => {
+    const floors = async (life: string | null) => {
+      const [head] = await store.heads([{ document: 'a' }])
+      if (life === null) return [head?.floor]
+      const [late] = await store.append([{ ...entry('a', 'late'), incarnation: life }])
+      const after = await store.recordsAfter('a', life, 0, plenty)
+      assert.ok(late?.outcome === 'gone' && after.outcome === 'gone')
+      return [head?.floor, late.floor, after.floor]
+    }
+    const [last = 0] = (await appendLabels(store, 'a', 'one', 'two')).slice(-1)
+    const { incarnation } = await store.load('a')
+    for (const floor of await floors(null)) assert.ok(floor === null || (floor ?? last) < last - 1)
+
+    await store.delete('a')
+    for (const floor of await floors(incarnation)) assert.ok((floor ?? -1) >= last, `${floor}, after ${last}`)
+
+    const [next = 0] = await appendLabels(store, 'a', 'another life')
+    for (const floor of await floors(incarnation)) {
+      assert.ok(floor === null || (floor ?? -1) >= last)
+      assert.ok(floor === null || (floor ?? next) < next)
+    }
+  }),
+
+  aCaseWith(
+    ['writers'],
+    'with several writers the floor is known, and of each document its own',
+    async store => {
+      await appendLabels(store, 'a', 'one', 'two')
+      await appendLabels(store, 'b', 'one')
+      await store.delete('a')
+      await appendLabels(store, 'a', 'three')
+
+      const floors = (await store.heads(['a', 'b', 'c'].map(document => ({ document })))).map(
+        each => each.floor
+      )
+
+      assert.deepEqual(floors, [2, 0, 0])
+    }
+  ),
+
   aCase('heads tell where documents stand, and who wrote at a position', async store => {
     const [one, two] = await store.append([entry('a', 'one'), entry('a', 'two')])
     await appendLabels(store, 'b', 'other')
     assert.ok(one?.outcome === 'written' && two?.outcome === 'written')
     const { incarnation } = await store.load('a')
+    const stands = async (queries: readonly HeadQuery[]) =>
+      (await store.heads(queries)).map(({ floor: _, ...rest }) => rest)
     const nothing = { incarnation: null, generation: 0, head: 0, identity: null }
     const a = { incarnation, generation: 0, head: two.sequence, identity: null }
 
     const queries = [{ document: 'a', at: one.sequence }, { document: 'nobody', at: 1 }, { document: 'a' }]
-    const heads = await store.heads([...queries, { document: 'a', at: two.sequence + 1 }])
+    const heads = await stands([...queries, { document: 'a', at: two.sequence + 1 }])
 
     assert.deepEqual(heads, [{ ...a, identity: one.identity }, nothing, a, a])
     const from = await store.load('a')
     const written = await overwrite(store, { document: 'a', from, segments: [bytesOf('m')] })
     assert.ok(written.outcome === 'written')
-    const [merged] = await store.heads([{ document: 'a' }])
+    const [merged] = await stands([{ document: 'a' }])
     assert.deepEqual(merged, { ...a, generation: written.generation })
     await store.delete('a')
-    assert.deepEqual(await store.heads([{ document: 'a' }]), [nothing])
+    assert.deepEqual(await stands([{ document: 'a' }]), [nothing])
     assert.deepEqual(await store.heads([]), [])
   }),
 

@@ -17,6 +17,7 @@ import {
   unsealOrThrow
 } from './format.ts'
 import { collectRange, type OrderedReader } from './ordered.ts'
+import type { Floor } from './store.ts'
 
 export class Heads {
   readonly #headsMax: number
@@ -81,6 +82,11 @@ export async function readCounters(reader: OrderedReader): Promise<Counters> {
   const value = await reader.get(countersKey)
   if (value === undefined) return { nextIncarnation: 1, sequenceFloor: 0 }
   return decodeCounters(unsealOrThrow(countersKey, kinds.counters, value, 'The counters of the store'))
+}
+
+/** `head`: of the present life, whose beginning is not kept; null: there is none. */
+export async function readFloor(reader: OrderedReader, head: Head | null): Promise<Floor> {
+  return head === null ? (await readCounters(reader)).sequenceFloor : null
 }
 
 async function readLastSequence(reader: OrderedReader, head: Head): Promise<number> {

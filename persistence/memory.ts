@@ -6,6 +6,7 @@
 import {
   checkAppend,
   checkCheckpoint,
+  checkDeletion,
   checkHeads,
   checkList,
   checkRecordsAfter,
@@ -22,6 +23,7 @@ import {
   type CheckpointRequest,
   type CheckpointResult,
   type CopyProgress,
+  type Deletion,
   type DocumentHead,
   type HeadQuery,
   type ListOptions,
@@ -40,6 +42,8 @@ import {
 
 type Life = {
   readonly incarnation: string
+  /** Its numbers are above this one. */
+  readonly floor: number
   lastSequence: number
   checkpoint: StoredCheckpoint | null
   readonly records: Map<number, Uint8Array>
@@ -91,7 +95,7 @@ class MemoryStore implements Store {
     this.#checkOpen()
     checkRecordsAfter(document, sequence, limits)
     const life = this.#documents.get(document)
-    if (life?.incarnation !== incarnation) return { outcome: 'gone' }
+    if (life?.incarnation !== incarnation) return { outcome: 'gone', floor: this.#floorOf(life) }
     return following(recordsOf(life, sequence), { after: sequence, head: life.lastSequence, limits })
   }
 
@@ -100,13 +104,15 @@ class MemoryStore implements Store {
     checkHeads(queries)
     return queries.map(({ document, at }) => {
       const life = this.#documents.get(document)
-      if (life === undefined) return { incarnation: null, generation: 0, head: 0, identity: null }
+      const floor = this.#floorOf(life)
+      if (life === undefined) return { incarnation: null, generation: 0, head: 0, identity: null, floor }
       const isThere = at !== undefined && life.records.has(at)
       return {
         incarnation: life.incarnation,
         generation: life.checkpoint?.generation ?? 0,
         head: life.lastSequence,
-        identity: isThere ? singleWriter : null
+        identity: isThere ? singleWriter : null,
+        floor
       }
     })
   }
@@ -178,11 +184,14 @@ class MemoryStore implements Store {
       .slice(0, limit)
   }
 
-  async delete(document: string, tombstone?: Tombstone | null): Promise<boolean> {
+  async delete(document: string, deletion: Deletion = {}): Promise<boolean> {
     this.#checkOpen(document)
+    checkDeletion(deletion)
+    const { incarnation, tombstone } = deletion
+    const present = this.#documents.get(document)?.incarnation ?? null
+    if (incarnation !== undefined && incarnation !== present) return false
     if (tombstone === null) this.#tombstones.delete(document)
     else if (tombstone !== undefined) {
-      checkValue(tombstone.bytes)
       this.#tombstones.set(document, { timeMs: tombstone.timeMs, bytes: tombstone.bytes.slice() })
     }
     const lastSequence = this.#documents.get(document)?.lastSequence ?? 0
@@ -244,7 +253,8 @@ class MemoryStore implements Store {
 
   #appendOne({ document, record, incarnation = null, ifHead }: AppendEntry): AppendAnswer {
     const present = this.#documents.get(document)
-    if (incarnation !== null && present?.incarnation !== incarnation) return { outcome: 'gone' }
+    if (incarnation !== null && present?.incarnation !== incarnation)
+      return { outcome: 'gone', floor: this.#floorOf(present) }
     const head = present?.lastSequence ?? 0
     if (ifHead !== undefined && ifHead !== head) return { outcome: 'conflict', head }
     const life = present ?? this.#begin(document)
@@ -253,11 +263,16 @@ class MemoryStore implements Store {
     return { outcome: 'written', incarnation: life.incarnation, sequence, identity: singleWriter }
   }
 
+  #floorOf(life: Life | undefined): number {
+    return life?.floor ?? this.#sequenceFloor
+  }
+
   #begin(document: string): Life {
     this.#incarnations++
     const incarnation = String(this.#incarnations)
     const life: Life = {
       incarnation,
+      floor: this.#sequenceFloor,
       lastSequence: this.#sequenceFloor,
       checkpoint: null,
       records: new Map()

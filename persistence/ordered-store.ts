@@ -3,7 +3,7 @@
  * its place. What the calls do is in appending, reading, checkpoints, set-aside and copy.
  */
 import { append } from './appending.ts'
-import { checkHeads, checkList, checkRecordsAfter, checkValue } from './arguments.ts'
+import { checkDeletion, checkHeads, checkList, checkRecordsAfter } from './arguments.ts'
 import { bounds } from './bounds.ts'
 import { Checkpoints, noteOf, putNote } from './checkpoints.ts'
 import { type CopyTarget, copyEverything } from './copy.ts'
@@ -33,13 +33,13 @@ import { SettingAside } from './setting-aside.ts'
 import {
   type CopyProgress,
   type DamageReport,
+  type Deletion,
   type ListOptions,
   type LoadedDocument,
   type RecordLimits,
   type Store,
   StoreError,
-  singleWriter,
-  type Tombstone
+  singleWriter
 } from './store.ts'
 import { type Schedule, scheduleByTimer, Tidy } from './tidy.ts'
 import { dropTombstones, listTombstones, tombstoneOperations } from './tombstones.ts'
@@ -193,10 +193,10 @@ class OrderedStore implements Store {
     })
   }
 
-  delete(document: string, tombstone?: Tombstone | null): Promise<boolean> {
+  delete(document: string, deletion: Deletion = {}): Promise<boolean> {
     return this.#session.operation(() => {
-      if (tombstone != null) checkValue(tombstone.bytes)
-      return this.#delete(document, tombstoneOperations(document, tombstone))
+      checkDeletion(deletion)
+      return this.#delete(document, deletion)
     })
   }
 
@@ -325,9 +325,9 @@ class OrderedStore implements Store {
     this.#onReport({ kind: 'record-set-aside', document, sequence, reason })
   }
 
-  async #delete(document: string, beside: readonly Operation[]): Promise<boolean> {
+  async #delete(document: string, deletion: Deletion): Promise<boolean> {
     const { session, tidy } = this.#parts
-    const deleted = await session.write(writer => this.#deleteInTurn(writer, document, beside))
+    const deleted = await session.write(writer => this.#deleteInTurn(writer, document, deletion))
     if (deleted === null) return false
     const { note, epoch } = deleted
     try {
@@ -344,8 +344,11 @@ class OrderedStore implements Store {
     return true
   }
 
-  async #deleteInTurn(writer: Writer, document: string, beside: readonly Operation[]) {
+  async #deleteInTurn(writer: Writer, document: string, deletion: Deletion) {
+    const beside = tombstoneOperations(document, deletion.tombstone)
     const head = await this.#heads.get(writer, document)
+    const present = head === null ? null : String(head.incarnation)
+    if (deletion.incarnation !== undefined && deletion.incarnation !== present) return null
     if (head === null) {
       if (beside.length > 0) await writer.batch(beside, 'synced')
       return null

@@ -18,7 +18,7 @@ import {
   unsealOrThrow
 } from './format.ts'
 import { isInRuns, readNotes } from './garbage.ts'
-import { readHead, readTrueHead } from './heads.ts'
+import { readFloor, readHead, readTrueHead } from './heads.ts'
 import type { OrderedDatabase, OrderedReader } from './ordered.ts'
 import {
   type DamageReport,
@@ -73,7 +73,9 @@ export async function readRecordsAfter(
 ): Promise<RecordsAfter> {
   return inSnapshot(database, async reader => {
     const head = await readTrueHead(reader, document)
-    if (head === null || String(head.incarnation) !== incarnation) return { outcome: 'gone' }
+    if (head === null || String(head.incarnation) !== incarnation) {
+      return { outcome: 'gone', floor: await readFloor(reader, head) }
+    }
     const stored = recordsAbove(reader, head.incarnation, sequence)
     return following(stored, { after: sequence, head: head.lastSequence, limits })
   })
@@ -112,7 +114,8 @@ export async function readHeads(
     for (const { document, at } of queries) {
       const head = await readTrueHead(reader, document)
       if (head === null) {
-        found.push({ incarnation: null, generation: 0, head: 0, identity: null })
+        const floor = await readFloor(reader, head)
+        found.push({ incarnation: null, generation: 0, head: 0, identity: null, floor })
         continue
       }
       const { incarnation, generation, lastSequence } = head
@@ -121,7 +124,8 @@ export async function readHeads(
         incarnation: String(incarnation),
         generation,
         head: lastSequence,
-        identity: isThere ? singleWriter : null
+        identity: isThere ? singleWriter : null,
+        floor: await readFloor(reader, head)
       })
     }
     return found

@@ -34,6 +34,16 @@ export type RecordIdentity = { readonly node: string; readonly batch: number }
 
 export const singleWriter: RecordIdentity = Object.freeze({ node: '', batch: 0 })
 
+/**
+ * Between the lives of a document: every number of a life that is over is at most this one, and every number of the
+ * present life, or of the next one, is above it. So whoever was given a higher number in a life that is not there any
+ * more was given it by a database that has been put back since: that life was not deleted. Null: not known, which only
+ * a store with one writer at a time may say.
+ */
+export type Floor = number | null
+
+export type Gone = { readonly outcome: 'gone'; readonly floor: Floor }
+
 /** What became of one entry. The answer to one entry does not fail the others. */
 export type AppendAnswer =
   /** It would survive a power cut. `incarnation`: the life it is in, for the entries to come. */
@@ -43,8 +53,8 @@ export type AppendAnswer =
       readonly sequence: number
       readonly identity: RecordIdentity
     }
-  /** The life that the entry names has ended. Nothing was written. */
-  | { readonly outcome: 'gone' }
+  /** The life that the entry names is not the present one. Nothing was written. */
+  | Gone
   /** The head is not what the entry said, but this. Nothing was written. */
   | { readonly outcome: 'conflict'; readonly head: number }
   /** The store takes everything but this. Nothing was written of the document's entries. */
@@ -78,6 +88,15 @@ export type DamageReport = { readonly sequence: number; readonly reason: string 
 /** What is kept of a document that was deleted, so that old copies of it are known. `timeMs`: since the epoch. */
 export type Tombstone = { readonly timeMs: number; readonly bytes: Uint8Array }
 
+export type Deletion = {
+  /**
+   * The life that is meant; null: that there is none. If that is not so, nothing is changed. Absent: whichever there is.
+   */
+  readonly incarnation?: Incarnation | undefined
+  /** Replaces the one before in the same step, also where there is no document. Null: removes it. Absent: it stays. */
+  readonly tombstone?: Tombstone | null | undefined
+}
+
 /** Checkpoint and log of one document in one consistent view: never an old checkpoint with a newer log. */
 export type LoadedDocument = {
   readonly incarnation: Incarnation
@@ -102,6 +121,7 @@ export type DocumentHead = {
   readonly head: number
   /** Of the record at `at`; null: nothing was asked, or that record is not in the log (any more). */
   readonly identity: RecordIdentity | null
+  readonly floor: Floor
 }
 
 /** At most so many, and no further record once so many bytes were reached: the first is always among them. */
@@ -112,8 +132,8 @@ export type RecordsAfter =
   | { readonly outcome: 'records'; readonly records: readonly StoredRecord[]; readonly head: number }
   /** The next ones have been replaced by a checkpoint, or were never there: load the document. */
   | { readonly outcome: 'missing' }
-  /** That life has ended. */
-  | { readonly outcome: 'gone' }
+  /** That life is not the present one. */
+  | Gone
 
 export type CheckpointRequest = {
   readonly document: string
@@ -197,10 +217,10 @@ export type DocumentLog = {
   /** Names in the order of their UTF-8 bytes. */
   list(options?: ListOptions): Promise<readonly string[]>
   /**
-   * Removes checkpoint and log; what was set aside stays. Resolves to false when there was nothing. The tombstone
-   * replaces the one before in the same step, also where there was nothing; `null` removes it, and without one it stays.
+   * Removes checkpoint and log; what was set aside stays. Resolves to false when there was nothing to remove: no document,
+   * or another life than the one that is meant.
    */
-  delete(document: string, tombstone?: Tombstone | null): Promise<boolean>
+  delete(document: string, deletion?: Deletion): Promise<boolean>
   /** Which tombstones there are, the oldest first. */
   tombstones(): Promise<readonly { readonly document: string; readonly timeMs: number }[]>
   /** Removes the tombstones of these documents, if they are there. Durable when resolved. */

@@ -17,7 +17,12 @@ export const optionCalls = [
   { call: 'server.delete(document, options)', shape: 'deleteShape', files: ['src/documents/documents.ts'] },
   { call: 'server.documents(options)', shape: 'listShape', files: ['src/documents/documents.ts'] },
   { call: 'server.recheck(whom)', shape: 'whomShape', files: ['src/access/revocations.ts'] },
-  { call: 'server.revoke(revocation)', shape: 'revocationShape', files: ['src/access/revocations.ts'] }
+  { call: 'server.revoke(revocation)', shape: 'revocationShape', files: ['src/access/revocations.ts'] },
+  {
+    call: 'server.disconnect(disconnection)',
+    shape: 'disconnectionShape',
+    files: ['src/access/disconnects.ts']
+  }
 ]
 
 /** `shapes` by name; `textOf` gives the text of a source file; `kindOf` the words for what an option may be. */

@@ -5,6 +5,7 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Bus } from '../bus/index.ts'
 import type { Store } from '../persistence/index.ts'
+import { type Disconnected, type Disconnection, disconnectionShape } from './access/disconnects.ts'
 import type { Authorize } from './access/grant.ts'
 import { jwtShape } from './access/jwt.ts'
 import type { Rechecked } from './access/passes.ts'
@@ -165,6 +166,7 @@ export const shapes = {
   deleteShape,
   listShape,
   whomShape,
+  disconnectionShape,
   revocationShape
 }
 
@@ -221,6 +223,13 @@ export type Server = DocumentCalls & {
    * servers on the store; the counts are of this one.
    */
   revoke(revocation: Revocation): Promise<Rechecked>
+  /**
+   * Closes connections now (4505, with the `reason`); clients come back by themselves, so take a right away first if they
+   * are not to. Of a user, to a document, or the one of that name; of several, those that all fit. Spread over a moment.
+   * Other servers on the store do the same if the bus carries it; the count is of this one. Rejects with a TypeError when
+   * nobody is named.
+   */
+  disconnect(disconnection: Disconnection): Promise<Disconnected>
   /** Writes a consistent copy of all documents to an empty or missing directory, while serving. */
   backup(directory: string): Promise<{ readonly keys: number; readonly bytes: number }>
   /**

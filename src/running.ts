@@ -5,6 +5,7 @@
 import type { SealedBus } from '../bus/index.ts'
 import type { Store } from '../persistence/index.ts'
 import { Admission } from './access/admission.ts'
+import { Disconnects } from './access/disconnects.ts'
 import { Gate } from './access/gate.ts'
 import { Passes } from './access/passes.ts'
 import { matchesRoom } from './access/patterns.ts'
@@ -32,6 +33,7 @@ import { CheckpointCache } from './room/checkpoint-cache.ts'
 import { CheckpointReads } from './room/checkpoint-reads.ts'
 import { CompactionSchedule } from './room/compaction-schedule.ts'
 import { Journal } from './room/journal.ts'
+import type { Member } from './room/member.ts'
 import { Refusals } from './room/refusals.ts'
 import { Rooms } from './room/rooms.ts'
 import { SetAsides } from './room/set-asides.ts'
@@ -55,6 +57,7 @@ export type Running = {
   readonly transport: Transport
   readonly stateless: Stateless
   readonly passes: Passes
+  readonly disconnects: Disconnects
   readonly chaos: Chaos
   readonly handlers: readonly Handler[]
   readonly controlToken: string
@@ -121,7 +124,8 @@ export function build(store: Store, setup: Setup): Running {
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
   const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
-  const calls = bus === null ? null : callsOf({ bus, log }, { passes, stateless })
+  const disconnects = disconnectsOf(rooms)
+  const calls = bus === null ? null : callsOf({ bus, log }, { passes, stateless, disconnects })
   if (cluster !== null) {
     passes.shareWith(whom => calls?.rightsChanged(whom))
     cluster.eachPoll(() => passes.learn([]))
@@ -131,7 +135,8 @@ export function build(store: Store, setup: Setup): Running {
   const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
   const { adminToken } = options
   const node = { name, bus: cluster?.busHealth ?? null }
-  const open = { ...shared, node, store, journal, compactions, passes, isDraining, controlToken, adminToken }
+  const asked = { passes, disconnects, isDraining, controlToken, adminToken }
+  const open = { ...shared, ...asked, node, store, journal, compactions }
   const handlers: Handler[] = [routed([...routes(open), ...chaos.routes]), ...demo]
   const inside = {
     store,
@@ -146,7 +151,7 @@ export function build(store: Store, setup: Setup): Running {
     workers,
     slices
   }
-  return { ...inside, transport, stateless, passes, chaos, handlers, controlToken }
+  return { ...inside, transport, stateless, passes, disconnects, chaos, handlers, controlToken }
 }
 
 /** Without a bus, what others write is found in the store. */
@@ -154,14 +159,26 @@ function mayBeOneOfSeveral(store: Store, bus: SealedBus | null): boolean {
   return bus !== null || store.node !== ''
 }
 
+function disconnectsOf(rooms: Rooms): Disconnects {
+  return new Disconnects({
+    end: (document, isMeant, fault) => {
+      const isMeantAsMember = ({ person, port }: Member) =>
+        isMeant({ user: person.user?.id ?? null, connection: port.id })
+      return rooms.disconnect(document, isMeantAsMember, fault)
+    }
+  })
+}
+
 function callsOf(
   parts: { readonly bus: SealedBus; readonly log: Log },
-  { passes, stateless }: { readonly passes: Passes; readonly stateless: Stateless }
+  { passes, stateless, disconnects }: Pick<Running, 'passes' | 'stateless' | 'disconnects'>
 ): Calls {
   const calls = new Calls(parts, {
     rightsChanged: whoms => passes.learn(whoms),
-    stateless: (document, payload) => stateless.heard(document, payload)
+    stateless: (document, payload) => stateless.heard(document, payload),
+    disconnect: disconnection => void disconnects.heard(disconnection)
   })
+  disconnects.shareWith(disconnection => calls.disconnect(disconnection))
   stateless.shareWith((document, payload) => calls.stateless(document, payload))
   return calls
 }

@@ -162,6 +162,11 @@ class ChorusServer implements Server {
     return this.#passes().revoke(revocation)
   }
 
+  async disconnect(disconnection: Parameters<Server['disconnect']>[0]): ReturnType<Server['disconnect']> {
+    if (this.#running === null || this.#stopping !== null) throw new Fault('ERR_GOING_DOWN')
+    return this.#running.disconnects.disconnect(disconnection)
+  }
+
   broadcastStateless(document: string, payload: string): void {
     this.#running?.stateless.broadcast(document, payload)
   }

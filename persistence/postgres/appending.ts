@@ -4,7 +4,7 @@
  * batch whose reply was lost is sent again with the same number; whichever came first has won, and what it wrote is read.
  */
 import { checkAppend } from '../arguments.ts'
-import { type AppendAnswer, type AppendEntry, type RecordIdentity, StoreError } from '../store.ts'
+import { type AppendAnswer, type AppendEntry, type Gone, type RecordIdentity, StoreError } from '../store.ts'
 import type { Connections, Row } from './connections.ts'
 import { asPostgresError, isOfContent } from './faults.ts'
 import type { Lane, Lanes } from './lanes.ts'
@@ -162,7 +162,7 @@ export class Appending {
     const isGone = incarnation !== null && incarnation !== present
     const head = present === null ? 0 : Number(row.last_sequence)
     for (const each of at) {
-      answers[each] = isGone || ifHead === null ? { outcome: 'gone' } : { outcome: 'conflict', head }
+      answers[each] = isGone || ifHead === null ? goneBy(row) : { outcome: 'conflict', head }
     }
   }
 
@@ -204,8 +204,12 @@ export class Appending {
       return this.#wrote(batch, share, { life: String(row.incarnation), base: first - 1 }, answers)
     }
     // It was written to a life that has ended since, and is gone with it, whatever was asked of the head.
-    for (const at of share.at) answers[at] = { outcome: 'gone' }
+    for (const at of share.at) answers[at] = goneBy(row)
   }
+}
+
+function goneBy(row: Row): Gone {
+  return { outcome: 'gone', floor: Number(row.floor) }
 }
 
 function sharesOf(entries: readonly AppendEntry[]): Share[] {
@@ -251,7 +255,7 @@ wanted AS (
   FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[]) WITH ORDINALITY
     AS t(id, incarnation, if_head, n, place)),
 locked AS (
-  SELECT d.id, d.hash, d.incarnation, d.last_sequence FROM ${s}.documents d
+  SELECT d.id, d.hash, d.incarnation, d.last_sequence, d.floor FROM ${s}.documents d
   WHERE d.id = ANY($1::bigint[]) AND EXISTS (SELECT FROM me) ORDER BY d.id FOR UPDATE),
 bumped AS (
   UPDATE ${s}.documents d SET last_sequence = d.last_sequence + w.n, node = $10, batch = $13,
@@ -266,7 +270,7 @@ put AS (
     substring($9::bytea FROM r.o FOR r.l)
   FROM unnest($6::bigint[], $7::int[], $8::int[]) WITH ORDINALITY AS r(place, o, l, entry)
   JOIN bumped b ON b.place = r.place)
-SELECT m.mine, m.durable, l.id, l.incarnation, l.last_sequence, b.life, b.base
+SELECT m.mine, m.durable, l.id, l.incarnation, l.last_sequence, l.floor, b.life, b.base
 FROM (SELECT count(*)::int AS mine, set_config('synchronous_commit', ${commit}, true) AS durable FROM me) m
 LEFT JOIN (locked l JOIN wanted w ON w.id = l.id AND w.hash = l.hash) ON true
 LEFT JOIN bumped b ON b.id = l.id`

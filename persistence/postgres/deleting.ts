@@ -1,7 +1,7 @@
 /** Deleting documents, and the tombstones they leave. */
-import { checkValue } from '../arguments.ts'
+import { checkDeletion } from '../arguments.ts'
 import { encodeName } from '../format.ts'
-import { StoreError, type Tombstone } from '../store.ts'
+import { type Deletion, StoreError, type Tombstone } from '../store.ts'
 import { syncedCommit } from './appending.ts'
 import type { Connections, Row } from './connections.ts'
 import { hashOf } from './names.ts'
@@ -19,9 +19,13 @@ export class Deleting {
   }
 
   /** As `Store.delete`. A life is deleted by its name, so that a second try cannot delete the next one. */
-  async delete(document: string, tombstone?: Tombstone | null): Promise<boolean> {
+  async delete(document: string, deletion: Deletion = {}): Promise<boolean> {
+    checkDeletion(deletion)
     const hash = hashOf(document)
-    if (tombstone != null) checkValue(tombstone.bytes)
+    const { incarnation: meant, tombstone } = deletion
+    if (meant !== undefined) {
+      return (await this.#end({ hash, document, incarnation: meant, tombstone })) === 'deleted'
+    }
     for (let round = 0; round < roundsMax; round++) {
       const [row] = await this.#connections.query(
         `SELECT incarnation FROM ${this.#schema}.documents WHERE hash = $1`,

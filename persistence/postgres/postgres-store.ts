@@ -8,6 +8,7 @@ import {
   type AppendEntry,
   type CheckpointRequest,
   type CheckpointResult,
+  type Deletion,
   type DocumentHead,
   type HeadQuery,
   type ListOptions,
@@ -17,8 +18,7 @@ import {
   type SetAside,
   type Store,
   type StoredSetAside,
-  StoreError,
-  type Tombstone
+  StoreError
 } from '../store.ts'
 import { readAddress } from './address.ts'
 import { Appending } from './appending.ts'
@@ -199,8 +199,8 @@ class PostgresStore implements Store {
     return this.#call(() => this.#reading.list(options))
   }
 
-  delete(document: string, tombstone?: Tombstone | null): Promise<boolean> {
-    return this.#call(() => this.#deleting.delete(document, tombstone))
+  delete(document: string, deletion?: Deletion): Promise<boolean> {
+    return this.#call(() => this.#deleting.delete(document, deletion))
   }
 
   tombstones(): ReturnType<Store['tombstones']> {

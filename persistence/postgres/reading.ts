@@ -17,7 +17,7 @@ import type { Connections, Row } from './connections.ts'
 import { hashOf } from './names.ts'
 
 const empty = { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [] } as const
-const nothing: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null }
+const nothing: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null, floor: 0 }
 
 export class Reading {
   readonly #connections: Connections
@@ -75,7 +75,10 @@ export class Reading {
       limits.bytes
     ])
     const [first] = rows
-    if (first === undefined || String(first.incarnation) !== incarnation) return { outcome: 'gone' }
+    if (first === undefined) return { outcome: 'gone', floor: 0 }
+    if (first.incarnation === null || String(first.incarnation) !== incarnation) {
+      return { outcome: 'gone', floor: Number(first.floor) }
+    }
     // Below the beginning of this life there is nothing of it.
     const after = Math.max(sequence, Number(first.floor))
     const stored = rows.filter(row => row.a !== null).map(recordOf)
@@ -91,12 +94,17 @@ export class Reading {
     ])
     const heads = queries.map(() => nothing)
     for (const row of rows) {
-      heads[Number(row.place) - 1] = {
-        incarnation: String(row.incarnation),
-        generation: Number(row.generation),
-        head: Number(row.last_sequence),
-        identity: row.node === null ? null : { node: String(row.node), batch: Number(row.batch) }
-      }
+      const floor = Number(row.floor)
+      heads[Number(row.place) - 1] =
+        row.incarnation === null
+          ? { ...nothing, floor }
+          : {
+              incarnation: String(row.incarnation),
+              generation: Number(row.generation),
+              head: Number(row.last_sequence),
+              identity: row.node === null ? null : { node: String(row.node), batch: Number(row.batch) },
+              floor
+            }
     }
     return heads
   }
@@ -173,7 +181,10 @@ SELECT 0 AS kind, incarnation AS a, generation AS b, parts::bigint AS c, NULL::f
 UNION ALL SELECT 2, ${partColumns} FROM d JOIN ${s}.segments sg ON sg.document = d.id AND sg.generation = d.generation`
 }
 
-/** $2 position, $3 records, $4 bytes. Replaced records are given too while they are there. */
+/**
+ * $2 position, $3 records, $4 bytes. Replaced records are given too while they are there. A document that was deleted has
+ * a row as well: it says how far the lives that are over had come.
+ */
 function recordsAfterStatement(s: string): string {
   return `
 SELECT d.incarnation, d.floor, d.last_sequence, r.*
@@ -183,17 +194,17 @@ FROM ${s}.documents d LEFT JOIN LATERAL (
       SELECT * FROM ${s}.records y WHERE y.document = d.id AND y.sequence > greatest($2::bigint, d.floor)
       ORDER BY y.sequence LIMIT $3) x) w
   WHERE w.before < $4 ORDER BY w.sequence) r ON true
-WHERE d.hash = $1 AND d.incarnation IS NOT NULL ORDER BY r.a`
+WHERE d.hash = $1 ORDER BY r.a`
 }
 
 /** The row of a document knows who wrote its newest record, also when that was replaced. */
 function headsStatement(s: string): string {
   return `
-SELECT q.place, d.incarnation, d.generation, d.last_sequence,
+SELECT q.place, d.incarnation, d.generation, d.last_sequence, d.floor,
   CASE WHEN q.at = d.last_sequence AND d.node <> 0 THEN d.node ELSE r.node END AS node,
   CASE WHEN q.at = d.last_sequence AND d.node <> 0 THEN d.batch ELSE r.batch END AS batch
 FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS q(hash, at, place)
-JOIN ${s}.documents d ON d.hash = q.hash AND d.incarnation IS NOT NULL
+JOIN ${s}.documents d ON d.hash = q.hash
 LEFT JOIN ${s}.records r ON r.document = d.id AND r.sequence = q.at AND r.sequence > d.floor`
 }
 

@@ -105,6 +105,11 @@ export const faults = {
     publicReason: 'the stored document needs an operator'
   },
   ERR_TAKEN_OVER: { closeCode: 4501, httpStatus: 409, publicReason: 'the same client connected again' },
+  ERR_DISCONNECTED: {
+    closeCode: 4505,
+    httpStatus: 503,
+    publicReason: 'disconnected by the application; connect again'
+  },
   ERR_QUARANTINED: {
     closeCode: 4500,
     httpStatus: 409,

@@ -4,7 +4,9 @@
  *
  *   call      := 01, named, [varString user], [varString document]      rights have changed: look into the store
  *              | 02, varString document, varString payload              a stateless message
- *   named     := bits: 1 user, 2 document
+ *              | 03, named, [varString user], [varString document], [varString connection], [varString reason]
+ *                                                                       connections are to end
+ *   named     := bits: 1 user, 2 document, 4 connection, 8 reason
  */
 import type { SealedBus } from '../../bus/index.ts'
 import { Fault } from '../base/errors.ts'
@@ -15,18 +17,24 @@ import { ByteWriter } from '../document/byte-writer.ts'
 /** Whose rights; without both: everybody's. */
 export type Whom = { readonly user?: string; readonly document?: string }
 
+/** Whose connections are to end: at least one of user, document and connection; and what they are told. */
+export type Disconnection = Whom & { readonly connection?: string; readonly reason?: string }
+
 /** What another node's call does here. */
 export type CallHandlers = {
   /** Several calls may come as one. */
   readonly rightsChanged: (whoms: readonly Whom[]) => Promise<void>
   readonly stateless: (document: string, payload: string) => void
+  readonly disconnect: (disconnection: Disconnection) => void
 }
 
 type Parts = { readonly bus: SealedBus; readonly log: Log }
 
 const topic = 'calls'
-const kinds = { rightsChanged: 1, stateless: 2 } as const
-const named = { user: 1, document: 2 } as const
+const kinds = { rightsChanged: 1, stateless: 2, disconnect: 3 } as const
+const named = { user: 1, document: 2, connection: 4, reason: 8 } as const
+/** In the order of their texts. */
+const fields = ['user', 'document', 'connection', 'reason'] as const
 
 /** Calls about rights that wait while one is carried out. Above: they become one, about everybody. */
 const waitingMax = 1_000
@@ -47,12 +55,21 @@ export class Calls {
   }
 
   /** Tells the others. Never throws. */
-  rightsChanged({ user, document }: Whom): void {
+  rightsChanged(whom: Whom): void {
+    this.#publishNamed(kinds.rightsChanged, whom)
+  }
+
+  /** Tells the others. Never throws. */
+  disconnect(disconnection: Disconnection): void {
+    this.#publishNamed(kinds.disconnect, disconnection)
+  }
+
+  #publishNamed(kind: number, naming: Disconnection): void {
     const writer = new ByteWriter(64)
-    writer.writeByte(kinds.rightsChanged)
-    writer.writeByte((user === undefined ? 0 : named.user) + (document === undefined ? 0 : named.document))
-    if (user !== undefined) writer.writeString(user)
-    if (document !== undefined) writer.writeString(document)
+    const present = fields.filter(field => naming[field] !== undefined)
+    writer.writeByte(kind)
+    writer.writeByte(present.reduce((bits, field) => bits + named[field], 0))
+    for (const field of present) writer.writeString(naming[field] ?? '')
     this.#parts.bus.publish(topic, writer.finish())
   }
 
@@ -81,9 +98,11 @@ export class Calls {
   #carryOut(reader: Reader): void {
     switch (reader.varUint()) {
       case kinds.rightsChanged:
-        return this.#rightsChanged(readWhom(reader))
+        return this.#rightsChanged(readNamed(reader, named.user + named.document))
       case kinds.stateless:
         return this.#handlers.stateless(reader.string(), reader.string())
+      case kinds.disconnect:
+        return this.#handlers.disconnect(readDisconnection(reader))
       default:
       // Of a later version.
     }
@@ -114,12 +133,19 @@ export class Calls {
   }
 }
 
-/** Throws ERR_BAD_MESSAGE. */
-function readWhom(reader: Reader): Whom {
-  const who = reader.varUint()
-  if (who > named.user + named.document)
-    throw new Fault('ERR_BAD_MESSAGE', 'a call that names something unknown')
-  const user = (who & named.user) === 0 ? {} : { user: reader.string() }
-  const document = (who & named.document) === 0 ? {} : { document: reader.string() }
-  return { ...user, ...document }
+/** Throws ERR_BAD_MESSAGE, also when nobody is named: that is not everybody. */
+function readDisconnection(reader: Reader): Disconnection {
+  const disconnection = readNamed(reader, named.user + named.document + named.connection + named.reason)
+  const { user, document, connection } = disconnection
+  if ((user ?? document ?? connection) === undefined)
+    throw new Fault('ERR_BAD_MESSAGE', 'a call that names nobody')
+  return disconnection
+}
+
+/** `bitsMax`: all that the call may name. Throws ERR_BAD_MESSAGE. */
+function readNamed(reader: Reader, bitsMax: number): Disconnection {
+  const bits = reader.varUint()
+  if (bits > bitsMax) throw new Fault('ERR_BAD_MESSAGE', 'a call that names something unknown')
+  const present = fields.filter(field => (bits & named[field]) !== 0)
+  return Object.fromEntries(present.map(field => [field, reader.string()]))
 }

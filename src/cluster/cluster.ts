@@ -3,7 +3,7 @@
  * what nobody told. It knows documents by name and life, and never looks into a record.
  */
 import type { SealedBus } from '../../bus/index.ts'
-import type { DocumentHead, Store } from '../../persistence/store.ts'
+import type { DocumentHead, HeadQuery, Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import { hashedName } from '../base/hashed-name.ts'
 import type { Log } from '../base/log.ts'
@@ -109,10 +109,10 @@ export class Cluster implements Nodes {
   }
 
   /** Rejects with ERR_STORE also when the store takes too long: who waits may try another node. */
-  freshHead(document: string): Promise<DocumentHead> {
+  freshHead(query: HeadQuery): Promise<DocumentHead> {
     const { time, limits } = this.#parts
     const late = new Fault('ERR_STORE', 'the store does not say where the document stands')
-    return within(this.#reads.head({ document }), { time, ms: limits.freshHeadMs, late })
+    return within(this.#reads.head(query), { time, ms: limits.freshHeadMs, late })
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import type { Time } from '../base/time.ts'
 import type { CompactionSchedule } from '../room/compaction-schedule.ts'
 import type { Journal } from '../room/journal.ts'
 import { rights } from './admin.ts'
+import { disconnecting } from './disconnect.ts'
 import { type NodeState, operations } from './operations.ts'
 import { Readiness } from './readiness.ts'
 import type { Route } from './router.ts'
@@ -17,6 +18,7 @@ type Parts = {
   readonly journal: Journal
   readonly compactions: CompactionSchedule
   readonly passes: Parameters<typeof rights>[0]['passes']
+  readonly disconnects: Parameters<typeof disconnecting>[0]['disconnects']
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
@@ -32,6 +34,7 @@ export function routes(parts: Parts): Route[] {
   return [
     ...operations({ ...parts, readiness: new Readiness(parts) }),
     ...rights({ ...parts, tokens }),
+    ...disconnecting({ ...parts, tokens }),
     ...setAside({ ...parts, tokens })
   ]
 }

@@ -20,7 +20,7 @@ import { broadcast } from './broadcast.ts'
 import type { NewCheckpoint } from './compaction.ts'
 import type { Congestion } from './congestion.ts'
 import { type JudgedUpdate, judgementOf } from './intake.ts'
-import type { BatchWriter, Journal, Life } from './journal.ts'
+import type { BatchWriter, Journal, Life, Refused } from './journal.ts'
 import type { Start } from './log-order.ts'
 import type { Member } from './member.ts'
 import type { Nodes } from './nodes.ts'
@@ -29,10 +29,11 @@ import { type Showable, Showing } from './showing.ts'
 import { Uniting } from './uniting.ts'
 import { Waiting } from './waiting.ts'
 
-type Parts = {
+export type CommitsParts = {
   readonly store: Store
   readonly journal: Journal
   readonly window: LoadWindow
+  /** Null: this node is the only one. */
   readonly nodes: Nodes | null
   readonly slices: Slices
   readonly time: Time
@@ -67,7 +68,7 @@ type Host = {
 
 export class Commits implements BatchWriter {
   readonly #document: Document
-  readonly #parts: Parts
+  readonly #parts: CommitsParts
   readonly #host: Host
   readonly #batches: Batches<Accepted>
   readonly #uniting: Uniting
@@ -77,7 +78,7 @@ export class Commits implements BatchWriter {
   readonly #log: SharedLog<readonly Accepted[]> | null
   #shownSequence: number
 
-  constructor(document: Document, parts: Parts, host: Host) {
+  constructor(document: Document, parts: CommitsParts, host: Host) {
     this.#document = document
     this.#parts = parts
     this.#host = host
@@ -239,8 +240,10 @@ export class Commits implements BatchWriter {
   }
 
   /** The life of the document that it was opened with has ended, or has begun elsewhere. */
-  batchRefused(outcome: 'gone' | 'conflict'): void {
-    this.#host.failed(new Fault(outcome === 'gone' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS'))
+  batchRefused(answer: Refused): void {
+    if (answer.outcome === 'conflict') return this.#host.failed(new Fault('ERR_ROOM_RESTARTS'))
+    if (this.#log === null) this.#host.failed(new Fault('ERR_DELETED'))
+    else this.#log.isOver(answer.floor)
   }
 
   /**

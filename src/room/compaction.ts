@@ -12,7 +12,7 @@ import {
   quarantineAfter,
   quarantineOf
 } from '../document/checkpoint.ts'
-import { decodeRecord, type LoggedUpdate } from '../document/record.ts'
+import { decodeRecord, encodeRecord, type LoggedUpdate } from '../document/record.ts'
 import { scanInSteps } from '../document/scan.ts'
 import type { Steps } from '../document/steps.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
@@ -74,7 +74,34 @@ export async function compactLoaded(
     const { author, timeMs, update } = entry
     await store.setAside(name, { author, timeMs, reason, bytes: update })
   }
-  return writeCheckpoint(name, parts, { loaded, entries, result, refused })
+  const waiting = result.pending.map(index => entries[index] as LogEntry)
+  const left = { waiting, refusedIn: new Set(refused.map(({ sequence }) => sequence)) }
+  if (!(await moveWaiting(name, parts, { loaded, left }))) return null
+  return writeCheckpoint(name, parts, { loaded, result, refused, left })
+}
+
+/** Updates that cannot be integrated yet, and the records in which something was refused. */
+type Left = { readonly waiting: readonly LogEntry[]; readonly refusedIn: ReadonlySet<number> }
+
+/**
+ * A record leaves the log whole or not at all, so what waits for others moves out of one in which something was refused:
+ * else that would stay too, and be refused by every compaction to come. Before the checkpoint: in between, and if that
+ * is superseded, the log has it twice, which changes nothing. False: the life of the document is over.
+ */
+async function moveWaiting(
+  name: string,
+  { store }: CompactionParts,
+  { loaded: { incarnation }, left }: { readonly loaded: LoadedDocument; readonly left: Left }
+): Promise<boolean> {
+  const moving = [...left.refusedIn].flatMap(refusedIn => {
+    const updates = left.waiting.filter(({ sequence }) => sequence === refusedIn)
+    return updates.length === 0 ? [] : [{ document: name, incarnation, record: encodeRecord(updates) }]
+  })
+  for (const answer of await store.append(moving)) {
+    if (answer.outcome === 'failed') throw answer.cause
+    if (answer.outcome !== 'written') return false
+  }
+  return true
 }
 
 function entriesOf({ sequence, record }: { sequence: number; record: Uint8Array }): LogEntry[] {
@@ -83,18 +110,19 @@ function entriesOf({ sequence, record }: { sequence: number; record: Uint8Array 
 
 type Merged = {
   readonly loaded: LoadedDocument
-  readonly entries: readonly LogEntry[]
   readonly result: CompactedRecords
   readonly refused: readonly LogEntry[]
+  readonly left: Left
 }
 
 async function writeCheckpoint(
   name: string,
   parts: CompactionParts,
-  { loaded, entries, result, refused }: Merged
+  { loaded, result, refused, left }: Merged
 ): Promise<Compacted | null> {
-  // A record is removed whole or not at all: one that holds a pending update stays, and is merged again next time.
-  const kept = new Set(result.pending.map(index => entries[index]?.sequence))
+  // One that holds an update that waits stays, and is merged again next time.
+  const kept = new Set(left.waiting.map(({ sequence }) => sequence))
+  for (const sequence of left.refusedIn) kept.delete(sequence)
   const { store, slices } = parts
   const { meta, segments } = result
   const written = await store.checkpoint({
@@ -102,7 +130,7 @@ async function writeCheckpoint(
     incarnation: loaded.incarnation,
     base: loaded.checkpoint?.generation ?? null,
     replaces: loaded.records.map(record => record.sequence).filter(sequence => !kept.has(sequence)),
-    meta: parts.isShared ? markedMeta({ loaded, entries, result, refused }) : result.encodedMeta,
+    meta: parts.isShared ? markedMeta({ loaded, result, refused }) : result.encodedMeta,
     segments,
     freedBytes:
       bytesOf(loaded.records.map(({ record }) => record)) + bytesOf(loaded.checkpoint?.segments ?? [])
@@ -121,7 +149,7 @@ async function writeCheckpoint(
 }
 
 /** What rooms on other nodes have to know of it: see `Quarantine`. */
-function markedMeta({ loaded, result, refused }: Merged): Uint8Array {
+function markedMeta({ loaded, result, refused }: Pick<Merged, 'loaded' | 'result' | 'refused'>): Uint8Array {
   const { checkpoint } = loaded
   const before = checkpoint === null ? null : quarantineOf(checkpoint.meta)
   const quarantine = before ?? { count: 0, refused: [] }

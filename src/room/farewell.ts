@@ -1,4 +1,4 @@
-/** The end of a room's members: spread over a while, as clients come back without jitter. */
+/** The end of members of a room: spread over a while, as clients come back without jitter. */
 import type { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Cancel, Time } from '../base/time.ts'
@@ -21,6 +21,7 @@ export class Farewell {
       const delayMs = (this.#limits.staggerMs * index++) / members.size
       const { type } = member.phase
       const own = type === 'greeted' || type === 'preparing' ? newcomers : fault
+      this.#cancels.get(member)?.()
       this.#cancels.set(
         member,
         this.#time.after(delayMs, () => member.port.end(own))
@@ -28,9 +29,17 @@ export class Farewell {
     }
   }
 
+  /** The same for those who are meant; the others stay. Returns how many end. */
+  some(members: ReadonlySet<Member>, isMeant: (member: Member) => boolean, fault: Fault): number {
+    const meant = new Set([...members].filter(isMeant))
+    this.begin(meant, { fault, newcomers: fault })
+    return meant.size
+  }
+
   /** The member has left. */
   forget(member: Member): void {
     this.#cancels.get(member)?.()
+    this.#cancels.delete(member)
   }
 
   /** Leaves no timer; whoever is still here is ended by the caller. */

@@ -3,10 +3,10 @@
  * and in the log's order, waits a moment for one that is late, and reads from the store what does not come. It decides
  * when to read; the order is `LogOrder`'s, what showing means is the room's.
  */
-import type { RecordIdentity, RecordsAfter } from '../../persistence/store.ts'
+import type { Floor, RecordIdentity, RecordsAfter } from '../../persistence/store.ts'
 import type { Log } from '../base/log.ts'
 import type { Cancel, Time } from '../base/time.ts'
-import { type Learned, LogOrder, type Position, type Start } from './log-order.ts'
+import { type Learned, LogOrder, type Next, type Position, type Start } from './log-order.ts'
 import { Waiting } from './waiting.ts'
 
 /** Reads the records of this life after a number, as many as the store hands over at once. */
@@ -14,9 +14,10 @@ export type LogSource = { after(sequence: number): Promise<RecordsAfter> }
 
 /**
  * Why what a node has of a document is of no use any more. `went-back`: the store has something else where this node was
- * given a record. `behind`: what comes next has been merged away, and can only be loaded.
+ * given a record. `behind`: what comes next has been merged away, and can only be loaded. `broken`: a record could not be
+ * shown.
  */
-export type LogEnd = 'deleted' | 'went-back' | 'behind'
+export type LogEnd = 'deleted' | 'went-back' | 'behind' | 'broken'
 
 /** What the store says of a log, and what was shown here when it was asked. */
 export type HeadSeen = {
@@ -55,6 +56,8 @@ export class FollowedLog<Own> {
   readonly #order: LogOrder<Own>
   /** For numbers to be shown. */
   readonly #waiting = new Waiting()
+  /** The last number of an own batch: what is under way gets a higher one. */
+  #ownUpto = 0
   #isShowing = false
   #isReading = false
   #isClosed = false
@@ -75,10 +78,11 @@ export class FollowedLog<Own> {
   /** A batch of this node's own was appended: shown in its turn. */
   appended(position: Position, own: Own): void {
     if (this.#isClosed) return
+    this.#ownUpto = position.sequence
     const learned = this.#order.appended(position, own)
     if (learned === 'contradicted') return this.#end('went-back')
     // Its bytes were shown as another's; to its room it is the own batch all the same.
-    if (learned === 'repeated') this.#parts.host.showOwn(own, this.#order.visible)
+    if (learned === 'repeated') void this.#shown({ type: 'own', position, own })
     this.#show()
   }
 
@@ -98,8 +102,17 @@ export class FollowedLog<Own> {
     if (this.#isClosed) return
     const isOther = identity !== null && !this.#order.agrees({ sequence: visible, identity })
     if (head < visible || isOther) return this.#end('went-back')
+    if (identity !== null) this.#order.identified({ sequence: visible, identity })
     this.#order.reaches(head)
     if (this.#order.missing !== null) void this.#read()
+  }
+
+  /**
+   * The store has no such life, or another one: it was deleted, unless a number is known here that the store has never
+   * given out. `floor`: as the store says.
+   */
+  isOver(floor: Floor): void {
+    this.#end(floor === null || floor >= this.#order.end ? 'deleted' : 'went-back')
   }
 
   /** Resolves when everything up to the number is shown. Rejects with what `close` is given. */
@@ -116,7 +129,8 @@ export class FollowedLog<Own> {
 
   #learned(position: Position, record: Uint8Array): Learned {
     const { node, host } = this.#parts
-    if (position.identity.node !== node || !host.isAppending()) return this.#order.learned(position, record)
+    const isOwn = position.identity.node === node && position.sequence > this.#ownUpto
+    if (!isOwn || !host.isAppending()) return this.#order.learned(position, record)
     this.#order.reaches(position.sequence)
     return 'dropped'
   }
@@ -133,11 +147,8 @@ export class FollowedLog<Own> {
 
   #showNext(): void {
     for (let next = this.#next(); next !== null; next = this.#next()) {
-      if (next.type === 'own') this.#parts.host.showOwn(next.own, next.position.sequence)
-      else {
-        const showing = this.#parts.host.showForeign(next.record, next.position.sequence)
-        if (showing !== null) return void this.#after(showing)
-      }
+      const showing = this.#shown(next)
+      if (showing !== null) return void this.#after(showing)
     }
     this.#isShowing = false
     if (this.#isClosed) return
@@ -149,10 +160,32 @@ export class FollowedLog<Own> {
     return this.#isClosed ? null : this.#order.next()
   }
 
+  /** A promise where it takes long. Never throws. */
+  #shown(next: Next<Own>): Promise<void> | null {
+    const { host } = this.#parts
+    try {
+      if (next.type === 'foreign') return host.showForeign(next.record, next.position.sequence)
+      host.showOwn(next.own, Math.max(next.position.sequence, this.#order.visible))
+    } catch (error) {
+      this.#broken(error)
+    }
+    return null
+  }
+
   async #after(showing: Promise<void>): Promise<void> {
-    // The room says itself what it makes of a record that it cannot show; the ones after it are shown all the same.
-    await showing.catch(() => {})
+    await showing.catch((error: unknown) => this.#broken(error))
     this.#showNext()
+  }
+
+  /** What comes next hangs on what is not shown: whoever is here finds all of it in the store. */
+  #broken(error: unknown): void {
+    if (this.#isClosed) return
+    this.#parts.log.error(
+      { error },
+      'a record of a shared log could not be shown; the room ends on this node'
+    )
+    this.#end('broken')
+    this.#isClosed = true
   }
 
   /** Usually the record is on its way: half a millisecond later it is here. */
@@ -190,7 +223,8 @@ export class FollowedLog<Own> {
     const read = await this.#parts.source.after(this.#order.visible)
     if (this.#isClosed) return false
     if (read.outcome !== 'records') {
-      this.#end(read.outcome === 'gone' ? 'deleted' : 'behind')
+      if (read.outcome === 'gone') this.isOver(read.floor)
+      else this.#end('behind')
       return false
     }
     const before = this.#order.visible

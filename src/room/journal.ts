@@ -21,6 +21,8 @@ export type Life = {
   isPlanting: boolean
 }
 
+export type Refused = Extract<AppendAnswer, { readonly outcome: 'gone' | 'conflict' }>
+
 /** A room, as the journal sees it. The calls come in turn: take, then exactly one of durable, refused and failed. */
 export type BatchWriter = {
   readonly name: string
@@ -29,7 +31,7 @@ export type BatchWriter = {
   takeBatch(): Uint8Array | null
   batchDurable(sequence: number, identity: RecordIdentity): void
   /** Nothing was written: the document is not (any more) what the writer took it for. */
-  batchRefused(outcome: 'gone' | 'conflict'): void
+  batchRefused(answer: Refused): void
   /** It may have been written or not. */
   batchFailed(cause: unknown): void
 }
@@ -176,7 +178,7 @@ export class Journal {
       this.#metrics.batchFailed()
       return writer.batchFailed(answer.cause)
     }
-    if (answer.outcome !== 'written') return writer.batchRefused(answer.outcome)
+    if (answer.outcome !== 'written') return writer.batchRefused(answer)
     try {
       writer.life.incarnation = answer.incarnation
       writer.batchDurable(answer.sequence, answer.identity)

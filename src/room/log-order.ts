@@ -81,7 +81,8 @@ export class LogOrder<Own> {
 
   /**
    * A record of this node's own was appended. It is always kept: its room waits for it. `repeated`: the record was read
-   * from the store before the append was answered, and has been given out as another's.
+   * from the store before the append was answered, and has been given out as another's. That is a moment ago: a number
+   * that is forgotten already was given out for another record.
    */
   appended(position: Position, own: Own): Exclude<Learned, 'dropped'> {
     const { sequence } = position
@@ -89,7 +90,7 @@ export class LogOrder<Own> {
     if (known !== undefined && !isSame(known, position.identity)) return 'contradicted'
     // Numbers begin with 1, and with a higher one only after a deletion.
     if (sequence === 1) this.begin(1)
-    if (sequence <= this.#visible) return 'repeated'
+    if (sequence <= this.#visible) return known === undefined ? 'contradicted' : 'repeated'
     this.#drop(sequence)
     this.#hold({ type: 'own', position, own }, 0)
     return 'taken'
@@ -130,6 +131,12 @@ export class LogOrder<Own> {
   agrees(position: Position): boolean {
     const known = this.#given.get(position.sequence)
     return known === undefined || isSame(known, position.identity)
+  }
+
+  /** The store says what lies at this position: remembered if it was given out here, and its identity was not known. */
+  identified({ sequence, identity }: Position): void {
+    if (sequence <= this.#visible && this.#identityOf(sequence) === undefined)
+      this.#remember(sequence, identity)
   }
 
   /** Undefined: it was not here yet, or so long ago that it is forgotten. */

@@ -3,15 +3,10 @@
  * order, is in commits.ts.
  */
 import type { Author } from '../../persistence/author.ts'
-import type { LoadedDocument, Store } from '../../persistence/store.ts'
+import type { LoadedDocument } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
-import type { Limits } from '../base/limits.ts'
-import type { LoadWindow } from '../base/load-window.ts'
-import type { Log } from '../base/log.ts'
-import type { Metrics } from '../base/metrics.ts'
 import type { Pacer } from '../base/pacer.ts'
-import type { Slices, Work } from '../base/slices.ts'
-import type { Time } from '../base/time.ts'
+import type { Work } from '../base/slices.ts'
 import type { Message } from '../dialect/message.ts'
 import { ClockRuns } from '../document/clocks.ts'
 import type { Document } from '../document/document.ts'
@@ -22,38 +17,27 @@ import { Awareness, type PresencePolicy } from './awareness.ts'
 import { refuseReader, sendReceipts } from './broadcast.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
 import type { CheckpointReads } from './checkpoint-reads.ts'
-import { Commits, type Source } from './commits.ts'
+import { Commits, type CommitsParts, type Source } from './commits.ts'
 import type { Compacted, NewCheckpoint } from './compaction.ts'
 import { Congestion } from './congestion.ts'
 import { Farewell } from './farewell.ts'
 import { Intake, type JudgedUpdate, judgedInSlices, judgementOf } from './intake.ts'
-import type { Journal, Life } from './journal.ts'
+import type { Life } from './journal.ts'
 import type { Start } from './log-order.ts'
 import { feedOf, type Member, type MemberPerson } from './member.ts'
-import type { Nodes } from './nodes.ts'
 import { OldCopies } from './old-copies.ts'
 import { Overdue } from './overdue.ts'
 import type { Refusals } from './refusals.ts'
 import type { SetAsides } from './set-asides.ts'
 import { Throttle } from './throttle.ts'
 
-export type RoomParts = {
-  readonly store: Store
-  readonly journal: Journal
-  readonly window: LoadWindow
-  /** Null: this node is the only one. */
-  readonly nodes: Nodes | null
+export type RoomParts = CommitsParts & {
   readonly checkpointReads: CheckpointReads
   readonly cache: CheckpointCache
   readonly refusals: Refusals
   readonly setAsides: SetAsides
   readonly pacer: Pacer
-  readonly slices: Slices
   readonly presence: PresencePolicy
-  readonly time: Time
-  readonly limits: Limits
-  readonly metrics: Metrics
-  readonly log: Log
 }
 
 /** What a room tells its owner. */
@@ -389,6 +373,11 @@ export class Room {
     this.end(fault)
     this.#farewell.close()
     for (const member of this.#members) member.port.end(fault)
+  }
+
+  /** Ends members while the room goes on. Returns how many. */
+  disconnect(isMeant: (member: Member) => boolean, fault: Fault): number {
+    return this.#farewell.some(this.#members, isMeant, fault)
   }
 
   #reportIdle(): void {

@@ -2,7 +2,7 @@
  * All rooms of this node: one per document (I4), opened on demand, compacted when their logs grow, closed when idle.
  */
 import type { Author } from '../../persistence/author.ts'
-import type { LoadedDocument, Tombstone } from '../../persistence/store.ts'
+import type { Deletion, Incarnation, LoadedDocument } from '../../persistence/store.ts'
 import { Fault, toFault } from '../base/errors.ts'
 import type { Cancel } from '../base/time.ts'
 import { WorkQueue } from '../base/work-queue.ts'
@@ -13,6 +13,7 @@ import type { Source } from './commits.ts'
 import type { CompactionSchedule } from './compaction-schedule.ts'
 import { checkDocumentName } from './document-name.ts'
 import type { Start } from './log-order.ts'
+import type { Member } from './member.ts'
 import { Room, type RoomParts } from './room.ts'
 import { openingFault, storeFault } from './store-fault.ts'
 import { Tombstones } from './tombstones.ts'
@@ -108,6 +109,15 @@ export class Rooms {
     const deleting = this.#delete(name, copies).finally(() => this.#deleting.delete(name))
     this.#deleting.set(name, deleting)
     return deleting
+  }
+
+  /** Ends the members that are meant, of one document or (null) of all. Returns how many. */
+  disconnect(document: string | null, isMeant: (member: Member) => boolean, fault: Fault): number {
+    let ended = 0
+    for (const [name, { room }] of this.#slots) {
+      if (room !== null && (document === null || document === name)) ended += room.disconnect(isMeant, fault)
+    }
+    return ended
   }
 
   /** Hands what is accepted to the journal without waiting for more. */
@@ -269,30 +279,46 @@ export class Rooms {
     // What the journal is writing of it must not be there after the deletion.
     await journal.written(name)
     try {
-      const tombstone = copies === 'welcome' ? null : await this.#tombstoneOf(name, room ?? null)
-      const isDeleted = await store.delete(name, tombstone)
+      const deletion = await this.#deletionOf(name, room ?? null, copies)
+      const { incarnation, tombstone } = deletion
+      const isDeleted = await store.delete(name, deletion)
       changes?.forget(name)
       compactions.forget(name)
       nodes?.announceChange(name)
-      if (tombstone !== undefined) await this.#tombstones.left(name, tombstone)
+      // Else the life was deleted elsewhere meanwhile, and left a tombstone there.
+      const isBuried = isDeleted || incarnation === null
+      if (isBuried && tombstone !== undefined) await this.#tombstones.left(name, tombstone)
       return isDeleted
     } catch (error) {
       throw storeFault(error)
     }
   }
 
-  /** Undefined: nothing is known of the document, and what it may have left before stays. */
-  async #tombstoneOf(name: string, room: Room | null): Promise<Tombstone | undefined> {
+  /**
+   * Of the life that is there now: one that others begin while this one is deleted is not meant. Without a tombstone:
+   * nothing is known of the document, and what it may have left before stays.
+   */
+  async #deletionOf(
+    name: string,
+    room: Room | null,
+    copies: OldCopiesAre
+  ): Promise<Deletion & { readonly incarnation: Incarnation }> {
     const { store, nodes, log } = this.#parts
-    if (room !== null && nodes === null) return this.#tombstones.after([room.document])
+    const [head] = await store.heads([{ document: name }])
+    const incarnation = head?.incarnation ?? null
+    if (copies === 'welcome') return { incarnation, tombstone: null }
+    if (room !== null && nodes === null) {
+      return { incarnation, tombstone: this.#tombstones.after([room.document]) }
+    }
     try {
       const loaded = await store.load(name)
-      if (loaded.incarnation === null) return undefined
+      if (loaded.incarnation === null) return { incarnation: null }
       const deadLives = this.#tombstones.of(loaded)
       const { document } = await openDocument(name, { ...loaded, deadLives }, () => this.#breathe())
       // Other nodes may have written more than the room has seen; and it may have seen what was not written yet.
       const isSame = room !== null && room.life.incarnation === loaded.incarnation
-      return this.#tombstones.after(isSame ? [document, room.document] : [document])
+      const tombstone = this.#tombstones.after(isSame ? [document, room.document] : [document])
+      return { incarnation: loaded.incarnation, tombstone }
     } catch (error) {
       const fault = openingFault(error)
       if (fault.code !== 'ERR_DOCUMENT_DAMAGED') throw error
@@ -300,7 +326,7 @@ export class Rooms {
         { document: name, error },
         'a damaged document leaves no tombstone: old copies are taken again'
       )
-      return undefined
+      return { incarnation }
     }
   }
 

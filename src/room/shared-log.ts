@@ -2,7 +2,7 @@
  * A room's end of a log that other nodes write to as well: what was appended here is told to them, what they tell is put
  * in order, and the store is asked for the rest. What showing means is the room's.
  */
-import type { DocumentHead, RecordIdentity, Store } from '../../persistence/store.ts'
+import type { DocumentHead, Floor, RecordIdentity, Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
@@ -91,15 +91,20 @@ export class SharedLog<Own> implements Followed {
     void this.caughtUp().catch(() => {})
   }
 
-  headIs({ incarnation, generation, head, identity }: DocumentHead, known: Known): void {
+  headIs({ incarnation, generation, head, identity, floor }: DocumentHead, known: Known): void {
     const { life } = this.#opened
-    // An append has begun a life since the question was put: the answer speaks of the time before.
-    if (life.incarnation !== known.incarnation) return
+    // An append has begun a life since the question was put, and the answer may speak of the time before.
+    if (life.incarnation !== known.incarnation && life.incarnation !== incarnation) return
     if (life.incarnation === null && incarnation === null) return
     life.incarnation ??= incarnation
-    if (life.incarnation !== incarnation) return this.#host.isOver('deleted')
+    if (life.incarnation !== incarnation) return this.isOver(floor)
     this.#log.headIs({ head, visible: known.visible, identity })
     this.#host.checkpointIs(generation)
+  }
+
+  /** The store has no such life, or another one: deleted, or put back. */
+  isOver(floor: Floor): void {
+    this.#log.isOver(floor)
   }
 
   /** Resolves when everything up to the number, which is in the store, is shown. Rejects with what ended the room. */
@@ -133,8 +138,8 @@ export class SharedLog<Own> implements Followed {
   async #catchUp(): Promise<void> {
     const { nodes, time, limits } = this.#parts
     const { known } = this
-    const head = await nodes.freshHead(this.#opened.name)
-    this.headIs({ ...head, identity: null }, known)
+    const head = await nodes.freshHead({ document: this.#opened.name, at: known.visible })
+    this.headIs(head, known)
     const late = new Fault('ERR_STORE', 'what other nodes have written cannot be read')
     await within(this.#log.reached(head.head), { time, ms: limits.freshHeadMs, late })
   }

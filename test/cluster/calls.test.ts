@@ -1,7 +1,7 @@
 /** Calls that go to every node: what is told over the bus, and what it does there. */
 import { expect, test } from 'vitest'
 import { createMemoryBroker, sealBus } from '../../bus/index.ts'
-import { Calls, type Whom } from '../../src/cluster/calls.ts'
+import { Calls, type Disconnection, type Whom } from '../../src/cluster/calls.ts'
 import { until } from '../support/clients.ts'
 import { quietLog } from '../support/server.ts'
 
@@ -9,7 +9,7 @@ const key = new Uint8Array(32).fill(1)
 
 function node(broker: ReturnType<typeof createMemoryBroker>, nodeId: string) {
   const bus = sealBus({ bus: broker.connect(nodeId), clusterId: 'c', nodeId, key })
-  const heard = { whoms: [] as (readonly Whom[])[], stateless: [] as string[] }
+  const heard = { whoms: [] as (readonly Whom[])[], stateless: [] as string[], ended: [] as Disconnection[] }
   let answer = async () => {}
   const calls = new Calls(
     { bus, log: quietLog },
@@ -18,7 +18,8 @@ function node(broker: ReturnType<typeof createMemoryBroker>, nodeId: string) {
         heard.whoms.push(whoms)
         return answer()
       },
-      stateless: (document, payload) => void heard.stateless.push(`${document}: ${payload}`)
+      stateless: (document, payload) => void heard.stateless.push(`${document}: ${payload}`),
+      disconnect: disconnection => void heard.ended.push(disconnection)
     }
   )
   const answerWith = (next: () => Promise<void>) => {
@@ -32,15 +33,22 @@ test('a call reaches the other nodes as it was made, and not the one that makes 
   const [one, two, three] = ['1', '2', '3'].map(name => node(broker, name)) as [Node, Node, Node]
   const whoms: Whom[] = [{ user: 'ädä' }, { document: 'a/b' }, { user: 'x', document: 'y' }, {}]
 
+  const ended = [
+    { user: 'ädä', document: 'a', connection: 'c', reason: 'wöhl' },
+    { connection: 'c' },
+    { document: 'b', reason: '' }
+  ]
+
   for (const whom of whoms) one.calls.rightsChanged(whom)
+  for (const each of ended) one.calls.disconnect(each)
   one.calls.stateless('doc', 'hellö')
 
   for (const { heard } of [two, three]) {
     await until(() => heard.stateless.length === 1 && heard.whoms.flat().length === 4, 'the calls')
-    expect(heard).toMatchObject({ stateless: ['doc: hellö'] })
+    expect(heard).toMatchObject({ stateless: ['doc: hellö'], ended })
     expect(heard.whoms.flat()).toEqual(whoms)
   }
-  expect(one.heard).toEqual({ whoms: [], stateless: [] })
+  expect(one.heard).toEqual({ whoms: [], stateless: [], ended: [] })
 })
 
 test('calls that come while one is carried out go together, and too many become one about everybody', async () => {
@@ -74,7 +82,19 @@ test('what cannot be read, and what a later version says, does nothing; and a fa
   const broker = createMemoryBroker()
   const [one, two] = ['1', '2'].map(name => node(broker, name)) as [Node, Node]
   two.answerWith(() => Promise.reject(new Error('the store is away')))
-  for (const bytes of [[], [1], [1, 9], [1, 1, 5], [2], [2, 1, 97], [77, 1, 2, 3]]) {
+  for (const bytes of [
+    [],
+    [1],
+    [1, 9],
+    [1, 1, 5],
+    [2],
+    [2, 1, 97],
+    [3],
+    [3, 0],
+    [3, 8, 0],
+    [3, 16],
+    [77, 1, 2, 3]
+  ]) {
     one.bus.publish('calls', Uint8Array.from(bytes))
   }
 
@@ -83,7 +103,7 @@ test('what cannot be read, and what a later version says, does nothing; and a fa
   one.calls.rightsChanged({ user: 'b' })
   await until(() => two.heard.whoms.length === 2, 'the second')
 
-  expect(two.heard).toEqual({ whoms: [[{ user: 'a' }], [{ user: 'b' }]], stateless: [] })
+  expect(two.heard).toEqual({ whoms: [[{ user: 'a' }], [{ user: 'b' }]], stateless: [], ended: [] })
 })
 
 test('after its end nothing is heard', async () => {

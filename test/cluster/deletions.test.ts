@@ -84,6 +84,35 @@ describe.skipIf(postgresMissing !== null)('deletions on several nodes on Postgre
     }
   })
 
+  test('a document that is deleted and begun again elsewhere while it is being deleted keeps its new life', async () => {
+    const [one, two] = await start()
+    const old = await joined(one, 'x')
+    type(old, 'old ')
+    await barrier(old)
+    const remove = one?.store.delete.bind(one.store)
+    const begun: Awaited<ReturnType<typeof joined>>[] = []
+    Object.assign(one?.store ?? {}, {
+      delete: async (...call: Parameters<NonNullable<typeof remove>>) => {
+        expect(await two?.server.delete('x')).toBe(true)
+        const fresh = await joined(two, 'x')
+        type(fresh, 'new ')
+        await barrier(fresh)
+        begun.push(fresh)
+        return remove?.(...call)
+      }
+    })
+
+    expect(await one?.server.delete('x'), 'that life was deleted already').toBe(false)
+
+    expect(words(await joined(one, 'x'))).toEqual(['new'])
+    expect(begun.map(({ codes }) => codes)).toEqual([[]])
+    const copy = new Y.Doc()
+    Y.applyUpdate(copy, Y.encodeStateAsUpdate(old.doc))
+    const returning = client(one, 'x', { doc: copy })
+    await until(() => returning.codes.length > 0, 'the old copy to be refused')
+    expect(returning.codes[0]).toBe(4410)
+  })
+
   test('a document that is deleted while others write, and begun again at once elsewhere, has the new life alone', async () => {
     const nodes = await start()
     const [one, two, three] = nodes

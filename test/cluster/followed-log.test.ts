@@ -20,13 +20,19 @@ function place({ chance = () => false }: { chance?: (likelihood: number) => bool
   const entries: Entry[] = []
   const shown: string[] = []
   const over: string[] = []
-  const state = { reads: 0, underWay: 0, isGone: false }
+  const state = {
+    reads: 0,
+    underWay: 0,
+    isGone: false,
+    floor: 0,
+    throws: null as 'own' | 'foreign' | 'later' | null
+  }
   const source = {
     async after(sequence: number): Promise<RecordsAfter> {
       state.reads++
       await time.delay(chance(0.1) ? 400 : 3)
       if (chance(0.2)) throw new Error('the store does not answer')
-      if (state.isGone) return { outcome: 'gone' }
+      if (state.isGone) return { outcome: 'gone', floor: state.floor }
       const records = entries
         .slice(sequence, sequence + 5)
         .map(({ position, record }) => ({ ...position, record }))
@@ -35,8 +41,14 @@ function place({ chance = () => false }: { chance?: (likelihood: number) => bool
   }
   const host: LogHost<string> = {
     isAppending: () => state.underWay > 0,
-    showOwn: (own, sequence) => void shown.push(`${own}@${sequence}`),
+    showOwn: (own, sequence) => {
+      if (state.throws === 'own') throw new Error('cannot be shown')
+      shown.push(`${own}@${sequence}`)
+    },
     showForeign: (record, sequence) => {
+      if (state.throws === 'foreign') throw new Error('cannot be shown')
+      if (state.throws === 'later')
+        return time.delay(5).then(() => Promise.reject(new Error('cannot be shown')))
       shown.push(`${record[0]}@${sequence}`)
       return chance(0.2) ? time.delay(5) : null
     },
@@ -121,6 +133,43 @@ test('an own record that is read while its append is not answered is shown as th
   expect(shown).toEqual(['mine@1', '2@2'])
 })
 
+test.each(['own', 'foreign', 'later'] as const)(
+  'a record that cannot be shown (%s) ends it, and does not count as shown',
+  async throws => {
+    const { clock, followed, shown, over, state, add } = place()
+    const first = add(throws === 'own' ? 'a' : 'b')
+    const waiting = expect(followed.reached(1)).rejects.toThrow('over')
+    state.throws = throws
+
+    if (throws === 'own') followed.appended(first.position, 'mine')
+    else followed.heard(first.position, first.record)
+    await clock.runFor(10)
+
+    expect(over).toEqual(['broken'])
+    expect(shown).toEqual([])
+    followed.close(new Error('over'))
+    await waiting
+  }
+)
+
+test('a record of this node that no append waits for is shown, however busy the room is', async () => {
+  const { clock, followed, shown, state, look, add } = place()
+  // By an append that was given up before this log was opened, and was carried out late.
+  add('a')
+  const own = add('a')
+  state.underWay = 1
+  look()
+  await clock.runFor(50)
+  const early = [...shown]
+
+  // The next batch is on its way at once.
+  followed.appended(own.position, 'mine')
+  await clock.runFor(limits.gapRetryMs + 10)
+
+  expect(early).toEqual([])
+  expect(shown).toEqual(['1@1', 'mine@2'])
+})
+
 test('who waits for a number is told when everything up to it is shown', async () => {
   const { clock, followed, shown, look, add } = place()
   const told: string[] = []
@@ -149,7 +198,7 @@ test('whoever waits is told when it is closed, and nothing is shown any more', a
 
 test('a document that was deleted, and a store that went back, end it', async () => {
   const deleted = place()
-  deleted.state.isGone = true
+  Object.assign(deleted.state, { isGone: true, floor: 1 })
   deleted.followed.heard(deleted.add('b').position, null)
   await deleted.clock.runFor(30)
 
@@ -162,7 +211,13 @@ test('a document that was deleted, and a store that went back, end it', async ()
   other.followed.heard(known.position, known.record)
   other.followed.headIs({ head: 1, visible: 1, identity: { node: 'b', batch: 99 } })
 
+  const before = place()
+  before.state.isGone = true
+  before.followed.heard(before.add('b').position, null)
+  await before.clock.runFor(30)
+
   expect(deleted.over).toEqual(['deleted'])
+  expect(before.over, 'the store has never given out this number').toEqual(['went-back'])
   expect(back.over).toEqual(['went-back'])
   expect(other.over).toEqual(['went-back'])
 })

@@ -86,6 +86,29 @@ test('a store that went back is noticed: another record under a number that is k
   expect(order.agrees(at(4))).toBe(true)
 })
 
+test('an own record under a number that was given out so long ago that it is forgotten: the store went back', () => {
+  const order = new LogOrder<string>({ sequence: 3, identity: null }, { heldBytesMax })
+  for (let sequence = 4; sequence <= 300; sequence++) {
+    order.learned(at(sequence), bytes(sequence))
+    drain(order)
+  }
+
+  expect(order.appended(at(4, 'a', 1), 'mine')).toBe('contradicted')
+  expect(order.appended(at(3, 'a', 2), 'mine')).toBe('contradicted')
+  expect(order.learned(at(4), bytes(4)), 'another node may tell late').toBe('repeated')
+})
+
+test('what lay under the last number of a load is known from when the store has said it', () => {
+  const order = new LogOrder<string>({ sequence: 3, identity: null }, { heldBytesMax })
+
+  order.identified(at(3, 'c', 1))
+  order.identified(at(4, 'c', 2))
+
+  expect(order.agrees(at(3, 'c', 1))).toBe(true)
+  expect(order.agrees(at(3, 'c', 9))).toBe(false)
+  expect(order.agrees(at(4, 'c', 9)), 'it is not here yet').toBe(true)
+})
+
 test('what waits is bounded, and what was dropped counts as missing; the one all wait for is always taken', () => {
   const order = new LogOrder<string>(null, { heldBytesMax })
   const large = new Uint8Array(60)

@@ -1,7 +1,7 @@
 /** A room's end of a log that other nodes write to: which life of a document it believes in. */
 import { expect, test } from 'vitest'
 import { createMemoryStore } from '../../persistence/index.ts'
-import type { DocumentHead } from '../../persistence/store.ts'
+import { type DocumentHead, type HeadQuery, singleWriter } from '../../persistence/store.ts'
 import { Fault } from '../../src/base/errors.ts'
 import { withLimits } from '../../src/base/limits.ts'
 import { createMetrics } from '../../src/base/metrics.ts'
@@ -14,13 +14,13 @@ function place() {
   const clock = new VirtualClock()
   const time = clock.scope()
   const shown: string[] = []
-  const heads: { answer: (head: DocumentHead) => void }[] = []
+  const heads: { query: HeadQuery; answer: (head: DocumentHead) => void }[] = []
   const nodes = {
     node: 'a',
     follow: () => () => {},
     announce: () => {},
     announceChange: () => {},
-    freshHead: () => new Promise<DocumentHead>(answer => void heads.push({ answer })),
+    freshHead: (query: HeadQuery) => new Promise<DocumentHead>(answer => void heads.push({ query, answer })),
     sharePresence: () => ({ send() {}, stands() {}, renew() {}, close() {} })
   }
   const parts = {
@@ -42,10 +42,10 @@ function place() {
     isOver: why => void shown.push(why),
     checkpointIs: () => {}
   })
-  return { clock, time, log, life, shown, heads }
+  return { clock, time, store: parts.store, log, life, shown, heads }
 }
 
-const nothing: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null }
+const nothing: DocumentHead = { incarnation: null, generation: 0, head: 0, identity: null, floor: 0 }
 
 test('a question that is answered after the end leaves no timer', async () => {
   const { clock, time, log, heads } = place()
@@ -101,6 +101,76 @@ test('an answer that was asked for before a life began here does not end it', as
   await asked
   expect(over()).toEqual([])
 
-  log.headIs(nothing, log.known)
+  log.headIs({ ...nothing, floor: 1 }, log.known)
   expect(over()).toEqual(['deleted'])
+})
+
+test('who joins is not answered by a store that went back and has come as far again', async () => {
+  const { log, life, shown, heads } = place()
+  life.incarnation = 'begun'
+  const appended = { sequence: 1, identity: { node: 'a', batch: 1 }, record: new Uint8Array(3), own: 'first' }
+  log.appended(appended)
+
+  void log.caughtUp().catch(() => {})
+  const identity = { node: 'b', batch: 1 }
+  heads[0]?.answer({ ...nothing, incarnation: 'begun', head: 1, identity })
+  await Promise.resolve()
+
+  expect(heads[0]?.query).toEqual({ document: 'x', at: 1 })
+  expect(shown).toEqual(['first 1', 'went-back'])
+})
+
+test('an answer about a life in which an append has taken part since says how far that has come', async () => {
+  const { clock, store, log, life, shown, heads } = place()
+  const caughtUp = log.caughtUp()
+
+  // Another node has written to it as well, and the bus has lost that.
+  const record = new Uint8Array(3)
+  await store.append([{ document: 'x', record }])
+  await store.append([{ document: 'x', record }])
+  const [head = nothing] = await store.heads([{ document: 'x' }])
+  life.incarnation = head.incarnation
+  log.appended({ sequence: 1, identity: singleWriter, record, own: 'first' })
+  heads[0]?.answer(head)
+  await clock.runFor(100)
+
+  expect(shown).toEqual(['first 1', 'foreign 2'])
+  await caughtUp
+})
+
+test.each([
+  ['no life', null],
+  ['another life', 'later']
+])(
+  'with %s in the store, the document was deleted if the store knows the numbers that were given here',
+  (_, incarnation) => {
+    const ends = (floor: number | null) => {
+      const { log, life, shown } = place()
+      life.incarnation = 'begun'
+      log.appended({
+        sequence: 1,
+        identity: { node: 'a', batch: 1 },
+        record: new Uint8Array(3),
+        own: 'first'
+      })
+      // Told of and not shown yet.
+      log.heard({ incarnation: 'begun', sequence: 3, identity: { node: 'b', batch: 2 }, record: null })
+      log.headIs({ ...nothing, incarnation, head: incarnation === null ? 0 : 9, floor }, log.known)
+      return shown.at(-1)
+    }
+
+    expect([null, 0, 2, 3, 4].map(ends)).toEqual(['deleted', 'went-back', 'went-back', 'deleted', 'deleted'])
+  }
+)
+
+test('an append to a life that is not there is one to a deleted document, or to one that the store has lost', () => {
+  const ends = (floor: number | null) => {
+    const { log, life, shown } = place()
+    life.incarnation = 'begun'
+    log.appended({ sequence: 1, identity: { node: 'a', batch: 1 }, record: new Uint8Array(3), own: 'first' })
+    log.isOver(floor)
+    return shown.at(-1)
+  }
+
+  expect([0, 1, null].map(ends)).toEqual(['went-back', 'deleted', 'deleted'])
 })

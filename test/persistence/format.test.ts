@@ -39,7 +39,7 @@ describe('stored format version 1', () => {
     const author = { user: 'ann', connection: 'c1', origin: 'client' } as const
     await store.setAside('dö', { author, timeMs: 1, reason: 'why', bytes: Buffer.from('up') })
     await store.writeMetadata('key', Buffer.from('value'))
-    await store.delete('gone', { timeMs: 1, bytes: Buffer.from('dead') })
+    await store.delete('gone', { tombstone: { timeMs: 1, bytes: Buffer.from('dead') } })
 
     const lines = place.disk
       .entries()

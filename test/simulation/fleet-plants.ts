@@ -111,7 +111,7 @@ function following(nodes: Nodes, change: (followed: Followed) => Partial<Followe
     node: nodes.node,
     announce: (document, notice) => nodes.announce(document, notice),
     announceChange: document => nodes.announceChange(document),
-    freshHead: document => nodes.freshHead(document),
+    freshHead: query => nodes.freshHead(query),
     sharePresence: (document, listener) => nodes.sharePresence(document, listener),
     follow: (document, followed) => {
       const changed = change(followed)
@@ -129,5 +129,5 @@ function following(nodes: Nodes, change: (followed: Followed) => Partial<Followe
 
 /** As if the store had said what the notice says. */
 function headOf({ incarnation, sequence }: Notice, { visible }: Known): DocumentHead {
-  return { incarnation, generation: 0, head: Math.max(sequence, visible), identity: null }
+  return { incarnation, generation: 0, head: Math.max(sequence, visible), identity: null, floor: 0 }
 }

@@ -98,6 +98,14 @@ export class FleetWatch {
     }
   }
 
+  /**
+   * The store went back a moment ago: rooms answer from what they have, and pages are shown what was on its way. What they
+   * saw of it is owed when they have brought it back.
+   */
+  get isNoticing(): boolean {
+    return this.#parts.time.nowMs() < this.#wentBackMs + noticingMs
+  }
+
   isGone(document: string): boolean {
     return this.#gone.has(document)
   }
@@ -115,13 +123,13 @@ export class FleetWatch {
 
   /** C6. */
   asks({ name, document, doc }: Page): () => void {
-    const { ledgerOf, time } = this.#parts
+    const { ledgerOf } = this.#parts
     const ledger = ledgerOf(document)
     const owed = ledger.copy()
     const { timeline } = ledger
     return () => {
       const isOwed = ledgerOf(document) === ledger && ledger.timeline === timeline
-      if (!isOwed || time.nowMs() < this.#wentBackMs + noticingMs) return
+      if (!isOwed || this.isNoticing) return
       owed.check(canonical([Y.encodeStateAsUpdate(doc)]), `${name}, as it joins,`)
     }
   }

@@ -293,9 +293,10 @@ export class Fleet implements Servers {
           this.#home(() => node)
         )
       )
-      this.inspect('after the end of a process')
-        .then(() => this.#start(node))
-        .catch((error: unknown) => clock.fail(error))
+      const inspected = this.#checks.isNoticing
+        ? Promise.resolve()
+        : this.inspect('after the end of a process')
+      inspected.then(() => this.#start(node)).catch((error: unknown) => clock.fail(error))
     })
   }
 
@@ -350,9 +351,11 @@ export class Fleet implements Servers {
     }
   }
 
-  /** Keeps the last states of the database, to go back to. */
+  /** Keeps the first state of the database and the last ones, to go back to. */
   #remember(): void {
-    this.#states = [...this.#states, this.#database.stateNow()].slice(-statesMax)
+    const [first, ...others] = this.#states
+    const last = [...others, this.#database.stateNow()].slice(-statesMax)
+    this.#states = first === undefined ? last : [first, ...last]
     if (!this.#parts.isCalm()) this.#parts.time.after(1_000, () => this.#remember())
   }
 
@@ -360,13 +363,17 @@ export class Fleet implements Servers {
   #goBack(chance: Chance): void {
     const { trace, rooms, ledgerOf } = this.#parts
     const lives = rooms.map(room => this.#database.incarnationOf(room))
-    // To before a document began, the nodes would take it for its deletion: no head tells the one from the other.
+    // To an earlier life of a document: who has the later one brings it into that, and nobody knows what is owed.
     const states = this.#states.filter(({ rows }) =>
-      rooms.every((room, i) => (rows.get(room)?.incarnation ?? null) === lives[i])
+      rooms.every((room, i) => {
+        const life = rows.get(room)?.incarnation ?? null
+        return life === lives[i] || (life === null && !this.#checks.isGone(room))
+      })
     )
     if (states.length === 0) return
     trace.note('went back')
-    this.#database.goBack(chance.pick(states))
+    const [first] = states
+    this.#database.goBack(first !== undefined && chance.hits(0.3) ? first : chance.pick(states))
     for (const room of rooms) ledgerOf(room).beginAgain(scanUpdate(storedUpdate(this.#database.load(room))))
     this.#checks.wentBack()
   }

@@ -63,7 +63,7 @@ export class Member implements Membership {
       },
       announce: (document, notice) => nodes.announce(document, notice),
       announceChange: document => nodes.announceChange(document),
-      freshHead: document => nodes.freshHead(document),
+      freshHead: query => nodes.freshHead(query),
       sharePresence: (document, listener) => nodes.sharePresence(document, listener)
     }
   }

@@ -52,7 +52,10 @@ export const plants = {
     })
   },
   'a deletion leaves no tombstone': {
-    store: store => ({ ...boundTo(store), delete: document => store.delete(document) })
+    store: store => ({
+      ...boundTo(store),
+      delete: (document, { incarnation } = {}) => store.delete(document, { incarnation })
+    })
   },
   'compaction forgets what is pending': {
     workers: workers => ({
@@ -118,7 +121,7 @@ function boundTo(store: Store): Store {
     setAsideDocuments: () => store.setAsideDocuments(),
     dropSetAside: (document, number) => store.dropSetAside(document, number),
     list: options => store.list(options),
-    delete: (document, tombstone) => store.delete(document, tombstone),
+    delete: (document, deletion) => store.delete(document, deletion),
     tombstones: () => store.tombstones(),
     dropTombstones: documents => store.dropTombstones(documents),
     readMetadata: key => store.readMetadata(key),

@@ -153,7 +153,7 @@ export class SharedDatabase {
         [...row.records.values()].filter(record => isOfBatch(record, row)).values()
       writtenTo.set(entry.document, found)
       const written = found.next().value
-      if (written === undefined) return refusalOf(row, entry) ?? { outcome: 'gone' }
+      if (written === undefined) return refusalOf(row, entry) ?? { outcome: 'gone', floor: row.floor }
       const { sequence, identity } = written
       return { outcome: 'written', incarnation: String(row.incarnation), sequence, identity }
     })
@@ -183,7 +183,8 @@ export class SharedDatabase {
     { sequence, limits }: { readonly sequence: number; readonly limits: RecordLimits }
   ): Promise<RecordsAfter> | RecordsAfter {
     const row = this.#rowOf(document)
-    if (row.incarnation === null || String(row.incarnation) !== incarnation) return { outcome: 'gone' }
+    if (row.incarnation === null || String(row.incarnation) !== incarnation)
+      return { outcome: 'gone', floor: row.floor }
     const oldestMs = this.#options.nowMs() - this.#options.graceMs
     for (const { sequence: at, replacedAtMs } of [...row.records.values()])
       if (replacedAtMs !== null && replacedAtMs < oldestMs) row.records.delete(at)
@@ -195,10 +196,10 @@ export class SharedDatabase {
   heads(queries: readonly HeadQuery[]): DocumentHead[] {
     return queries.map(({ document, at = 0 }) => {
       const row = this.#rowOf(document)
-      if (row.incarnation === null) return { incarnation: null, generation: 0, head: 0, identity: null }
       const { incarnation, generation, lastSequence: head, newest, floor } = row
+      if (incarnation === null) return { incarnation, generation: 0, head: 0, identity: null, floor }
       const identity = at === head ? newest : at > floor ? (row.records.get(at)?.identity ?? null) : null
-      return { incarnation: String(incarnation), generation, head, identity }
+      return { incarnation: String(incarnation), generation, head, identity, floor }
     })
   }
 
@@ -258,9 +259,9 @@ export class SharedDatabase {
   }
 
   /** False: the document is of another life meanwhile. `undefined`: the tombstone stays as it is. */
-  end(document: string, incarnation: number | null, tombstone: Tombstone | null | undefined): boolean {
+  end(document: string, incarnation: string | null, tombstone: Tombstone | null | undefined): boolean {
     const row = this.#rowOf(document)
-    if (row.incarnation !== incarnation) return false
+    if ((row.incarnation === null ? null : String(row.incarnation)) !== incarnation) return false
     if (tombstone === null) this.#tombstones.delete(document)
     else if (tombstone !== undefined) this.#tombstones.set(document, tombstone)
     if (incarnation === null) return true
@@ -316,7 +317,7 @@ function laneKey(node: string, lane: number): string {
 
 function refusalOf(row: Row, { incarnation = null, ifHead }: AppendEntry): AppendAnswer | null {
   const present = row.incarnation === null ? null : String(row.incarnation)
-  if (incarnation !== null && incarnation !== present) return { outcome: 'gone' }
+  if (incarnation !== null && incarnation !== present) return { outcome: 'gone', floor: row.floor }
   const head = present === null ? 0 : row.lastSequence
   return ifHead !== undefined && ifHead !== head ? { outcome: 'conflict', head } : null
 }

@@ -5,10 +5,10 @@
 import {
   checkAppend,
   checkCheckpoint,
+  checkDeletion,
   checkHeads,
   checkList,
-  checkRecordsAfter,
-  checkValue
+  checkRecordsAfter
 } from '../../persistence/arguments.ts'
 import { encodeName } from '../../persistence/format.ts'
 import {
@@ -16,13 +16,13 @@ import {
   type AppendEntry,
   type CheckpointRequest,
   type CheckpointResult,
+  type Deletion,
   type HeadQuery,
   type ListOptions,
   type RecordLimits,
   type SetAside,
   type Store,
-  StoreError,
-  type Tombstone
+  StoreError
 } from '../../persistence/store.ts'
 import type { DatabaseLink } from './database-link.ts'
 import type { SharedDatabase } from './shared-database.ts'
@@ -172,16 +172,20 @@ export class SharedStore implements Store {
     return isSwitched ? { outcome: 'written', generation } : { outcome: 'superseded' }
   }
 
-  delete(document: string, tombstone?: Tombstone | null): Promise<boolean> {
+  delete(document: string, deletion: Deletion = {}): Promise<boolean> {
     return this.#call(async () => {
-      if (tombstone != null) checkValue(tombstone.bytes)
-      for (;;) {
-        const incarnation = await this.#link.ask(() => this.#database.incarnationOf(document))
-        const isEnded = await this.#link.patiently(async tries => {
+      checkDeletion(deletion)
+      const { incarnation: meant, tombstone } = deletion
+      const end = (incarnation: string | null) =>
+        this.#link.patiently(async tries => {
           const ended = await this.#link.once(() => this.#database.end(document, incarnation, tombstone))
           return ended || (tries > 0 && incarnation !== null)
         })
-        if (isEnded) return incarnation !== null
+      if (meant !== undefined) return (await end(meant)) && meant !== null
+      for (;;) {
+        const incarnation = await this.#link.ask(() => this.#database.incarnationOf(document))
+        const life = incarnation === null ? null : String(incarnation)
+        if (await end(life)) return life !== null
       }
     }, document)
   }

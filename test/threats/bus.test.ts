@@ -14,7 +14,10 @@ test('what a stranger says at the broker is dropped and counted, and what is rep
   const { id } = await clusterIdentity(store)
   const stranger = (clusterId: string) => {
     const bus = sealBus({ bus: broker.connect('x'), clusterId, nodeId: 'b', key: new Uint8Array(32) })
-    return new Calls({ bus, log: quietLog }, { rightsChanged: async () => {}, stateless: () => {} })
+    return new Calls(
+      { bus, log: quietLog },
+      { rightsChanged: async () => {}, stateless: () => {}, disconnect: () => {} }
+    )
   }
   const client = await openHocuspocus(nodes[0].url)
   await client.join('room')

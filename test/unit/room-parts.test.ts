@@ -50,7 +50,7 @@ function writer(name: string): Recorded {
     takeBatch: () => (gathered.length === 0 ? null : Uint8Array.from(gathered.splice(0))),
     life: { incarnation: null, isPlanting: false },
     batchDurable: sequence => void events.push(`durable ${sequence}`),
-    batchRefused: outcome => void events.push(outcome),
+    batchRefused: answer => void events.push(answer.outcome),
     batchFailed: cause => void events.push(`failed ${(cause as StoreError).code}`)
   }
 }
@@ -195,7 +195,12 @@ describe('the journal over a store with lanes', () => {
     const store = appendingBy(async asked => {
       entries.push(...asked)
       const cause = new StoreError('STORE_ARGUMENT', 'too large')
-      return [written(7), { outcome: 'gone' }, { outcome: 'conflict', head: 3 }, { outcome: 'failed', cause }]
+      return [
+        written(7),
+        { outcome: 'gone', floor: 2 },
+        { outcome: 'conflict', head: 3 },
+        { outcome: 'failed', cause }
+      ]
     })
     const journal = journalOf(store)
     const planting = { ...writer('c'), life: { incarnation: null, isPlanting: true } }

@@ -98,7 +98,7 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     expect((await store.listSetAside('a')).length).toBe(1)
 
     const buried = { timeMs: 1, bytes: bytesOf('buried') }
-    expect(await losing('ended AS', () => store.delete('a', buried))).toBe(true)
+    expect(await losing('ended AS', () => store.delete('a', { tombstone: buried }))).toBe(true)
     expect(await store.load('a')).toMatchObject({ incarnation: null, tombstone: { timeMs: 1 } })
     expect(await store.delete('a')).toBe(false)
   })

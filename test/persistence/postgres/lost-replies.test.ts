@@ -95,7 +95,7 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
       }
     )
 
-    expect(answers).toEqual([{ outcome: 'gone' }, { outcome: 'gone' }, { outcome: 'gone' }])
+    expect(answers).toMatchObject([{ outcome: 'gone' }, { outcome: 'gone' }, { outcome: 'gone' }])
     expect((await store.load('b')).records.map(({ record }) => labelOf(record))).toEqual(['another life'])
   })
 

@@ -59,7 +59,7 @@ describe.skipIf(postgresMissing !== null)('PostgreSQL in the hands of operators'
     await store.setAside('a', { author: null, timeMs: 1, reason: 'why', bytes: bytesOf('aside') })
     await store.writeMetadata('key', bytesOf('value'))
     await store.append([{ document: 'gone', record: bytesOf('x') }])
-    await store.delete('gone', { timeMs: 5, bytes: bytesOf('buried') })
+    await store.delete('gone', { tombstone: { timeMs: 5, bytes: bytesOf('buried') } })
 
     restoreElsewhere('dumped', 'elsewhere')
     const { store: copy } = await open(postgres.url('dumped').replace('/postgres?', '/elsewhere?'))
