@@ -281,7 +281,7 @@ async function checkEnd(world: World): Promise<void> {
   await world.servers.inspect('at the end')
 }
 
-/** The heartbeat, the store's tidying after quiet, and the worker's end; of a node its polls as well, and its beats on the bus. */
+/** The heartbeat, the store's tidying after quiet, and the worker's end; of a node its poll as well, and its two beats. */
 function timersMax({ fleet }: World): number {
-  return fleet === null ? 3 : 6 + (2 * fleet.bus.delayMaxMs) / 1_000
+  return fleet === null ? 3 : 6
 }
