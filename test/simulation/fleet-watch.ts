@@ -2,12 +2,11 @@
  * What several nodes owe, looked at while a run goes on. The rules are those of cluster.md: C1 nothing is shown that is not in
  * the log, C2 each room reaches the end of the log within a bound, C6 who asks is told all that anybody was told before.
  */
-import * as Y from 'yjs'
 import type { AppendEntry, LoadedDocument } from '../../persistence/store.ts'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import { decodeRecord } from '../../src/document/record.ts'
 import { scanUpdate, type UpdateScan } from '../../src/document/scan.ts'
-import { canonical, type Ledger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import type { Following } from './node.ts'
 import type { Page } from './page.ts'
 import type { SharedDatabase } from './shared-database.ts'
@@ -122,7 +121,7 @@ export class FleetWatch {
     return () => {
       const isOwed = ledgerOf(document) === ledger && ledger.timeline === timeline
       if (!isOwed || time.nowMs() < this.#wentBackMs + noticingMs) return
-      owed.check(canonical([Y.encodeStateAsUpdate(doc)]), `${name}, as it joins,`)
+      owed.checkOpen(doc, `${name}, as it joins,`)
     }
   }
 

@@ -374,7 +374,7 @@ export class Fleet implements Servers {
 
 /** What a document begins with; each node would begin it with something of its own. */
 function plantedBy(chance: Chance): ScannedUpdate {
-  const doc = new Y.Doc()
+  const doc = new Y.Doc({ guid: 'planted' })
   doc.clientID = chance.below(2 ** 32)
   doc.getArray('planted').push([doc.clientID])
   const update = Y.encodeStateAsUpdate(doc)

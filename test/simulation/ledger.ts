@@ -40,6 +40,17 @@ export class Ledger {
     this.#deletes.addAll(deletes)
   }
 
+  /**
+   * The same of a document that is open: what it holds, pending or not, is all in its encoded form. Loading that once more
+   * shows what is deleted by integrating what is pending: dear, and seldom owed.
+   */
+  checkOpen(doc: Y.Doc, where: string): void {
+    const update = Y.encodeStateAsUpdate(doc)
+    const { structs, deletes } = scanUpdate(update)
+    if (missing(this.#structs, structs) === null && missing(this.#deletes, deletes) === null) return
+    this.check(canonical([update]), where)
+  }
+
   /** Throws a Violation when a document, encoded with all that is pending, lacks something owed. */
   check(update: Uint8Array, where: string): void {
     const { structs, deletes } = scanUpdate(update)
@@ -67,7 +78,7 @@ export function storedUpdate({ checkpoint, records }: LoadedDocument): Uint8Arra
  * and integrates what can be integrated. (Yjs does not retry everything pending when updates come one by one.)
  */
 export function canonical(updates: readonly Uint8Array[]): Uint8Array {
-  const doc = new Y.Doc()
+  const doc = new Y.Doc({ guid: 'canonical' })
   Y.applyUpdate(doc, Y.mergeUpdates([...updates, Uint8Array.of(0, 0)]))
   const state = Y.encodeStateAsUpdate(doc)
   doc.destroy()

@@ -69,7 +69,7 @@ export type PageWatch = {
 type Queued = { readonly message: Uint8Array; readonly scan: UpdateScan | null }
 
 export class Page {
-  readonly doc = new Y.Doc()
+  readonly doc: Y.Doc
   readonly name: string
   readonly document: string
   readonly #parts: PageParts
@@ -105,6 +105,8 @@ export class Page {
     this.name = parts.name
     this.document = parts.document
     this.#time = parts.clock.scope()
+    // A guid of Yjs's own is random, and dear.
+    this.doc = new Y.Doc({ guid: parts.name })
     this.doc.clientID = parts.clientID
     this.#presence = createAwareness(this.doc, () => this.#time.nowMs())
     this.#presence.awareness.setLocalState({ name: parts.name, cursor: 0 })
