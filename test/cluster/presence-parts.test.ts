@@ -47,7 +47,8 @@ describe('messages', () => {
     { type: 'claim', to: 'b', question: 1, clientID: 2 },
     { type: 'answer', to: 'b', question: 1, outcome: 'mine', clock: -1 },
     { type: 'answer', to: 'b', question: 1, outcome: 'yours', clock: 5 },
-    { type: 'left' }
+    { type: 'left' },
+    { type: 'departed', to: 'b', clocks: [{ clientID: 1, clock: 2, ageMs: 3 }] }
   ]
 
   test('say the same when they have been read', () => {

@@ -12,7 +12,7 @@ const runs = Number(process.env.RUNS ?? 12)
 /** Each planted bug is found in fewer runs than this. */
 const plantRunsMax = 120
 
-test(`[C1] [C2] [C3] [C5] [C6] runs of ${nodes} nodes from seed ${first} on find nothing wrong`, {
+test(`[C1] [C2] [C3] [C4] [C5] [C6] runs of ${nodes} nodes from seed ${first} on find nothing wrong`, {
   timeout: 30 * 60_000
 }, async () => {
   for (let run = 0; run < runs; run++) await simulate(first + run, { nodes })
@@ -33,6 +33,7 @@ const formerFailures: readonly (readonly [seed: number, what: string])[] = [
   [14, 'whoever began a document was told that it was deleted: a head read before it began was believed'],
   [8079, 'presence told late by a room of a deleted document was shown in the next life of it'],
   [83, 'a question for the head that was answered after the end of its room left a timer'],
+  [26, 'who came to a node that had just started did not see those it had seen on the node before'],
   [9078, 'messages on their way to a node were counted as timers that it had left']
 ]
 

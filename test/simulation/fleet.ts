@@ -22,7 +22,8 @@ import {
   type Mishap,
   processParts,
   type Servers,
-  type ServersParts
+  type ServersParts,
+  type Shown
 } from './servers.ts'
 import { type EarlierState, SharedDatabase } from './shared-database.ts'
 import { SharedStore } from './shared-store.ts'
@@ -47,6 +48,8 @@ const upWithinMs = 120_000
 /** How far a database goes back, at most: so many of its states, a second apart. */
 const statesMax = 5
 
+const busWell = { loss: 0, repetition: 0, delayMinMs: 0, delayMaxMs: 2 }
+
 export class Fleet implements Servers {
   readonly watch: PageWatch
   readonly #parts: ServersParts
@@ -59,6 +62,7 @@ export class Fleet implements Servers {
   readonly #lastOf = new Map<string, Node>()
   #states: EarlierState[] = []
   #isDatabaseAway = false
+  #isTalkWell = false
 
   constructor(parts: ServersParts, plan: FleetPlan) {
     this.#parts = parts
@@ -164,8 +168,34 @@ export class Fleet implements Servers {
 
   #calmBus(): void {
     const { busInCalm, bus } = this.#plan
-    const well = { loss: 0, repetition: 0, delayMinMs: 0, delayMaxMs: 2 }
-    this.#broker.setFaults(busInCalm === 'well' ? well : bus)
+    this.#broker.setFaults(busInCalm === 'well' ? busWell : bus)
+  }
+
+  talk(how: 'well' | 'as-planned'): void {
+    this.#isTalkWell = how === 'well'
+    if (how === 'as-planned') this.#calmBus()
+    else this.#broker.setFaults(busWell)
+    if (this.#isTalkWell || this.#plan.busInCalm !== 'away') this.#broker.comeBack()
+    else this.#broker.leave()
+  }
+
+  get shown(): Shown {
+    const { busInCalm } = this.#plan
+    if (this.#isTalkWell || busInCalm === 'well') return 'of-all'
+    return busInCalm === 'away' ? 'of-the-node' : null
+  }
+
+  /**
+   * A node that is no more is silent for six beats, and claims of what it had wait for that. Where nodes cannot ask each
+   * other, a half-open connection is found by its silence alone (AW9).
+   */
+  get presenceMs(): number {
+    const { pingMs, heartbeatMs } = this.#parts.plan.limits
+    return 10_000 + (this.shown === 'of-all' ? 0 : 2 * (pingMs + heartbeatMs))
+  }
+
+  areTogether(page: string, other: string): boolean {
+    return this.#lastOf.get(page) === this.#lastOf.get(other)
   }
 
   delayTalk(ms: number): void {

@@ -19,6 +19,8 @@ import type { Wire } from './wire.ts'
 export class OneServer implements Servers {
   /** What a page is owed is looked at when the process ends, and at the end of the run. */
   readonly watch: PageWatch = { asks: () => () => {}, shown: () => {}, saved: () => {}, isGone: () => true }
+  readonly shown = 'of-all'
+  readonly presenceMs = 0
   readonly #parts: ServersParts
   readonly #disk: FaultyDisk
   #server: ServerProcess
@@ -81,6 +83,12 @@ export class OneServer implements Servers {
   }
 
   delayTalk(): void {}
+
+  talk(): void {}
+
+  areTogether(): boolean {
+    return true
+  }
 
   mishaps(chance: Chance): readonly Mishap[] {
     const arm = (outcomes: readonly ('crash-before' | 'crash-after' | 'failed' | 'failed-but-written')[]) =>

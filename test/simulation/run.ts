@@ -11,6 +11,7 @@ import { canonical } from './ledger.ts'
 import type { Page } from './page.ts'
 import { drawPlan, type Plan } from './plan.ts'
 import { noPlant, type Plant } from './plants.ts'
+import { checkAllPresence, checkMoves } from './presence-checks.ts'
 import { beginStorm } from './storm.ts'
 import { Trace, Violation } from './trace.ts'
 import { VirtualClock } from './virtual-time.ts'
@@ -106,7 +107,10 @@ async function play(world: World, chance: Chance): Promise<void> {
   // With gaps, a page may hold what it has overheard and was never asked for, until it comes back.
   if (plan.order === 'causal') for (const room of world.rooms) checkReplicas(world, room, 'after the storm')
   await checkReconnects(world, chance)
+  world.servers.talk('well')
   await checkNewcomers(world)
+  await checkMoves(world, chance)
+  world.servers.talk('as-planned')
   await checkDeletions(world, chance, () => clock.runFor(settleMs(plan)))
   await checkEnd(world)
 }
@@ -154,7 +158,9 @@ async function reconnectAll(world: World, chance: Chance): Promise<void> {
   await allSynced(world, startMs)
   const lastMs = Math.max(startMs, ...world.pages.map(page => page.syncedAtMs))
   // Presence is promised a second after; a takeover pings for 600 ms before.
-  await clock.runUntil(lastMs + 1_000 + 6 * plan.network.latencyMs + (why === 'takeover' ? 600 : 0))
+  const { presenceMs } = world.servers
+  const takeoverMs = why === 'takeover' ? 600 : 0
+  await clock.runUntil(lastMs + 1_000 + 6 * plan.network.latencyMs + takeoverMs + presenceMs)
   checkAllPresence(world)
   await clock.runFor(chance.scaled(100, 40_000))
   checkAllPresence(world)
@@ -208,35 +214,10 @@ function difference(a: Uint8Array, b: Uint8Array): string {
   ].join(', ')
 }
 
-/** Those on one node do not see those on another yet. */
-function checkAllPresence(world: World): void {
-  if (world.fleet?.presence === 'of-the-node') return
-  for (const room of world.rooms) checkPresence(world, room)
-}
-
-function checkPresence(world: World, room: string): void {
-  const pages = world.pagesIn(room)
-  const expected = new Map<number, string>()
-  for (const { doc, awareness } of pages) {
-    const state = awareness.getLocalState()
-    if (state !== null) expected.set(doc.clientID, JSON.stringify(state))
-  }
-  for (const { name, awareness } of pages) {
-    const seen = awareness.getStates()
-    for (const [clientID, state] of expected) {
-      const found = JSON.stringify(seen.get(clientID))
-      if (found !== state) throw new Violation(`${name} sees ${clientID} as ${found} instead of ${state}`)
-    }
-    for (const clientID of seen.keys()) {
-      if (!expected.has(clientID)) throw new Violation(`${name} sees ${clientID}, who is not there`)
-    }
-  }
-}
-
 /** Who comes to a quiet room has the same document as those who were there, and as the store. */
 async function checkNewcomers(world: World): Promise<void> {
   for (const room of world.rooms) world.openPage(room)
-  await world.clock.runFor(settleMs(world.plan))
+  await world.clock.runFor(settleMs(world.plan) + world.servers.presenceMs)
   expectAllSynced(world)
   for (const room of world.rooms) {
     const state = checkReplicas(world, room, 'beside a newcomer')
