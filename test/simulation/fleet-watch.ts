@@ -5,7 +5,7 @@
 import type { AppendEntry, LoadedDocument } from '../../persistence/store.ts'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import { decodeRecord } from '../../src/document/record.ts'
-import { scanUpdate, type UpdateScan } from '../../src/document/scan.ts'
+import { type ClockRange, scanUpdate, type UpdateScan } from '../../src/document/scan.ts'
 import type { Ledger } from './ledger.ts'
 import type { Following } from './node.ts'
 import type { Page } from './page.ts'
@@ -99,6 +99,11 @@ export class FleetWatch {
 
   isGone(document: string): boolean {
     return this.#gone.has(document)
+  }
+
+  /** Whether the store has it now. */
+  holds(document: string, { client, clock, length }: ClockRange): boolean {
+    return this.#held.get(document)?.covers(client, clock, length) === true
   }
 
   /** C1. Deletions that follow from integrating what is durable are in no record: they are not looked at. */

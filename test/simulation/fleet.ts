@@ -45,6 +45,9 @@ type Node = {
 /** A node that stops waits for what is under way, and starts again. */
 const upWithinMs = 120_000
 
+/** All nodes have found by then that the database went back: also one that stood still, or was cut off from it. */
+const noticedMs = 40_000
+
 /** How far a database goes back, at most: so many of its states, a second apart. */
 const statesMax = 5
 
@@ -388,7 +391,7 @@ export class Fleet implements Servers {
 
   /** Nothing is owed but what is there then; who holds more brings it back. */
   #goBack(chance: Chance): void {
-    const { trace, rooms, ledgerOf } = this.#parts
+    const { time, trace, rooms, ledgerOf } = this.#parts
     const lives = rooms.map(room => this.#database.incarnationOf(room))
     // To before a document began, the nodes would take it for its deletion: no head tells the one from the other.
     const states = this.#states.filter(({ rows }) =>
@@ -397,8 +400,14 @@ export class Fleet implements Servers {
     if (states.length === 0) return
     trace.note('went back')
     this.#database.goBack(chance.pick(states))
-    for (const room of rooms) ledgerOf(room).beginAgain(scanUpdate(storedUpdate(this.#database.load(room))))
     this.#checks.wentBack()
+    for (const room of rooms) {
+      const ledger = ledgerOf(room)
+      const stored = scanUpdate(storedUpdate(this.#database.load(room)))
+      ledger.beginAgain(stored, range => this.#checks.holds(room, range))
+      const { timeline } = ledger
+      time.after(noticedMs, () => ledger.trust(timeline))
+    }
   }
 }
 

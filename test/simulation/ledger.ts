@@ -13,18 +13,29 @@ export class Ledger {
   #structs = new ClockRuns()
   #deletes = new ClockRuns()
   #timeline = 0
+  #isStored: ((range: ClockRange) => boolean) | null = null
 
   /** Changes when the store went back: what was owed before is not owed any more. */
   get timeline(): number {
     return this.#timeline
   }
 
-  /** The store went back, and holds this. What else clients have seen is owed once they have brought it back. */
-  beginAgain(stored: UpdateScan): void {
+  /**
+   * The store went back, and holds this. What else clients have seen is owed once they have brought it back. Until `trust`,
+   * what was written before may still be shown and acknowledged: of that, what `isStored` knows is owed.
+   */
+  beginAgain(stored: UpdateScan, isStored: (range: ClockRange) => boolean): void {
     this.#structs = new ClockRuns()
     this.#deletes = new ClockRuns()
     this.#timeline++
+    this.#isStored = null
     this.owes(stored)
+    this.#isStored = isStored
+  }
+
+  /** Everybody knows by now of what began with this timeline. */
+  trust(timeline: number): void {
+    if (timeline === this.#timeline) this.#isStored = null
   }
 
   /** What is owed by now. */
@@ -36,8 +47,9 @@ export class Ledger {
   }
 
   owes({ structs, deletes }: Pick<UpdateScan, 'structs' | 'deletes'>): void {
-    this.#structs.addAll(structs)
-    this.#deletes.addAll(deletes)
+    const isStored = this.#isStored
+    this.#structs.addAll(isStored === null ? structs : structs.filter(isStored))
+    if (isStored === null) this.#deletes.addAll(deletes)
   }
 
   /**

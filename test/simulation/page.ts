@@ -350,6 +350,9 @@ export class Page {
     if (this.#unsaved > 0) return
     if (!this.#isSynced) throw new Violation(`${this.name} has nothing unsaved before its end marker`)
     for (const scan of this.#sent) this.#parts.ledger.owes(scan)
+    // Not once more with the next acknowledgement: the store may have gone back between the two.
+    this.#sent = []
+    this.#barriers = this.#barriers.map(() => 0)
     this.#parts.watch.saved(this)
   }
 
