@@ -20,6 +20,8 @@ export type FleetPlan = {
   readonly hopShare: number
   /** Documents begin with something, which each node would plant. */
   readonly hasSeeds: boolean
+  /** Documents are deleted while people work, and begun anew. */
+  readonly deletesAmid: boolean
   /** How long one node may compact a document, and how soon another asks whether it may. */
   readonly compaction: Pick<Plan['limits'], 'compactionLeaseMs' | 'compactionLookMs'>
 }
@@ -55,7 +57,8 @@ export function drawFleetPlan(chance: Chance, nodes: number): FleetPlan {
     compaction: {
       compactionLeaseMs: Math.floor(chance.scaled(1_000, 60_000)),
       compactionLookMs: chance.scaled(100, 15_000)
-    }
+    },
+    deletesAmid: chance.hits(0.4)
   }
 }
 

@@ -50,8 +50,8 @@ export class FleetWatch {
   readonly #durable = new Map<string, ClockRuns>()
   /** What the log of each document has held, and the document still holds. */
   readonly #held = new Map<string, ClockRuns>()
-  /** Documents that were deleted at any time. */
-  readonly #gone = new Set<string>()
+  /** How often each document was deleted. */
+  readonly #deletions = new Map<string, number>()
   #samples = new Map<Following, Sample[]>()
   /** Rooms that have shown what the store has lost. */
   readonly #over = new WeakSet<Following>()
@@ -64,7 +64,7 @@ export class FleetWatch {
     database.onEnded = document => {
       this.#durable.delete(document)
       this.#held.delete(document)
-      this.#gone.add(document)
+      this.#deletions.set(document, this.deletions(document) + 1)
     }
     database.onSwitched = document => this.#switched(document)
     this.#look()
@@ -97,13 +97,17 @@ export class FleetWatch {
     }
   }
 
-  isGone(document: string): boolean {
-    return this.#gone.has(document)
+  deletions(document: string): number {
+    return this.#deletions.get(document) ?? 0
   }
 
   /** Whether the store has it now. */
   holds(document: string, { client, clock, length }: ClockRange): boolean {
     return this.#held.get(document)?.covers(client, clock, length) === true
+  }
+
+  writersOf(document: string): Set<number> {
+    return new Set([...(this.#held.get(document)?.ranges() ?? [])].map(({ client }) => client))
   }
 
   /** C1. Deletions that follow from integrating what is durable are in no record: they are not looked at. */
@@ -118,7 +122,8 @@ export class FleetWatch {
   }
 
   /** C6. */
-  asks({ name, document, doc }: Page): () => void {
+  asks({ name, document, doc, isRetired }: Page): () => void {
+    if (isRetired) return () => {}
     const { ledgerOf, time } = this.#parts
     const ledger = ledgerOf(document)
     const owed = ledger.copy()

@@ -17,6 +17,7 @@ import type { Page, PageWatch } from './page.ts'
 import type { Home } from './server-process.ts'
 import { ServerProcess } from './server-process.ts'
 import {
+  type DeletionCall,
   type DeletionEnd,
   inspectRooms,
   type Mishap,
@@ -66,6 +67,8 @@ export class Fleet implements Servers {
   #states: EarlierState[] = []
   #isDatabaseAway = false
   #isTalkWell = false
+  /** So many are under way. */
+  #deletions = 0
 
   constructor(parts: ServersParts, plan: FleetPlan) {
     this.#parts = parts
@@ -89,7 +92,7 @@ export class Fleet implements Servers {
       asks: page => this.#checks.asks(page),
       shown: (page, scan) => this.#checks.shown(page, scan),
       saved: page => this.#saved(page),
-      isGone: document => this.#checks.isGone(document)
+      deletions: document => this.#checks.deletions(document)
     }
     for (const node of this.#nodes) this.#start(node)
     if (plan.goesBack) this.#remember()
@@ -118,24 +121,33 @@ export class Fleet implements Servers {
     for (const [i, node] of this.#nodes.entries()) time.after(1_000 * i, () => this.#restart(node))
   }
 
-  async delete(room: string, how: DeletionEnd): Promise<void> {
-    const { clock, trace, chance } = this.#parts
+  async delete(room: string, call: DeletionCall): Promise<void> {
+    this.#deletions++
+    await this.#delete(room, call)
+    this.#deletions--
+  }
+
+  async #delete(room: string, { how, wait }: DeletionCall): Promise<void> {
+    const { trace, chance } = this.#parts
     let end: DeletionEnd = how
-    for (let isDone = false; !isDone; ) {
+    for (let state = 'failed' as 'failed' | 'under way' | 'done'; state !== 'done'; ) {
       const node = chance.pick(this.#nodes)
       const { process } = node
-      node.endsWith = end === 'well' ? null : end
+      state = 'under way'
+      if (end !== 'well') node.endsWith = end
       end = 'well'
       const deleting = process.isUp ? process.delete(room) : Promise.reject(new Error('it is not up'))
       deleting.then(
         () => {
-          isDone = true
+          state = 'done'
         },
-        error => trace.note('delete failed', String(error))
+        error => {
+          trace.note('delete failed', String(error))
+          if (state === 'under way') state = 'failed'
+        }
       )
-      await clock.runFor(500)
-      while (!isDone && process === node.process && !process.isOver && process.isUp) await clock.runFor(500)
-      await this.#allUp()
+      await wait(500)
+      while ((state as string) === 'under way' && process === node.process && process.isUp) await wait(500)
     }
   }
 
@@ -199,6 +211,10 @@ export class Fleet implements Servers {
 
   areTogether(page: string, other: string): boolean {
     return this.#lastOf.get(page) === this.#lastOf.get(other)
+  }
+
+  writersOf(room: string): ReadonlySet<number> {
+    return this.#checks.writersOf(room)
   }
 
   delayTalk(ms: number): void {
@@ -392,10 +408,17 @@ export class Fleet implements Servers {
   /** Nothing is owed but what is there then; who holds more brings it back. */
   #goBack(chance: Chance): void {
     const { time, trace, rooms, ledgerOf } = this.#parts
-    const lives = rooms.map(room => this.#database.incarnationOf(room))
-    // To before a document began, the nodes would take it for its deletion: no head tells the one from the other.
-    const states = this.#states.filter(({ rows }) =>
-      rooms.every((room, i) => (rows.get(room)?.incarnation ?? null) === lives[i])
+    // What is there then would be owed, and goes in the next moment.
+    if (this.#deletions > 0) return
+    const now = this.#database.stateNow()
+    // To before a document began, the nodes would take it for its deletion: no head tells the one from the other. And to
+    // before its deletion, it would be there again.
+    const states = this.#states.filter(({ rows, tombstones }) =>
+      rooms.every(
+        room =>
+          (rows.get(room)?.incarnation ?? null) === (now.rows.get(room)?.incarnation ?? null) &&
+          tombstones.get(room) === now.tombstones.get(room)
+      )
     )
     if (states.length === 0) return
     trace.note('went back')

@@ -61,8 +61,8 @@ export type PageWatch = {
   shown(page: Page, scan: UpdateScan): void
   /** What it sent is acknowledged. */
   saved(page: Page): void
-  /** Whether a document that is being deleted is deleted by now. */
-  isGone(document: string): boolean
+  /** How often the document has been deleted by now. */
+  deletions(document: string): number
 }
 
 /** Sent on the first message of the next connection. `scan`: of an update. */
@@ -85,6 +85,7 @@ export class Page {
   /** Its document was deleted: it is told so, again and again. */
   #isRetired = false
   #isTold = false
+  #deletionsBefore = 0
   /** It has heard that the document is gone, so that what it is sent from now on is of another life. */
   #isGone = false
   #failures = 0
@@ -159,6 +160,7 @@ export class Page {
   /** Its document is about to be deleted. */
   retire(): void {
     this.#isRetired = true
+    this.#deletionsBefore = this.#parts.watch.deletions(this.document)
   }
 
   forgetTold(): void {
@@ -275,7 +277,7 @@ export class Page {
     if (wire === null) return
     this.#parts.trace.note('close', `${this.name} ${code ?? 'by itself'}`)
     if (this.#isRetired && (code === 4404 || code === 4410))
-      this.#isGone ||= this.#parts.watch.isGone(this.document)
+      this.#isGone ||= this.#parts.watch.deletions(this.document) > this.#deletionsBefore
     if (code === 4410 && this.#isRetired) this.#isTold = true
     else if (code !== null && code >= 4400 && code < 4500 && !(code === 4404 && this.#isRetired))
       throw new Violation(`${this.name} was told never to come back: ${code}`)

@@ -89,9 +89,10 @@ function shrinkStore(plan: Plan): () => void {
 async function play(world: World, chance: Chance): Promise<void> {
   const { clock, plan } = world
   const time = clock.scope()
-  beginStorm(world, chance.fork(), time)
+  const deletions = beginStorm(world, chance.fork(), time)
   await clock.runFor(plan.stormMs)
   await world.calm()
+  await deletions?.end()
   // Somebody disappears without a word; nobody who comes later may see them.
   for (const room of world.rooms) {
     const pages = world.pagesIn(room)
@@ -109,6 +110,7 @@ async function play(world: World, chance: Chance): Promise<void> {
   await checkReconnects(world, chance)
   world.servers.talk('well')
   await checkNewcomers(world)
+  deletions?.check()
   await checkMoves(world, chance)
   world.servers.talk('as-planned')
   await checkDeletions(world, chance, () => clock.runFor(settleMs(plan)))
