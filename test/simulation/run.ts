@@ -4,6 +4,7 @@ import { bounds } from '../../persistence/bounds.ts'
 import { defaultLimits } from '../../src/base/limits.ts'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import { type ClockRange, scanUpdate } from '../../src/document/scan.ts'
+import { watchAdoptions } from './adoption-watch.ts'
 import { Chance } from './chance.ts'
 import { checkDeletions } from './deletion.ts'
 import { asPlanOf, drawFleetPlan } from './fleet-plan.ts'
@@ -53,6 +54,7 @@ export async function simulate(
   const fail = (error: unknown) => clock.fail(error)
   const restore = shrinkStore(plan)
   const unpatch = plant.patch?.()
+  const unwatch = fleet === null ? () => {} : watchAdoptions(fail)
   process.on('unhandledRejection', fail)
   try {
     const world = new World({ clock, trace, chance: chance.fork(), plan, plant, fleet })
@@ -69,6 +71,7 @@ export async function simulate(
     throw new RunFailed(seed, trace, error)
   } finally {
     process.off('unhandledRejection', fail)
+    unwatch()
     unpatch?.()
     restore()
   }
