@@ -108,11 +108,14 @@ export class Cluster implements Nodes {
     this.#parts.bus?.publish(topicOf(document), changeNotice)
   }
 
-  /** Rejects with ERR_STORE also when the store takes too long: who waits may try another node. */
+  /** Rejects with ERR_STORE when the store fails, and also when the store takes too long: who waits may try another node. */
   freshHead(query: HeadQuery): Promise<DocumentHead> {
     const { time, limits } = this.#parts
     const late = new Fault('ERR_STORE', 'the store does not say where the document stands')
-    return within(this.#reads.head(query), { time, ms: limits.freshHeadMs, late })
+    const head = this.#reads.head(query).catch((cause: unknown) => {
+      throw new Fault('ERR_STORE', 'the store does not say where the document stands', { cause })
+    })
+    return within(head, { time, ms: limits.freshHeadMs, late })
   }
 
   close(): void {

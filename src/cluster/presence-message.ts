@@ -10,6 +10,7 @@
  *   claim   := 13, …, varString node, varUint question, varUint clientID
  *   answer  := 14, …, varString node, varUint question, outcome u8 (0 mine, 1 yours), varUint clock + 1
  *   left    := 15, …
+ *   departed := 16, …, varString node, n × (varUint clientID, varUint clock, varUint ageMs)
  *
  * The incarnation is empty where the document is not stored. Types are hexadecimal; notices of the log have others.
  */
@@ -17,14 +18,22 @@ import { Fault } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
 import { checkState, isNullState, nullState } from '../dialect/awareness-update.ts'
 import { ByteWriter } from '../document/byte-writer.ts'
-import type { HigherAsked, PresenceMessage, ToldState, ToldStates } from '../room/presence-line.ts'
+import type { PresenceMessage, ToldState, ToldStates } from '../room/presence-line.ts'
 
-const types = { states: 0x10, ask: 0x11, raise: 0x12, claim: 0x13, answer: 0x14, left: 0x15 } as const
+const types = {
+  states: 0x10,
+  ask: 0x11,
+  raise: 0x12,
+  claim: 0x13,
+  answer: 0x14,
+  left: 0x15,
+  departed: 0x16
+} as const
 
 /** Numbers, lengths and names beside the states of a message, and beside the JSON of a state: no more than this. */
 const headBytesMax = 512
 const stateHeadBytesMax = 48
-const clockBytesMax = 16
+const clockBytesMax = 24
 
 type Bounds = {
   readonly awarenessEntriesMax: number
@@ -39,7 +48,9 @@ export function writePresence(epoch: number, message: PresenceMessage, bytesMax:
     case 'states':
       return partsOf(message, bytesMax - headBytesMax).map(part => write(epoch, part))
     case 'raise':
-      return clocksOf(message, bytesMax - headBytesMax).map(part => write(epoch, part))
+      return clocksOf(message, bytesMax).map(clocks => write(epoch, { ...message, clocks }))
+    case 'departed':
+      return clocksOf(message, bytesMax).map(clocks => write(epoch, { ...message, clocks }))
     default:
       return [write(epoch, message)]
   }
@@ -68,11 +79,10 @@ function partsOf({ since, upto, position, states }: ToldStates, bytesMax: number
   return parts
 }
 
-function clocksOf({ to, clocks }: HigherAsked, bytesMax: number): HigherAsked[] {
-  const each = Math.max(1, Math.floor(bytesMax / clockBytesMax))
-  const parts: HigherAsked[] = []
-  for (let i = 0; i < clocks.length; i += each)
-    parts.push({ type: 'raise', to, clocks: clocks.slice(i, i + each) })
+function clocksOf<T>({ clocks }: { readonly clocks: readonly T[] }, bytesMax: number): T[][] {
+  const each = Math.max(1, Math.floor((bytesMax - headBytesMax) / clockBytesMax))
+  const parts: T[][] = []
+  for (let i = 0; i < clocks.length; i += each) parts.push(clocks.slice(i, i + each))
   return parts
 }
 
@@ -106,6 +116,14 @@ function write(epoch: number, message: PresenceMessage): Uint8Array {
       writer.writeByte(message.outcome === 'mine' ? 0 : 1)
       writer.writeVarUint(message.clock + 1)
       break
+    case 'departed':
+      writer.writeString(message.to)
+      for (const { clientID, clock, ageMs } of message.clocks) {
+        writer.writeVarUint(clientID)
+        writer.writeVarUint(clock)
+        writer.writeVarUint(Math.floor(ageMs))
+      }
+      break
     case 'left':
       break
     default:
@@ -137,7 +155,7 @@ export function readPresence(
 ): { epoch: number; message: PresenceMessage } | null {
   const reader = new Reader(bytes)
   const type = reader.varUint()
-  if (type < types.states || type > types.left) return null
+  if (type < types.states || type > types.departed) return null
   const epoch = reader.varUint()
   const message = messageOf(type, reader, bounds)
   reader.end()
@@ -164,6 +182,15 @@ function messageOf(type: number, reader: Reader, bounds: Bounds): PresenceMessag
       const [to, question] = [reader.string(), reader.varUint()]
       const outcome = reader.varUint() === 0 ? 'mine' : 'yours'
       return { type: 'answer', to, question, outcome, clock: readClock(reader, bounds) - 1 }
+    }
+    case types.departed: {
+      const to = reader.string()
+      const clocks = []
+      while (!reader.isAtEnd) {
+        const [clientID, clock] = [reader.varUint(), readClock(reader, bounds)]
+        clocks.push({ clientID, clock, ageMs: reader.varUint() })
+      }
+      return { type: 'departed', to, clocks }
     }
     default:
       return { type: 'left' }

@@ -86,11 +86,20 @@ export class Claims {
 
   /** The connection has left, or may own nothing any more. Returns the states it owned. */
   release(presence: Presence): readonly SharedState[] {
-    const { own } = presence
+    const { own, contests } = presence
     presence.own = []
     presence.contests = null
     for (const shared of own) this.#leave(shared)
+    if (contests !== null) this.#leaveContests(contests)
     return own
+  }
+
+  /** It was sent the states of others here, although its clientID was not its own yet: it knows their clocks. */
+  #leaveContests(contests: ReadonlyMap<number, Contest>): void {
+    for (const [clientID, { latest }] of contests) {
+      const shown = this.#elsewhere?.shownClock(clientID) ?? null
+      if (shown !== null) this.#departed.add(clientID, Math.max(latest.clock, shown + 1))
+    }
   }
 
   /** Another node's connection owns the clientID. */

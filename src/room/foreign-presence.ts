@@ -215,8 +215,10 @@ export class ForeignPresence {
   #gone(clientID: number): AwarenessEntry | null {
     const shown = this.surrender(clientID)
     if (shown === null) return null
-    this.#left(clientID, shown.clock)
-    return { clientID, clock: this.#departed.clock(clientID) ?? shown.clock, state: nullState }
+    const told = this.#departed.clock(clientID) ?? -1
+    // Its node has not said that it has left: its last word may be lost, and clients may know a clock one higher (AW1).
+    if (told < shown.clock) this.#left(clientID, shown.clock + 1)
+    return { clientID, clock: Math.max(told, shown.clock), state: nullState }
   }
 
   #show(next: ForeignShown): AwarenessEntry | null {

@@ -1,4 +1,5 @@
 /** What the rooms of one document tell each other of presence, and what a room needs of whoever carries it. Types alone. */
+import type { DepartedClock } from './departed.ts'
 
 /**
  * One state as its node publishes it; the state `null` says that it is gone. `number`: its place in the order in which
@@ -41,6 +42,16 @@ export type HigherAsked = {
 
 export type KnownClock = { readonly clientID: number; readonly above: number }
 
+/**
+ * Who has left this document within the last minute, here or on a node that I heard, and with which clock: for a room that
+ * has just been opened. They still know the clocks of those who are here.
+ */
+export type DepartedTold = {
+  readonly type: 'departed'
+  readonly to: string
+  readonly clocks: readonly DepartedClock[]
+}
+
 /** Somebody here has a clientID that is yours: does your connection answer? */
 export type OwnerAsked = {
   readonly type: 'claim'
@@ -61,7 +72,14 @@ export type OwnerAnswer = {
 /** The room has ended there. */
 export type RoomLeft = { readonly type: 'left' }
 
-export type PresenceMessage = ToldStates | StatesAsked | HigherAsked | OwnerAsked | OwnerAnswer | RoomLeft
+export type PresenceMessage =
+  | ToldStates
+  | StatesAsked
+  | HigherAsked
+  | OwnerAsked
+  | OwnerAnswer
+  | RoomLeft
+  | DepartedTold
 
 /** A room that hears what the others tell. `epoch`: which of the rooms that node has had of the document. Nothing throws. */
 export type PresenceListener = {

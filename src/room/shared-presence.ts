@@ -7,7 +7,7 @@ import type { Limits } from '../base/limits.ts'
 import type { Time } from '../base/time.ts'
 import { type AwarenessEntry, isNullState, nullState } from '../dialect/awareness-update.ts'
 import { isSeenAsGone } from './awareness-frames.ts'
-import type { Departed } from './departed.ts'
+import type { Departed, DepartedClock } from './departed.ts'
 import { ForeignOwners, type OwnerSays } from './foreign-owners.ts'
 import { ForeignPresence, type ForeignShown, isEarlier } from './foreign-presence.ts'
 import type { ForeignRoom, ForeignState } from './foreign-room.ts'
@@ -52,6 +52,7 @@ export class SharedPresence implements PresenceListener {
   readonly #node: string
   readonly #time: Time
   readonly #host: Host
+  readonly #departed: Departed
   readonly #line: PresenceLine
   readonly #told: ToldPresence
   readonly #foreign: ForeignPresence
@@ -68,6 +69,7 @@ export class SharedPresence implements PresenceListener {
     this.#node = nodes.node
     this.#time = time
     this.#host = host
+    this.#departed = departed
     this.#told = new ToldPresence(limits.awarenessDepartedMax)
     this.#foreign = new ForeignPresence(limits, departed, {
       ownsState: clientID => host.ownState(clientID) !== undefined,
@@ -156,7 +158,7 @@ export class SharedPresence implements PresenceListener {
       case 'states':
         return this.#take(room, message)
       case 'ask':
-        if (message.to === null || message.to === this.#node) this.#asked(message.since)
+        if (message.to === null || message.to === this.#node) this.#asked(from, message.since)
         return
       case 'raise':
         if (message.to === this.#node) for (const known of message.clocks) this.#raise(known)
@@ -166,6 +168,9 @@ export class SharedPresence implements PresenceListener {
         return
       case 'answer':
         if (message.to === this.#node) this.#owners.answered(message)
+        return
+      case 'departed':
+        if (message.to === this.#node) for (const departed of message.clocks) this.#learn(departed)
         return
       case 'left':
         this.#foreign.left(from, epoch)
@@ -252,10 +257,23 @@ export class SharedPresence implements PresenceListener {
     for (const [to, clocks] of byNode) this.#line.send({ type: 'raise', to, clocks })
   }
 
-  #asked(since: number): void {
+  #asked(from: string, since: number): void {
+    if (since === 0) this.#tellDeparted(from)
     if (since >= this.#told.number) return
     this.#askedSince = Math.min(since, this.#askedSince ?? since)
     this.#host.flushSoon()
+  }
+
+  /** To a room that has heard nothing yet: it cannot know who was in this document on other nodes, which may be no more. */
+  #tellDeparted(to: string): void {
+    const clocks = this.#departed.recent()
+    if (clocks.length > 0) this.#line.send({ type: 'departed', to, clocks })
+  }
+
+  #learn(departed: DepartedClock): void {
+    const own = this.#host.ownState(departed.clientID)
+    if (own !== undefined) return this.#wasElsewhere(own, departed.clock)
+    if (this.#foreign.shownOf(departed.clientID) === undefined) this.#departed.learn(departed)
   }
 
   #raise({ clientID, above }: KnownClock): void {
@@ -288,10 +306,7 @@ export class SharedPresence implements PresenceListener {
   /** Another node tells of a clientID that is a member's here. */
   #meet(own: SharedState, node: string, foreign: ForeignState): void {
     const { clientID } = own
-    if (isNullState(foreign.state)) {
-      if (foreign.clock >= own.published) this.#raiseOwn(own, foreign.clock)
-      return this.#host.returned(own)
-    }
+    if (isNullState(foreign.state)) return this.#wasElsewhere(own, foreign.clock)
     const isOurs = isEarlier({ ...own, node: this.#node }, { ...foreign, node })
     if (!isOurs) return void this.#contend(own, node)
     // An earlier claim of somebody who shows nothing is worth less than a later one of somebody who does.
@@ -299,6 +314,12 @@ export class SharedPresence implements PresenceListener {
     if (this.#insisted.has(clientID)) return
     this.#insisted.add(clientID)
     this.#tellAgain(clientID)
+  }
+
+  /** It had this clock there, which others may know, and may know the clocks of others. */
+  #wasElsewhere(own: SharedState, clock: number): void {
+    if (clock >= own.published) this.#raiseOwn(own, clock)
+    this.#host.returned(own)
   }
 
   /** The other claim is earlier: it stays if its connection answers. */
@@ -310,8 +331,7 @@ export class SharedPresence implements PresenceListener {
     this.#contended.delete(clientID)
     if (this.#host.ownState(clientID) !== own) return
     if (outcome === 'mine') return this.#give(own, 'later')
-    if (clock >= own.published) this.#raiseOwn(own, clock)
-    this.#host.returned(own)
+    this.#wasElsewhere(own, clock)
   }
 
   #give(own: SharedState, why: 'silent' | 'later'): void {

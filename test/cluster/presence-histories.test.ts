@@ -85,6 +85,20 @@ async function history(start: number): Promise<string | null> {
   return wrong
 }
 
+/** Histories that once ended otherwise, and why. */
+const formerFailures: readonly (readonly [seed: number, what: string])[] = [
+  [97, 'the last clock of somebody on a node that died was never heard, and was given again on another node'],
+  [138, 'the same'],
+  [
+    1_023_170_962,
+    'who left while a node that died was asked for its clientID was taken for new on the next one'
+  ]
+]
+
+test.each(formerFailures)('seed %i: %s', async start => {
+  expect(await history(start)).toBeNull()
+})
+
 test('[AW13] [seeded] whatever bus, servers and people did, in the end each sees who is there and nobody else', async () => {
   const runs = Number(process.env.ROUNDS ?? 12)
   for (let run = 0; run < runs; run++) expect(await history(seed + run), `SEED=${seed + run}`).toBeNull()

@@ -35,7 +35,8 @@ async function checkDeletion(world: World, chance: Chance, { room, old, settle }
   // Those without a copy must be able to be told apart from the others.
   for (const page of world.pagesIn(room)) if (!old.includes(page)) world.closePage(page, 'goodbye')
   for (const page of old) page.retire()
-  await world.delete(room, chance.pick(['well', 'well', 'crash-before', 'crash-after']))
+  const how = chance.pick(['well', 'well', 'crash-before', 'crash-after'] as const)
+  await world.delete(room, { how, wait: ms => world.clock.runFor(ms) })
 
   await toldAll(world, old)
   const fresh = [world.openPage(room), world.openPage(room)]
@@ -85,7 +86,7 @@ async function syncedAll(
 }
 
 /** Each that has an old copy is told, however often it comes; the more often, the later. */
-async function toldAll(world: World, old: readonly Page[]): Promise<void> {
+export async function toldAll(world: World, old: readonly Page[]): Promise<void> {
   const { clock, plan } = world
   const untilMs = clock.nowMs + 2 * plan.limits.refusalDelayMsMax + 60_000 + 4 * plan.limits.pingMs
   for (
@@ -98,7 +99,7 @@ async function toldAll(world: World, old: readonly Page[]): Promise<void> {
   }
 }
 
-function checkIsFree({ name, doc }: Page, dead: ReadonlySet<number>): void {
+export function checkIsFree({ name, doc }: Page, dead: ReadonlySet<number>): void {
   const found = [...Y.decodeStateVector(Y.encodeStateVector(doc)).keys()].filter(client => dead.has(client))
   if (found.length > 0) throw new Violation(`${name} has structs of ${found}, which were deleted`)
 }

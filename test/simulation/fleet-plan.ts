@@ -20,8 +20,8 @@ export type FleetPlan = {
   readonly hopShare: number
   /** Documents begin with something, which each node would plant. */
   readonly hasSeeds: boolean
-  /** Whether who is on one node must be shown to those on another: not checked yet. */
-  readonly presence: 'of-the-node' | 'of-all'
+  /** Documents are deleted while people work, and begun anew. */
+  readonly deletesAmid: boolean
   /** How long one node may compact a document, and how soon another asks whether it may. */
   readonly compaction: Pick<Plan['limits'], 'compactionLeaseMs' | 'compactionLookMs'>
 }
@@ -54,11 +54,11 @@ export function drawFleetPlan(chance: Chance, nodes: number): FleetPlan {
     goesBack: chance.hits(0.25),
     hopShare: chance.pick([0, 0.3, 1]),
     hasSeeds: chance.hits(0.3),
-    presence: 'of-the-node',
     compaction: {
       compactionLeaseMs: Math.floor(chance.scaled(1_000, 60_000)),
       compactionLookMs: chance.scaled(100, 15_000)
-    }
+    },
+    deletesAmid: chance.hits(0.4)
   }
 }
 

@@ -1,5 +1,6 @@
 /** Bugs that only several nodes can have, put in from outside, to see that the simulation finds them. */
 import type { DocumentHead } from '../../persistence/store.ts'
+import { Commits } from '../../src/room/commits.ts'
 import { LogOrder } from '../../src/room/log-order.ts'
 import type { Followed, Known, Nodes, Notice } from '../../src/room/nodes.ts'
 import { SharedLog } from '../../src/room/shared-log.ts'
@@ -51,6 +52,8 @@ export const fleetPlants = {
   },
   'two attempts at a checkpoint have one number': {
     database: database => {
+      // As above: two attempts at a time are rare while leases hold.
+      database.lease = () => true
       const { beginCheckpoint } = database
       database.beginCheckpoint = request => {
         const { nextNumber } = database
@@ -91,6 +94,15 @@ export const fleetPlants = {
         headIs: (head, known) =>
           followed.headIs({ ...head, head: Math.max(head.head, followed.known.visible) }, known)
       }))
+  },
+  'a checkpoint is taken up before what it stands for is shown': {
+    patch: () => {
+      const { shownTo } = Commits.prototype
+      Commits.prototype.shownTo = () => Promise.resolve()
+      return () => {
+        Commits.prototype.shownTo = shownTo
+      }
+    }
   },
   'a notice of a life that is over is believed': {
     nodes: nodes =>

@@ -2,12 +2,11 @@
  * What several nodes owe, looked at while a run goes on. The rules are those of cluster.md: C1 nothing is shown that is not in
  * the log, C2 each room reaches the end of the log within a bound, C6 who asks is told all that anybody was told before.
  */
-import * as Y from 'yjs'
 import type { AppendEntry, LoadedDocument } from '../../persistence/store.ts'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import { decodeRecord } from '../../src/document/record.ts'
-import { scanUpdate, type UpdateScan } from '../../src/document/scan.ts'
-import { canonical, type Ledger } from './ledger.ts'
+import { type ClockRange, scanUpdate, type UpdateScan } from '../../src/document/scan.ts'
+import type { Ledger } from './ledger.ts'
 import type { Following } from './node.ts'
 import type { Page } from './page.ts'
 import type { SharedDatabase } from './shared-database.ts'
@@ -51,8 +50,8 @@ export class FleetWatch {
   readonly #durable = new Map<string, ClockRuns>()
   /** What the log of each document has held, and the document still holds. */
   readonly #held = new Map<string, ClockRuns>()
-  /** Documents that were deleted at any time. */
-  readonly #gone = new Set<string>()
+  /** How often each document was deleted. */
+  readonly #deletions = new Map<string, number>()
   #samples = new Map<Following, Sample[]>()
   /** Rooms that have shown what the store has lost. */
   readonly #over = new WeakSet<Following>()
@@ -65,7 +64,7 @@ export class FleetWatch {
     database.onEnded = document => {
       this.#durable.delete(document)
       this.#held.delete(document)
-      this.#gone.add(document)
+      this.#deletions.set(document, this.deletions(document) + 1)
     }
     database.onSwitched = document => this.#switched(document)
     this.#look()
@@ -107,7 +106,20 @@ export class FleetWatch {
   }
 
   isGone(document: string): boolean {
-    return this.#gone.has(document)
+    return this.deletions(document) > 0
+  }
+
+  deletions(document: string): number {
+    return this.#deletions.get(document) ?? 0
+  }
+
+  /** Whether the store has it now. */
+  holds(document: string, { client, clock, length }: ClockRange): boolean {
+    return this.#held.get(document)?.covers(client, clock, length) === true
+  }
+
+  writersOf(document: string): Set<number> {
+    return new Set([...(this.#held.get(document)?.ranges() ?? [])].map(({ client }) => client))
   }
 
   /** C1. Deletions that follow from integrating what is durable are in no record: they are not looked at. */
@@ -122,7 +134,8 @@ export class FleetWatch {
   }
 
   /** C6. */
-  asks({ name, document, doc }: Page): () => void {
+  asks({ name, document, doc, isRetired }: Page): () => void {
+    if (isRetired) return () => {}
     const { ledgerOf } = this.#parts
     const ledger = ledgerOf(document)
     const owed = ledger.copy()
@@ -130,7 +143,7 @@ export class FleetWatch {
     return () => {
       const isOwed = ledgerOf(document) === ledger && ledger.timeline === timeline
       if (!isOwed || this.isNoticing) return
-      owed.check(canonical([Y.encodeStateAsUpdate(doc)]), `${name}, as it joins,`)
+      owed.checkOpen(doc, `${name}, as it joins,`)
     }
   }
 

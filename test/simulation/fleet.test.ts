@@ -12,7 +12,7 @@ const runs = Number(process.env.RUNS ?? 12)
 /** Each planted bug is found in fewer runs than this. */
 const plantRunsMax = 120
 
-test(`[C1] [C2] [C3] [C5] [C6] runs of ${nodes} nodes from seed ${first} on find nothing wrong`, {
+test(`[C1] [C2] [C3] [C4] [C5] [C6] runs of ${nodes} nodes from seed ${first} on find nothing wrong`, {
   timeout: 30 * 60_000
 }, async () => {
   for (let run = 0; run < runs; run++) await simulate(first + run, { nodes })
@@ -32,7 +32,12 @@ test('the same seed gives exactly the same run', { timeout: 120_000 }, async () 
 const formerFailures: readonly (readonly [seed: number, what: string])[] = [
   [14, 'whoever began a document was told that it was deleted: a head read before it began was believed'],
   [8079, 'presence told late by a room of a deleted document was shown in the next life of it'],
-  [83, 'a question for the head that was answered after the end of its room left a timer']
+  [83, 'a question for the head that was answered after the end of its room left a timer'],
+  [26, 'who came to a node that had just started did not see those it had seen on the node before'],
+  [1029, 'a member who waited for the heads of a database that failed was ended as for a bug of ours'],
+  [2092, 'what a store that went back had lost was owed once more as it was acknowledged once more'],
+  [5287, 'first words that were deleted before a tombstone knew of them were hung on in the next life'],
+  [9078, 'messages on their way to a node were counted as timers that it had left']
 ]
 
 test.each(formerFailures)('seed %i: %s', { timeout: 60_000 }, async seed => {
@@ -54,9 +59,10 @@ describe('a bug planted on purpose is found', () => {
 const searchFrom: Partial<Record<FleetPlantName, number>> = {
   'who joins is answered from memory': 6,
   'a checkpoint is switched without comparing': 6,
-  'two attempts at a checkpoint have one number': 49,
+  'two attempts at a checkpoint have one number': 6,
   'a document begins on each node': 21,
-  'nobody notices that the store went back': 10,
+  'nobody notices that the store went back': 46,
+  'a checkpoint is taken up before what it stands for is shown': 6,
   'a notice of a life that is over is believed': 6
 }
 

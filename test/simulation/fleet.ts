@@ -17,12 +17,14 @@ import type { Page, PageWatch } from './page.ts'
 import type { Home } from './server-process.ts'
 import { ServerProcess } from './server-process.ts'
 import {
+  type DeletionCall,
   type DeletionEnd,
   inspectRooms,
   type Mishap,
   processParts,
   type Servers,
-  type ServersParts
+  type ServersParts,
+  type Shown
 } from './servers.ts'
 import { type EarlierState, SharedDatabase } from './shared-database.ts'
 import { SharedStore } from './shared-store.ts'
@@ -44,8 +46,13 @@ type Node = {
 /** A node that stops waits for what is under way, and starts again. */
 const upWithinMs = 120_000
 
+/** All nodes have found by then that the database went back: also one that stood still, or was cut off from it. */
+const noticedMs = 40_000
+
 /** How far a database goes back, at most: so many of its states, a second apart. */
 const statesMax = 5
+
+const busWell = { loss: 0, repetition: 0, delayMinMs: 0, delayMaxMs: 2 }
 
 export class Fleet implements Servers {
   readonly watch: PageWatch
@@ -59,6 +66,9 @@ export class Fleet implements Servers {
   readonly #lastOf = new Map<string, Node>()
   #states: EarlierState[] = []
   #isDatabaseAway = false
+  #isTalkWell = false
+  /** So many are under way. */
+  #deletions = 0
 
   constructor(parts: ServersParts, plan: FleetPlan) {
     this.#parts = parts
@@ -82,7 +92,7 @@ export class Fleet implements Servers {
       asks: page => this.#checks.asks(page),
       shown: (page, scan) => this.#checks.shown(page, scan),
       saved: page => this.#saved(page),
-      isGone: document => this.#checks.isGone(document)
+      deletions: document => this.#checks.deletions(document)
     }
     for (const node of this.#nodes) this.#start(node)
     if (plan.goesBack) this.#remember()
@@ -111,24 +121,33 @@ export class Fleet implements Servers {
     for (const [i, node] of this.#nodes.entries()) time.after(1_000 * i, () => this.#restart(node))
   }
 
-  async delete(room: string, how: DeletionEnd): Promise<void> {
-    const { clock, trace, chance } = this.#parts
+  async delete(room: string, call: DeletionCall): Promise<void> {
+    this.#deletions++
+    await this.#delete(room, call)
+    this.#deletions--
+  }
+
+  async #delete(room: string, { how, wait }: DeletionCall): Promise<void> {
+    const { trace, chance } = this.#parts
     let end: DeletionEnd = how
-    for (let isDone = false; !isDone; ) {
+    for (let state = 'failed' as 'failed' | 'under way' | 'done'; state !== 'done'; ) {
       const node = chance.pick(this.#nodes)
       const { process } = node
-      node.endsWith = end === 'well' ? null : end
+      state = 'under way'
+      if (end !== 'well') node.endsWith = end
       end = 'well'
       const deleting = process.isUp ? process.delete(room) : Promise.reject(new Error('it is not up'))
       deleting.then(
         () => {
-          isDone = true
+          state = 'done'
         },
-        error => trace.note('delete failed', String(error))
+        error => {
+          trace.note('delete failed', String(error))
+          if (state === 'under way') state = 'failed'
+        }
       )
-      await clock.runFor(500)
-      while (!isDone && process === node.process && !process.isOver && process.isUp) await clock.runFor(500)
-      await this.#allUp()
+      await wait(500)
+      while ((state as string) === 'under way' && process === node.process && process.isUp) await wait(500)
     }
   }
 
@@ -164,8 +183,38 @@ export class Fleet implements Servers {
 
   #calmBus(): void {
     const { busInCalm, bus } = this.#plan
-    const well = { loss: 0, repetition: 0, delayMinMs: 0, delayMaxMs: 2 }
-    this.#broker.setFaults(busInCalm === 'well' ? well : bus)
+    this.#broker.setFaults(busInCalm === 'well' ? busWell : bus)
+  }
+
+  talk(how: 'well' | 'as-planned'): void {
+    this.#isTalkWell = how === 'well'
+    if (how === 'as-planned') this.#calmBus()
+    else this.#broker.setFaults(busWell)
+    if (this.#isTalkWell || this.#plan.busInCalm !== 'away') this.#broker.comeBack()
+    else this.#broker.leave()
+  }
+
+  get shown(): Shown {
+    const { busInCalm } = this.#plan
+    if (this.#isTalkWell || busInCalm === 'well') return 'of-all'
+    return busInCalm === 'away' ? 'of-the-node' : null
+  }
+
+  /**
+   * A node that is no more is silent for six beats, and claims of what it had wait for that. Where nodes cannot ask each
+   * other, a half-open connection is found by its silence alone (AW9).
+   */
+  get presenceMs(): number {
+    const { pingMs, heartbeatMs } = this.#parts.plan.limits
+    return 10_000 + (this.shown === 'of-all' ? 0 : 2 * (pingMs + heartbeatMs))
+  }
+
+  areTogether(page: string, other: string): boolean {
+    return this.#lastOf.get(page) === this.#lastOf.get(other)
+  }
+
+  writersOf(room: string): ReadonlySet<number> {
+    return this.#checks.writersOf(room)
   }
 
   delayTalk(ms: number): void {
@@ -361,27 +410,40 @@ export class Fleet implements Servers {
 
   /** Nothing is owed but what is there then; who holds more brings it back. */
   #goBack(chance: Chance): void {
-    const { trace, rooms, ledgerOf } = this.#parts
-    const lives = rooms.map(room => this.#database.incarnationOf(room))
-    // To an earlier life of a document: who has the later one brings it into that, and nobody knows what is owed.
-    const states = this.#states.filter(({ rows }) =>
-      rooms.every((room, i) => {
+    const { time, trace, rooms, ledgerOf } = this.#parts
+    // What is there then would be owed, and goes in the next moment.
+    if (this.#deletions > 0) return
+    const now = this.#database.stateNow()
+    // To an earlier life of a document: who has the later one brings it into that, and nobody knows what is owed. To before
+    // its deletion: it would be there again.
+    const states = this.#states.filter(({ rows, tombstones }) =>
+      rooms.every(room => {
         const life = rows.get(room)?.incarnation ?? null
-        return life === lives[i] || (life === null && !this.#checks.isGone(room))
+        const isSame = life === (now.rows.get(room)?.incarnation ?? null)
+        return (
+          tombstones.get(room) === now.tombstones.get(room) &&
+          (isSame || (life === null && !this.#checks.isGone(room)))
+        )
       })
     )
     if (states.length === 0) return
     trace.note('went back')
     const [first] = states
     this.#database.goBack(first !== undefined && chance.hits(0.3) ? first : chance.pick(states))
-    for (const room of rooms) ledgerOf(room).beginAgain(scanUpdate(storedUpdate(this.#database.load(room))))
     this.#checks.wentBack()
+    for (const room of rooms) {
+      const ledger = ledgerOf(room)
+      const stored = scanUpdate(storedUpdate(this.#database.load(room)))
+      ledger.beginAgain(stored, range => this.#checks.holds(room, range))
+      const { timeline } = ledger
+      time.after(noticedMs, () => ledger.trust(timeline))
+    }
   }
 }
 
 /** What a document begins with; each node would begin it with something of its own. */
 function plantedBy(chance: Chance): ScannedUpdate {
-  const doc = new Y.Doc()
+  const doc = new Y.Doc({ guid: 'planted' })
   doc.clientID = chance.below(2 ** 32)
   doc.getArray('planted').push([doc.clientID])
   const update = Y.encodeStateAsUpdate(doc)

@@ -13,18 +13,29 @@ export class Ledger {
   #structs = new ClockRuns()
   #deletes = new ClockRuns()
   #timeline = 0
+  #isStored: ((range: ClockRange) => boolean) | null = null
 
   /** Changes when the store went back: what was owed before is not owed any more. */
   get timeline(): number {
     return this.#timeline
   }
 
-  /** The store went back, and holds this. What else clients have seen is owed once they have brought it back. */
-  beginAgain(stored: UpdateScan): void {
+  /**
+   * The store went back, and holds this. What else clients have seen is owed once they have brought it back. Until `trust`,
+   * what was written before may still be shown and acknowledged: of that, what `isStored` knows is owed.
+   */
+  beginAgain(stored: UpdateScan, isStored: (range: ClockRange) => boolean): void {
     this.#structs = new ClockRuns()
     this.#deletes = new ClockRuns()
     this.#timeline++
+    this.#isStored = null
     this.owes(stored)
+    this.#isStored = isStored
+  }
+
+  /** Everybody knows by now of what began with this timeline. */
+  trust(timeline: number): void {
+    if (timeline === this.#timeline) this.#isStored = null
   }
 
   /** What is owed by now. */
@@ -36,8 +47,20 @@ export class Ledger {
   }
 
   owes({ structs, deletes }: Pick<UpdateScan, 'structs' | 'deletes'>): void {
-    this.#structs.addAll(structs)
-    this.#deletes.addAll(deletes)
+    const isStored = this.#isStored
+    this.#structs.addAll(isStored === null ? structs : structs.filter(isStored))
+    if (isStored === null) this.#deletes.addAll(deletes)
+  }
+
+  /**
+   * The same of a document that is open: what it holds, pending or not, is all in its encoded form. Loading that once more
+   * shows what is deleted by integrating what is pending: dear, and seldom owed.
+   */
+  checkOpen(doc: Y.Doc, where: string): void {
+    const update = Y.encodeStateAsUpdate(doc)
+    const { structs, deletes } = scanUpdate(update)
+    if (missing(this.#structs, structs) === null && missing(this.#deletes, deletes) === null) return
+    this.check(canonical([update]), where)
   }
 
   /** Throws a Violation when a document, encoded with all that is pending, lacks something owed. */
@@ -67,7 +90,7 @@ export function storedUpdate({ checkpoint, records }: LoadedDocument): Uint8Arra
  * and integrates what can be integrated. (Yjs does not retry everything pending when updates come one by one.)
  */
 export function canonical(updates: readonly Uint8Array[]): Uint8Array {
-  const doc = new Y.Doc()
+  const doc = new Y.Doc({ guid: 'canonical' })
   Y.applyUpdate(doc, Y.mergeUpdates([...updates, Uint8Array.of(0, 0)]))
   const state = Y.encodeStateAsUpdate(doc)
   doc.destroy()

@@ -9,6 +9,9 @@ import type { Plan } from './plan.ts'
 import type { Membership } from './server-process.ts'
 import type { Scope } from './virtual-time.ts'
 
+/** Times of a bus, which are those of its node, and how many are pending: messages on their way to it. */
+type BusTime = Pick<Scope, 'after'> & { readonly pending: number }
+
 const clusterId = 'simulation'
 const key = new Uint8Array(32).fill(7)
 
@@ -29,15 +32,21 @@ export class Member implements Membership {
   readonly nodes: Nodes
   readonly following = new Map<string, Following>()
   readonly #cluster: Cluster
+  readonly #busTime: BusTime
   readonly #close: () => void
 
   constructor(name: string, broker: MemoryBroker, { store, ...parts }: Parts & { readonly store: Store }) {
     const { time, limits, metrics, log, changed } = parts
-    const bus = broker.connect(name, { time })
+    this.#busTime = busTimeOf(time)
+    const bus = broker.connect(name, { time: this.#busTime })
     const sealed = sealBus({ bus, clusterId, nodeId: store.node, key })
     this.#cluster = new Cluster({ store, bus: sealed, time, limits, metrics, log })
     this.#close = () => void bus.close()
     this.nodes = this.#watched(changed(this.#cluster), time)
+  }
+
+  get arriving(): number {
+    return this.#busTime.pending
   }
 
   close(): void {
@@ -65,6 +74,31 @@ export class Member implements Membership {
       announceChange: document => nodes.announceChange(document),
       freshHead: query => nodes.freshHead(query),
       sharePresence: (document, listener) => nodes.sharePresence(document, listener)
+    }
+  }
+}
+
+function busTimeOf(time: Scope): BusTime {
+  let pending = 0
+  return {
+    get pending() {
+      return pending
+    },
+    after: (delayMs, run) => {
+      pending++
+      let isPending = true
+      const over = () => {
+        if (isPending) pending--
+        isPending = false
+      }
+      const cancel = time.after(delayMs, () => {
+        over()
+        run()
+      })
+      return () => {
+        over()
+        cancel()
+      }
     }
   }
 }

@@ -6,7 +6,7 @@ import type { PageWatch } from './page.ts'
 import type { Home } from './server-process.ts'
 import { ServerProcess } from './server-process.ts'
 import {
-  type DeletionEnd,
+  type DeletionCall,
   inspectRooms,
   type Mishap,
   processParts,
@@ -18,10 +18,18 @@ import type { Wire } from './wire.ts'
 
 export class OneServer implements Servers {
   /** What a page is owed is looked at when the process ends, and at the end of the run. */
-  readonly watch: PageWatch = { asks: () => () => {}, shown: () => {}, saved: () => {}, isGone: () => true }
+  readonly watch: PageWatch = {
+    asks: () => () => {},
+    shown: () => {},
+    saved: () => {},
+    deletions: () => this.#deletions
+  }
+  readonly shown = 'of-all'
+  readonly presenceMs = 0
   readonly #parts: ServersParts
   readonly #disk: FaultyDisk
   #server: ServerProcess
+  #deletions = 0
 
   constructor(parts: ServersParts) {
     this.#parts = parts
@@ -62,9 +70,11 @@ export class OneServer implements Servers {
   }
 
   /** The process may end before or after the deletion is on disk. */
-  async delete(room: string, how: DeletionEnd): Promise<void> {
-    const { clock, trace } = this.#parts
+  async delete(room: string, { how, wait }: DeletionCall): Promise<void> {
+    const { trace } = this.#parts
     if (how !== 'well') this.#disk.arm({ outcome: how, target: 'any' })
+    // Nobody is told that a document is gone while it is not.
+    this.#deletions++
     for (let isDone = false; !isDone; ) {
       const server = this.#server
       const deleting = server.isUp ? server.delete(room) : Promise.reject(new Error('it is not up'))
@@ -74,13 +84,24 @@ export class OneServer implements Servers {
         },
         error => trace.note('delete failed', String(error))
       )
-      await clock.runFor(500)
-      while (!isDone && server === this.#server && !server.isOver && server.isUp) await clock.runFor(500)
-      while (!this.#server.isUp) await clock.runFor(500)
+      await wait(500)
+      while (!isDone && server === this.#server && !server.isOver && server.isUp) await wait(500)
+      while (!this.#server.isUp) await wait(500)
     }
   }
 
+  /** Documents of one server are deleted at the end of a run alone. */
+  writersOf(): ReadonlySet<number> {
+    return new Set()
+  }
+
   delayTalk(): void {}
+
+  talk(): void {}
+
+  areTogether(): boolean {
+    return true
+  }
 
   mishaps(chance: Chance): readonly Mishap[] {
     const arm = (outcomes: readonly ('crash-before' | 'crash-after' | 'failed' | 'failed-but-written')[]) =>

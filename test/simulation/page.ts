@@ -61,15 +61,15 @@ export type PageWatch = {
   shown(page: Page, scan: UpdateScan): void
   /** What it sent is acknowledged. */
   saved(page: Page): void
-  /** Whether a document that is being deleted is deleted by now. */
-  isGone(document: string): boolean
+  /** How often the document has been deleted by now. */
+  deletions(document: string): number
 }
 
 /** Sent on the first message of the next connection. `scan`: of an update. */
 type Queued = { readonly message: Uint8Array; readonly scan: UpdateScan | null }
 
 export class Page {
-  readonly doc = new Y.Doc()
+  readonly doc: Y.Doc
   readonly name: string
   readonly document: string
   readonly #parts: PageParts
@@ -85,6 +85,7 @@ export class Page {
   /** Its document was deleted: it is told so, again and again. */
   #isRetired = false
   #isTold = false
+  #deletionsBefore = 0
   /** It has heard that the document is gone, so that what it is sent from now on is of another life. */
   #isGone = false
   #failures = 0
@@ -105,6 +106,8 @@ export class Page {
     this.name = parts.name
     this.document = parts.document
     this.#time = parts.clock.scope()
+    // A guid of Yjs's own is random, and dear.
+    this.doc = new Y.Doc({ guid: parts.name })
     this.doc.clientID = parts.clientID
     this.#presence = createAwareness(this.doc, () => this.#time.nowMs())
     this.#presence.awareness.setLocalState({ name: parts.name, cursor: 0 })
@@ -157,6 +160,7 @@ export class Page {
   /** Its document is about to be deleted. */
   retire(): void {
     this.#isRetired = true
+    this.#deletionsBefore = this.#parts.watch.deletions(this.document)
   }
 
   forgetTold(): void {
@@ -273,7 +277,7 @@ export class Page {
     if (wire === null) return
     this.#parts.trace.note('close', `${this.name} ${code ?? 'by itself'}`)
     if (this.#isRetired && (code === 4404 || code === 4410))
-      this.#isGone ||= this.#parts.watch.isGone(this.document)
+      this.#isGone ||= this.#parts.watch.deletions(this.document) > this.#deletionsBefore
     if (code === 4410 && this.#isRetired) this.#isTold = true
     else if (code !== null && code >= 4400 && code < 4500 && !(code === 4404 && this.#isRetired))
       throw new Violation(`${this.name} was told never to come back: ${code}`)
@@ -348,6 +352,9 @@ export class Page {
     if (this.#unsaved > 0) return
     if (!this.#isSynced) throw new Violation(`${this.name} has nothing unsaved before its end marker`)
     for (const scan of this.#sent) this.#parts.ledger.owes(scan)
+    // Not once more with the next acknowledgement: the store may have gone back between the two.
+    this.#sent = []
+    this.#barriers = this.#barriers.map(() => 0)
     this.#parts.watch.saved(this)
   }
 

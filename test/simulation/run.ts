@@ -4,6 +4,7 @@ import { bounds } from '../../persistence/bounds.ts'
 import { defaultLimits } from '../../src/base/limits.ts'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import { type ClockRange, scanUpdate } from '../../src/document/scan.ts'
+import { watchAdoptions } from './adoption-watch.ts'
 import { Chance } from './chance.ts'
 import { checkDeletions } from './deletion.ts'
 import { asPlanOf, drawFleetPlan } from './fleet-plan.ts'
@@ -11,6 +12,7 @@ import { canonical } from './ledger.ts'
 import type { Page } from './page.ts'
 import { drawPlan, type Plan } from './plan.ts'
 import { noPlant, type Plant } from './plants.ts'
+import { checkAllPresence, checkMoves } from './presence-checks.ts'
 import { beginStorm } from './storm.ts'
 import { Trace, Violation } from './trace.ts'
 import { VirtualClock } from './virtual-time.ts'
@@ -52,6 +54,7 @@ export async function simulate(
   const fail = (error: unknown) => clock.fail(error)
   const restore = shrinkStore(plan)
   const unpatch = plant.patch?.()
+  const unwatch = fleet === null ? () => {} : watchAdoptions(fail)
   process.on('unhandledRejection', fail)
   try {
     const world = new World({ clock, trace, chance: chance.fork(), plan, plant, fleet })
@@ -68,6 +71,7 @@ export async function simulate(
     throw new RunFailed(seed, trace, error)
   } finally {
     process.off('unhandledRejection', fail)
+    unwatch()
     unpatch?.()
     restore()
   }
@@ -88,9 +92,10 @@ function shrinkStore(plan: Plan): () => void {
 async function play(world: World, chance: Chance): Promise<void> {
   const { clock, plan } = world
   const time = clock.scope()
-  beginStorm(world, chance.fork(), time)
+  const deletions = beginStorm(world, chance.fork(), time)
   await clock.runFor(plan.stormMs)
   await world.calm()
+  await deletions?.end()
   // Somebody disappears without a word; nobody who comes later may see them.
   for (const room of world.rooms) {
     const pages = world.pagesIn(room)
@@ -106,7 +111,11 @@ async function play(world: World, chance: Chance): Promise<void> {
   // With gaps, a page may hold what it has overheard and was never asked for, until it comes back.
   if (plan.order === 'causal') for (const room of world.rooms) checkReplicas(world, room, 'after the storm')
   await checkReconnects(world, chance)
+  world.servers.talk('well')
   await checkNewcomers(world)
+  deletions?.check()
+  await checkMoves(world, chance)
+  world.servers.talk('as-planned')
   await checkDeletions(world, chance, () => clock.runFor(settleMs(plan)))
   await checkEnd(world)
 }
@@ -154,7 +163,9 @@ async function reconnectAll(world: World, chance: Chance): Promise<void> {
   await allSynced(world, startMs)
   const lastMs = Math.max(startMs, ...world.pages.map(page => page.syncedAtMs))
   // Presence is promised a second after; a takeover pings for 600 ms before.
-  await clock.runUntil(lastMs + 1_000 + 6 * plan.network.latencyMs + (why === 'takeover' ? 600 : 0))
+  const { presenceMs } = world.servers
+  const takeoverMs = why === 'takeover' ? 600 : 0
+  await clock.runUntil(lastMs + 1_000 + 6 * plan.network.latencyMs + takeoverMs + presenceMs)
   checkAllPresence(world)
   await clock.runFor(chance.scaled(100, 40_000))
   checkAllPresence(world)
@@ -208,35 +219,10 @@ function difference(a: Uint8Array, b: Uint8Array): string {
   ].join(', ')
 }
 
-/** Those on one node do not see those on another yet. */
-function checkAllPresence(world: World): void {
-  if (world.fleet?.presence === 'of-the-node') return
-  for (const room of world.rooms) checkPresence(world, room)
-}
-
-function checkPresence(world: World, room: string): void {
-  const pages = world.pagesIn(room)
-  const expected = new Map<number, string>()
-  for (const { doc, awareness } of pages) {
-    const state = awareness.getLocalState()
-    if (state !== null) expected.set(doc.clientID, JSON.stringify(state))
-  }
-  for (const { name, awareness } of pages) {
-    const seen = awareness.getStates()
-    for (const [clientID, state] of expected) {
-      const found = JSON.stringify(seen.get(clientID))
-      if (found !== state) throw new Violation(`${name} sees ${clientID} as ${found} instead of ${state}`)
-    }
-    for (const clientID of seen.keys()) {
-      if (!expected.has(clientID)) throw new Violation(`${name} sees ${clientID}, who is not there`)
-    }
-  }
-}
-
 /** Who comes to a quiet room has the same document as those who were there, and as the store. */
 async function checkNewcomers(world: World): Promise<void> {
   for (const room of world.rooms) world.openPage(room)
-  await world.clock.runFor(settleMs(world.plan))
+  await world.clock.runFor(settleMs(world.plan) + world.servers.presenceMs)
   expectAllSynced(world)
   for (const room of world.rooms) {
     const state = checkReplicas(world, room, 'beside a newcomer')
@@ -281,7 +267,7 @@ async function checkEnd(world: World): Promise<void> {
   await world.servers.inspect('at the end')
 }
 
-/** The heartbeat, the store's tidying after quiet, and the worker's end; of a node its polls as well, and beats on the bus, its own too. */
+/** The heartbeat, the store's tidying after quiet, and the worker's end; of a node its poll as well, and its two beats. */
 function timersMax({ fleet }: World): number {
-  return fleet === null ? 3 : 6 + fleet.nodes * Math.ceil(fleet.bus.delayMaxMs / 1_000)
+  return fleet === null ? 3 : 6
 }

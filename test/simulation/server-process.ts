@@ -59,6 +59,8 @@ export type MembershipParts = {
 /** A process as one of several nodes. */
 export type Membership = {
   readonly nodes: Nodes
+  /** Messages of other nodes, and its own, that are on their way to it: each is a timer. */
+  readonly arriving: number
   /** It asks and tells no more of its own; what is under way may still be told. */
   close(): void
   /** The process has ended. */
@@ -125,9 +127,9 @@ export class ServerProcess {
     return this.#running?.rooms.count ?? 0
   }
 
-  /** Timers of the server that are to run some time. */
+  /** Timers of the server that are to run some time. What is on its way to it is no timer of its own. */
   get pendingTimers(): number {
-    return this.#time.pending
+    return this.#time.pending - (this.#running?.membership?.arriving ?? 0)
   }
 
   /** Rejects with what the store rejects with. */

@@ -31,6 +31,12 @@ export type Mishap = readonly [weight: number, run: () => void]
 /** How the deletion of a document ends for the process that is asked for it. */
 export type DeletionEnd = 'well' | 'crash-before' | 'crash-after'
 
+/** `wait`: lets the run go on for so long. */
+export type DeletionCall = { readonly how: DeletionEnd; readonly wait: (ms: number) => Promise<void> }
+
+/** Whose states each page is to be shown: everybody's, or of those on its own node; null: the bus is too bad for either. */
+export type Shown = 'of-all' | 'of-the-node' | null
+
 export type Servers = {
   /** Those that are there now: up, on their way up, or on their way down. */
   readonly all: readonly ServerProcess[]
@@ -42,9 +48,18 @@ export type Servers = {
   /** All are stopped in order, and started again. */
   restart(): void
   /** The application deletes a document, as often as it takes. */
-  delete(room: string, how: DeletionEnd): Promise<void>
+  delete(room: string, call: DeletionCall): Promise<void>
+  /** The clientIDs of which the store has something in this document. */
+  writersOf(room: string): ReadonlySet<number>
   /** For so long, what the servers say to one another is late. */
   delayTalk(ms: number): void
+  /** What the servers say to one another arrives, or is again as it is planned to be. */
+  talk(how: 'well' | 'as-planned'): void
+  readonly shown: Shown
+  /** How long it takes until presence is right, beyond what it takes within one server. */
+  readonly presenceMs: number
+  /** Whether both are on one node, or were last. */
+  areTogether(page: string, other: string): boolean
   mishaps(chance: Chance): readonly Mishap[]
   /** Faults end. Resolves when all are up. */
   calm(): Promise<void>

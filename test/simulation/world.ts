@@ -9,7 +9,7 @@ import { OneServer } from './one-server.ts'
 import { Page } from './page.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
-import type { DeletionEnd, Servers } from './servers.ts'
+import type { DeletionCall, Servers } from './servers.ts'
 import { hocuspocus, type Tongue, yWebsocket } from './tongue.ts'
 import type { Trace } from './trace.ts'
 import type { Scope, VirtualClock } from './virtual-time.ts'
@@ -117,9 +117,9 @@ export class World {
   }
 
   /** Nothing is owed of the document then. */
-  delete(room: string, how: DeletionEnd): Promise<void> {
+  delete(room: string, call: DeletionCall): Promise<void> {
     this.ledgers.set(room, new Ledger())
-    return this.servers.delete(room, how)
+    return this.servers.delete(room, call)
   }
 
   /** Mishaps end: the servers are up and well, everybody comes back. */
@@ -165,11 +165,12 @@ export class World {
   /** In runs with gaps: a page of the same browser hears of an edit before the server does. */
   #whisper(from: Page, update: Uint8Array): void {
     if (this.plan.order !== 'gaps' || this.#isCalm || !this.#chance.hits(0.2)) return
-    const others = this.pagesIn(from.document).filter(page => page !== from)
+    const isOfSameLife = (page: Page) => page.isRetired === from.isRetired
+    const others = this.pagesIn(from.document).filter(page => page !== from && isOfSameLife(page))
     if (others.length === 0) return
     const page = this.#chance.pick(others)
     this.#time.after(this.#chance.gapMs(5), () => {
-      if (this.pages.includes(page)) page.overhear(update)
+      if (this.pages.includes(page) && isOfSameLife(page)) page.overhear(update)
     })
   }
 }
