@@ -66,9 +66,9 @@ function pick<T>(all: readonly T[], count: number): T[] {
 function tableOf(broker: string, figures: ReadonlyMap<string, readonly Figures[]>): string {
   const ms = (value: number) => `${Math.round(value)} ms`
   const rows = [...figures].flatMap(([name, results]) =>
-    results.map(({ words, typingMs, crossingMs }) => {
+    results.map(({ words, typingMs, crossingMs, presenceMs }) => {
       const [half, last] = typingMs.map(ms)
-      return `  ${name}: ${words} words; acknowledged again ${half} (half), ${last} (all) after the strike; seen by all ${ms(crossingMs)} after the end`
+      return `  ${name}: ${words} words; acknowledged again ${half} (half), ${last} (all) after the strike; seen by all ${ms(crossingMs)}, presence right ${ms(presenceMs)} after the end`
     })
   )
   return [`${broker}, SEED=${seed}`, ...rows].join('\n')
