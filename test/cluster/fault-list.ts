@@ -152,21 +152,6 @@ export const databaseFaults: readonly Fault[] = [
       cluster.postgres.signal('SIGCONT')
       await allReady(cluster)
     }
-  },
-  {
-    name: 'a backup is put back under running nodes',
-    isLossOfStore: true,
-    run: async (cluster, { struck, crossed }) => {
-      await cluster.postgres.kill()
-      cluster.postgres.keepCopy()
-      await cluster.postgres.start()
-      await crossed()
-      await cluster.postgres.kill()
-      struck()
-      cluster.postgres.putCopyBack()
-      await cluster.postgres.start()
-      await allReady(cluster)
-    }
   }
 ]
 

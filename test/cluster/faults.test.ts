@@ -10,6 +10,7 @@ import { seed } from '../support/seed.ts'
 import { postgresMissing } from '../support/services/postgres.ts'
 import { brokerFaults, databaseFaults, linkFaults, nodeFaults } from './fault-list.ts'
 import { type Fault, type Figures, runRound } from './round.ts'
+import { backupFaults, failoverFaults } from './store-goes-back.ts'
 
 const { CHORUS_FAULTS = '', CHORUS_FAULT = '', CHORUS_BROKER = '', CHORUS_ROUNDS = '1' } = process.env
 const isAll = CHORUS_FAULTS === 'all' || process.env.CHORUS_LONG === '1'
@@ -18,7 +19,8 @@ const isAll = CHORUS_FAULTS === 'all' || process.env.CHORUS_LONG === '1'
 const someLinkFaults = 3
 const random = randomOf(seed)
 const links = isAll ? linkFaults : pick(linkFaults, someLinkFaults)
-const all = [...nodeFaults, ...brokerFaults, ...databaseFaults, ...links]
+const failovers = isAll ? failoverFaults : pick(failoverFaults, 1)
+const all = [...nodeFaults, ...brokerFaults, ...databaseFaults, ...failovers, ...backupFaults, ...links]
 const plan: readonly (readonly [BrokerName, readonly Fault[]])[] = [
   ['redis', all],
   ['nats', isAll ? all : brokerFaults.slice(0, 1)],

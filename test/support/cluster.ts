@@ -38,16 +38,21 @@ export type ClusterNode = {
 }
 
 export type Cluster = {
+  /** The one that nodes are on: another one after `moveTo`. */
   readonly postgres: Postgres
   readonly broker: Service
   /** The store's address. */
   readonly data: string
+  /** Its name in the database. */
+  readonly schema: string
   readonly nodes: readonly ClusterNode[]
   /** Of the first node. */
   readonly toDatabase: Link
   readonly toBroker: Link
   /** Where clients connect: each leads to one node, and to the next ones while that one does not listen. */
   readonly doors: readonly Link[]
+  /** Connections of nodes lead to this PostgreSQL from now on, and it is stopped with the cluster; the one before is stopped. */
+  moveTo(next: Postgres): Promise<void>
   /** Everything runs, and every node says so. */
   mend(): Promise<void>
   stop(): Promise<void>
@@ -62,11 +67,13 @@ export async function startCluster({
   schema = 'faults',
   args = []
 }: Settings): Promise<Cluster> {
-  const [postgres, broker] = await Promise.all([startPostgres(), brokers[kind].start()])
+  const [first, broker] = await Promise.all([startPostgres(), brokers[kind].start()])
+  let postgres = first
   const toDatabase = await startLink(() => [postgres.port])
+  const othersToDatabase = await startLink(() => [postgres.port])
   const toBroker = await startLink(() => [broker.port])
   const start = (name: string, isFirst: boolean) => {
-    const data = postgres.url(schema, isFirst ? toDatabase.port : postgres.port)
+    const data = postgres.url(schema, (isFirst ? toDatabase : othersToDatabase).port)
     const bus = isFirst ? withPort(broker.url, toBroker.port) : broker.url
     return startNode(name, ['--data', data, '--bus', bus, ...args])
   }
@@ -75,15 +82,24 @@ export async function startCluster({
   const doors = await Promise.all(
     nodes.map((_, i) => startLink(() => [portOf(i), portOf(i + 1), portOf(i + 2)]))
   )
-  const links = [toDatabase, toBroker, ...doors]
+  const links = [toDatabase, othersToDatabase, toBroker, ...doors]
   return {
-    postgres,
+    get postgres() {
+      return postgres
+    },
     broker,
-    data: postgres.url(schema),
+    data: postgres.url(schema, othersToDatabase.port),
+    schema,
     nodes,
     toDatabase,
     toBroker,
     doors,
+    moveTo: async next => {
+      const before = postgres
+      postgres = next
+      for (const link of [toDatabase, othersToDatabase]) link.cut()
+      await before.stop()
+    },
     mend: async () => {
       for (const link of links) link.flow()
       postgres.signal('SIGCONT')
