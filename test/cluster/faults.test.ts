@@ -9,18 +9,37 @@ import { randomOf } from '../support/random.ts'
 import { seed } from '../support/seed.ts'
 import { postgresMissing } from '../support/services/postgres.ts'
 import { brokerFaults, databaseFaults, linkFaults, nodeFaults } from './fault-list.ts'
+import { livesFault } from './lives.ts'
 import { type Fault, type Figures, runRound } from './round.ts'
 import { backupFaults, failoverFaults } from './store-goes-back.ts'
 
 const { CHORUS_FAULTS = '', CHORUS_FAULT = '', CHORUS_BROKER = '', CHORUS_ROUNDS = '1' } = process.env
 const isAll = CHORUS_FAULTS === 'all' || process.env.CHORUS_LONG === '1'
 
+/** So that there are compactions while all this goes on. */
+const soonCompacted = [
+  '--limit',
+  'compactionBytesMin=2000',
+  '--limit',
+  'compactionLookMs=100',
+  '--limit',
+  'compactionRecordsAtClose=10'
+]
+
 /** Most of those of links, by chance, are left to `npm run faults`, and so is most of what other brokers can suffer. */
 const someLinkFaults = 3
 const random = randomOf(seed)
 const links = isAll ? linkFaults : pick(linkFaults, someLinkFaults)
 const failovers = isAll ? failoverFaults : pick(failoverFaults, 1)
-const all = [...nodeFaults, ...brokerFaults, ...databaseFaults, ...failovers, ...backupFaults, ...links]
+const all = [
+  ...nodeFaults,
+  livesFault,
+  ...brokerFaults,
+  ...databaseFaults,
+  ...failovers,
+  ...backupFaults,
+  ...links
+]
 const plan: readonly (readonly [BrokerName, readonly Fault[]])[] = [
   ['redis', all],
   ['nats', isAll ? all : brokerFaults.slice(0, 1)],
@@ -40,7 +59,7 @@ describe.each(chosen)(`three nodes with %s (SEED=${seed})`, (broker, faults) => 
     let cluster: Cluster
     const figures = new Map<string, Figures[]>()
     beforeAll(async () => {
-      cluster = await startCluster({ broker })
+      cluster = await startCluster({ broker, args: soonCompacted })
     })
     afterEach(async context => {
       if (context.task.result?.state === 'fail') console.log(lastWordsOf(cluster))

@@ -3,8 +3,11 @@
  * node to its database and its broker, and of clients to nodes. Whoever starts a cluster stops it.
  */
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { untilAsync } from './clients.ts'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { until, untilAsync } from './clients.ts'
 import { type Link, startLink } from './link.ts'
 import { launchServer, type ServerProcess } from './server.ts'
 import { natsPath, startNats } from './services/nats.ts'
@@ -33,6 +36,8 @@ export type ClusterNode = {
   /** SIGTERM; resolves to the exit code. */
   terminate(): Promise<number | null>
   signal(name: 'SIGSTOP' | 'SIGCONT'): void
+  /** Its wall clock is ahead by so much, or behind (below 0), until it is set again or another process of it starts. */
+  setClock(aheadMs: number): Promise<void>
   /** Resolves when it listens; at once if it runs. */
   start(): Promise<void>
 }
@@ -61,6 +66,7 @@ export type Cluster = {
 type Settings = { readonly broker: BrokerName; readonly schema?: string; readonly args?: readonly string[] }
 
 const names = ['one', 'two', 'three']
+const wallClock = join(import.meta.dirname, 'wall-clock.js')
 
 export async function startCluster({
   broker: kind,
@@ -69,13 +75,14 @@ export async function startCluster({
 }: Settings): Promise<Cluster> {
   const [first, broker] = await Promise.all([startPostgres(), brokers[kind].start()])
   let postgres = first
+  const directory = mkdtempSync(join(tmpdir(), 'chorus-nodes-'))
   const toDatabase = await startLink(() => [postgres.port])
   const othersToDatabase = await startLink(() => [postgres.port])
   const toBroker = await startLink(() => [broker.port])
   const start = (name: string, isFirst: boolean) => {
     const data = postgres.url(schema, (isFirst ? toDatabase : othersToDatabase).port)
     const bus = isFirst ? withPort(broker.url, toBroker.port) : broker.url
-    return startNode(name, ['--data', data, '--bus', bus, ...args])
+    return startNode(name, directory, ['--data', data, '--bus', bus, ...args])
   }
   const nodes = await Promise.all(names.map((name, i) => start(name, i === 0)))
   const portOf = (i: number) => Number(new URL(nodes[i % nodes.length]?.url() ?? '').port)
@@ -114,13 +121,16 @@ export async function startCluster({
       for (const link of links) link.close()
       postgres.signal('SIGCONT')
       await Promise.all([postgres.stop(), broker.stop()])
+      rmSync(directory, { recursive: true, force: true })
     }
   }
 }
 
-async function startNode(name: string, args: readonly string[]): Promise<ClusterNode> {
-  const launch = () =>
-    launchServer(['--port', '0', '--node-name', name, '--auth', 'none', '--log-level', 'info', ...args])
+/** `directory`: for its files. */
+async function startNode(name: string, directory: string, args: readonly string[]): Promise<ClusterNode> {
+  const clock = join(directory, name)
+  const all = ['--port', '0', '--node-name', name, '--auth', 'none', '--log-level', 'info', ...args]
+  const launch = () => launchServer(all, { env: { CHORUS_CLOCK: clock }, preload: [wallClock] })
   let server: ServerProcess = await launch()
   let past = ''
   const hasEnded = () => server.process.exitCode !== null || server.process.signalCode !== null
@@ -131,6 +141,13 @@ async function startNode(name: string, args: readonly string[]): Promise<Cluster
     kill: () => server.kill(),
     terminate: () => server.terminate(),
     signal: signal => void server.process.kill(signal),
+    setClock: async aheadMs => {
+      const said = () => server.errors().split(`the wall clock is ahead by ${aheadMs} ms`).length
+      const before = said()
+      writeFileSync(clock, String(aheadMs))
+      server.process.kill('SIGUSR2')
+      await until(() => said() > before, 'the clock to be set')
+    },
     start: async () => {
       server.process.kill('SIGCONT')
       if (!hasEnded()) return
