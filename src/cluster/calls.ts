@@ -4,6 +4,7 @@
  *
  *   call      := 01, named, [varString user], [varString document]      rights have changed: look into the store
  *              | 02, varString document, varString payload              a stateless message
+ *              | 03, varUint number, varUint index, varUint count, part  of one that is longer: 02 without its first byte
  *   named     := bits: 1 user, 2 document
  */
 import type { SealedBus } from '../../bus/index.ts'
@@ -11,6 +12,7 @@ import { Fault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { Reader } from '../base/reader.ts'
 import { ByteWriter } from '../document/byte-writer.ts'
+import { type MessagePart, MessageParts, partsOf } from './message-parts.ts'
 
 /** Whose rights; without both: everybody's. */
 export type Whom = { readonly user?: string; readonly document?: string }
@@ -25,11 +27,14 @@ export type CallHandlers = {
 type Parts = { readonly bus: SealedBus; readonly log: Log }
 
 const topic = 'calls'
-const kinds = { rightsChanged: 1, stateless: 2 } as const
+const kinds = { rightsChanged: 1, stateless: 2, statelessPart: 3 } as const
 const named = { user: 1, document: 2 } as const
 
 /** Calls about rights that wait while one is carried out. Above: they become one, about everybody. */
 const waitingMax = 1_000
+
+/** Kind and numbers before a part. */
+const partHeadBytesMax = 32
 
 export class Calls {
   readonly #parts: Parts
@@ -37,13 +42,15 @@ export class Calls {
   readonly #unsubscribe: () => void
   /** Heard, and not begun yet. */
   #waiting: Whom[] = []
+  readonly #parted = new MessageParts()
+  #numbers = 0
   #isBusy = false
   #isClosed = false
 
   constructor(parts: Parts, handlers: CallHandlers) {
     this.#parts = parts
     this.#handlers = handlers
-    this.#unsubscribe = parts.bus.subscribe(topic, ({ bytes }) => this.#heard(bytes))
+    this.#unsubscribe = parts.bus.subscribe(topic, ({ from, bytes }) => this.#heard(from, bytes))
   }
 
   /** Tells the others. Never throws. */
@@ -56,13 +63,17 @@ export class Calls {
     this.#parts.bus.publish(topic, writer.finish())
   }
 
-  /** Tells the others. Never throws; what is longer than the bus takes is dropped and counted by it. */
+  /** Tells the others. Never throws. What is longer than the bus takes goes in parts. */
   stateless(document: string, payload: string): void {
+    const { bus } = this.#parts
     const writer = new ByteWriter(64 + payload.length)
-    writer.writeByte(kinds.stateless)
     writer.writeString(document)
     writer.writeString(payload)
-    this.#parts.bus.publish(topic, writer.finish())
+    const bytes = writer.finish()
+    if (bytes.length < bus.payloadBytesMax) return void bus.publish(topic, withKind(kinds.stateless, bytes))
+    for (const part of partsOf(++this.#numbers, bytes, bus.payloadBytesMax - partHeadBytesMax)) {
+      bus.publish(topic, writePart(part))
+    }
   }
 
   close(): void {
@@ -70,20 +81,27 @@ export class Calls {
     this.#unsubscribe()
   }
 
-  #heard(bytes: Uint8Array): void {
+  #heard(from: string, bytes: Uint8Array): void {
     try {
-      this.#carryOut(new Reader(bytes))
+      this.#carryOut(from, bytes)
     } catch (error) {
       this.#parts.log.warn({ error }, 'another node sent a call that cannot be read')
     }
   }
 
-  #carryOut(reader: Reader): void {
+  #carryOut(from: string, bytes: Uint8Array): void {
+    const reader = new Reader(bytes)
     switch (reader.varUint()) {
       case kinds.rightsChanged:
         return this.#rightsChanged(readWhom(reader))
       case kinds.stateless:
         return this.#handlers.stateless(reader.string(), reader.string())
+      case kinds.statelessPart: {
+        const whole = this.#parted.take(from, readPart(reader, bytes))
+        if (whole === null) return
+        const message = new Reader(whole)
+        return this.#handlers.stateless(message.string(), message.string())
+      }
       default:
       // Of a later version.
     }
@@ -122,4 +140,25 @@ function readWhom(reader: Reader): Whom {
   const user = (who & named.user) === 0 ? {} : { user: reader.string() }
   const document = (who & named.document) === 0 ? {} : { document: reader.string() }
   return { ...user, ...document }
+}
+
+function withKind(kind: number, bytes: Uint8Array): Uint8Array {
+  const writer = new ByteWriter(1 + bytes.length)
+  writer.writeByte(kind)
+  writer.writeRange(bytes, 0, bytes.length)
+  return writer.finish()
+}
+
+function writePart({ number, index, count, bytes }: MessagePart): Uint8Array {
+  const writer = new ByteWriter(partHeadBytesMax + bytes.length)
+  writer.writeByte(kinds.statelessPart)
+  for (const value of [number, index, count]) writer.writeVarUint(value)
+  writer.writeRange(bytes, 0, bytes.length)
+  return writer.finish()
+}
+
+/** Throws ERR_BAD_MESSAGE. */
+function readPart(reader: Reader, bytes: Uint8Array): MessagePart {
+  const [number, index, count] = [reader.varUint(), reader.varUint(), reader.varUint()]
+  return { number, index, count, bytes: bytes.subarray(reader.position) }
 }
