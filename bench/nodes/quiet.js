@@ -79,7 +79,7 @@ export async function costs(name, { nodes, dialect, load, services }) {
     `  a room and its connection: ${((idle.memory - empty.memory) / rooms / 1024).toFixed(1)} KiB (heap and buffers, after a collection)`,
     `  1,000 rooms that rest, each second: ${perThousand('cpu')} ms of CPU on their node, ${perThousand('postgresCpu')} ms of PostgreSQL's`,
     `  a record: ${perRecord('cpu').toFixed(2)} ms of CPU on the nodes, ${perRecord('postgresCpu').toFixed(2)} ms of PostgreSQL's, ` +
-      `${Math.round(perRecord('wal'))} bytes of WAL, ${redis === null ? 'no bus' : `${Math.round(perRecord('busBytes'))} bytes to the broker`}`,
+      `${Math.round(perRecord('wal'))} bytes of WAL, ${perRecord('busBytes') > 0 ? `${Math.round(perRecord('busBytes'))} bytes to the broker` : 'no bus'}`,
     `  connections to PostgreSQL: ${typing.connections}; ${shown(latency.figures())}`
   ].join('\n')
 }
