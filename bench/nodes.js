@@ -4,10 +4,14 @@
  * of deliveries within a node and to another one, and what is wrong with the text in the end. All nodes share one core.
  *
  *   node bench/nodes.js [--seconds 10] [--people 90] [--writers 6] [--rate 60] [--kill] [arrangement ...]
+ *   node bench/nodes.js --hot [--documents 1000] [--quiet-rate 100] [--rate 300] [arrangement ...]
+ *   node bench/nodes.js --costs [--documents 1000] [--quiet-rate 100] [arrangement ...]
  *   node bench/nodes.js --help
  *
  * With --kill the first node is killed in the middle, and the line says how many of the updates are lost that others had
- * been sent or were acknowledged.
+ * been sent or were acknowledged. With --hot: what a document with writers on all nodes does to many quiet ones beside it,
+ * measured twice without it and twice with it. With --costs: CPU time and bytes for each open document and each record, of
+ * nodes, of PostgreSQL and of Redis.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -22,6 +26,7 @@ import { missingFrom } from './load/real-client.js'
 import { framesOf, typeTexts } from './load/typing.js'
 import { arrangements } from './nodes/arrangements.js'
 import { killed } from './nodes/kill.js'
+import { besideHot, costs } from './nodes/quiet.js'
 import { Services } from './nodes/services.js'
 import { ensureBuilt, ensurePeers } from './peers.js'
 import { arrived } from './scenarios/fan-out.js'
@@ -39,6 +44,10 @@ async function main() {
       writers: { type: 'string', default: '6' },
       rate: { type: 'string', default: '60' },
       kill: { type: 'boolean', default: false },
+      hot: { type: 'boolean', default: false },
+      costs: { type: 'boolean', default: false },
+      documents: { type: 'string', default: '1000' },
+      'quiet-rate': { type: 'string', default: '100' },
       help: { type: 'boolean', short: 'h', default: false }
     },
     allowPositionals: true
@@ -53,14 +62,17 @@ async function main() {
     seconds: Number(values.seconds),
     people: Number(values.people),
     writers: Number(values.writers),
-    rate: Number(values.rate)
+    rate: Number(values.rate),
+    documents: Number(values.documents),
+    quietRate: Number(values['quiet-rate'])
   }
+  const measured = async (name, parts) => line(name, await measure(parts))
+  const run = values.kill ? killed : values.hot ? besideHot : values.costs ? costs : measured
   const services = new Services()
   try {
     for (const [i, name] of names.entries()) {
       await withNodes(arrangements[name], { services, schema: `bench_${i}` }, async nodes => {
-        const parts = { nodes, dialect: arrangements[name].dialect, load }
-        say(values.kill ? await killed(name, parts) : line(name, await measure(parts)))
+        say(await run(name, { nodes, dialect: arrangements[name].dialect, load, services }))
       })
     }
   } finally {
@@ -76,9 +88,12 @@ function again() {
 function usage(unknown) {
   const list = Object.entries(arrangements).map(([name, { title }]) => `  ${name.padEnd(18)} ${title}`)
   const problem = unknown === undefined ? [] : [`unknown: ${unknown}`, '']
-  const use =
-    'node bench/nodes.js [--seconds 10] [--people 90] [--writers 6] [--rate 60] [--kill] [arrangement ...]'
-  return [...problem, use, '', 'Arrangements (all by default):', ...list].join('\n')
+  const uses = [
+    'node bench/nodes.js [--seconds 10] [--people 90] [--writers 6] [--rate 60] [--kill] [arrangement ...]',
+    'node bench/nodes.js --hot [--documents 1000] [--quiet-rate 100] [--rate 300] [arrangement ...]',
+    'node bench/nodes.js --costs [--documents 1000] [--quiet-rate 100] [arrangement ...]'
+  ]
+  return [...problem, ...uses, '', 'Arrangements (all by default):', ...list].join('\n')
 }
 
 /** Starts the nodes, and ends them whatever happens. */

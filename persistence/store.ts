@@ -144,6 +144,11 @@ export type CheckpointRequest = {
   readonly base: number | null
   /** Sequence numbers of exactly the records that are contained in the new segments. */
   readonly replaces: readonly number[]
+  /**
+   * Of the last of them, where it is known: a store that can be put back while several write to it, and has another record
+   * there by now, answers `superseded`.
+   */
+  readonly through?: RecordIdentity | null
   readonly meta: Uint8Array
   readonly segments: readonly Uint8Array[]
   /** About how many bytes this replaces: a store may give them back to the disk when it is much. */
@@ -151,8 +156,8 @@ export type CheckpointRequest = {
 }
 
 /**
- * `superseded`: the document's checkpoint is no longer `base`, or its incarnation has ended; nothing was
- * changed.
+ * `superseded`: the document's checkpoint is no longer `base`, its incarnation has ended, or the last record that is to be
+ * replaced is another one than `through`; nothing was changed.
  */
 export type CheckpointResult =
   | { readonly outcome: 'written'; readonly generation: number }

@@ -2,17 +2,18 @@
  * What a cluster survives: three servers as processes, a real PostgreSQL and a real broker, people who type, and one fault
  * after another. `npm test` runs a short form; this is all of it.
  *
- *   npm run faults                               every fault with each broker, some ten minutes
+ *   npm run faults                               every fault with each broker, a quarter of an hour
  *   npm run faults -- --broker nats              with one broker: redis, nats or rabbitmq
  *   npm run faults -- --fault "SIGKILL of a node"   only faults with these words in their name
  *   npm run faults -- --rounds 10 --seed 7       each fault ten times; what is left to chance begins at seed 7
- *   npm run faults -- --hops 10000               a client goes from node to node so often, and nothing else
+ *   npm run faults -- --hops 10000               clients go from node to node so often, and nothing else
  *   npm run faults -- --short                    as short as in npm test
  *   npm run faults -- --list                     the names of the faults
  *
  * It prints what each fault cost: after how long the people had new words acknowledged (half of them, all of them), and how
- * long after its end everybody had seen a new word of everybody. It fails if anything that was acknowledged or seen is
- * lost, doubled or out of order, if not all are equal in the end, or if something is shown that is not in the log.
+ * long after its end everybody had seen a new word of everybody, and saw everybody who was there and nobody else. It fails
+ * if anything that was acknowledged or seen is lost, doubled or out of order, if not all are equal in the end, if something
+ * is shown that is not in the log, or if presence is wrong for 25 s.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -16,6 +16,11 @@ const starters = {
 export class Services {
   #started = new Map()
 
+  /** Somebody has asked for it. */
+  has(name) {
+    return this.#started.has(name)
+  }
+
   get(name) {
     if (!this.#started.has(name)) this.#started.set(name, starters[name]())
     return this.#started.get(name)

@@ -102,7 +102,8 @@ export class Checkpoints {
     const values = [
       ...[id, hash, request.incarnation, request.base ?? 0, generation, partCount, runs.at(-1)?.last ?? 0],
       ...[runs.map(({ first }) => first), runs.map(({ last }) => last)],
-      ...[gaps.map(({ first }) => first), gaps.map(({ last }) => last)]
+      ...[gaps.map(({ first }) => first), gaps.map(({ last }) => last)],
+      ...[request.through?.node ?? null, request.through?.batch ?? null]
     ]
     return this.#connections.patiently(async tries => {
       const [row] = await this.#connections.once({ text: switchStatement(this.#schema), values })
@@ -161,14 +162,17 @@ function* stepsOf(parts: readonly Part[]): Generator<Part[]> {
 
 /**
  * $1 id, $2 hash, $3 incarnation, $4 base, $5 generation, $6 parts, $7 the last record that is replaced, $8 and $9 runs of
- * what is replaced, $10 and $11 what lies between them and stays. One row.
+ * what is replaced, $10 and $11 what lies between them and stays, $12 and $13 who wrote the last record that is replaced:
+ * after the database was put back, that number may be another record's, which nobody has merged. One row.
  */
 function switchStatement(s: string): string {
   return `
 WITH target AS MATERIALIZED (
   SELECT d.id, d.merged_to FROM ${s}.documents d
   WHERE d.id = $1 AND d.hash = $2 AND d.incarnation IS NOT DISTINCT FROM $3::bigint AND d.generation = $4
-    AND d.collected_to < $5 FOR UPDATE),
+    AND d.collected_to < $5 AND ($12::bigint IS NULL OR EXISTS (
+      SELECT FROM ${s}.records r WHERE r.document = $1 AND r.sequence = $7 AND r.node = $12::bigint
+        AND r.batch = $13::bigint AND (r.kept OR r.sequence > d.merged_to))) FOR UPDATE),
 counted AS MATERIALIZED (
   SELECT count(*)::int AS present FROM ${s}.segments WHERE document = $1 AND generation = $5),
 complete AS MATERIALIZED (SELECT t.* FROM target t, counted c WHERE c.present = $6),

@@ -21,6 +21,9 @@ export type BusReading = {
   readonly counts: Readonly<Record<string, number>>
 }
 
+/** Presence among nodes. `own`, `others`: states now. `expired`: rooms of nodes that were heard of no more, since the start. */
+export type PresenceReading = { readonly own: number; readonly others: number; readonly expired: number }
+
 /** Seconds. A synced write takes between a tenth of a millisecond and, on a bad day, seconds. */
 const syncBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5]
 
@@ -57,10 +60,12 @@ export function createMetrics() {
     refused: (code: FaultCode) => meters.refusals.inc({ code }),
     /** The server has a name, which tells its series from those of others. */
     nodeNamed: (name: string) => nameNode(registry, name),
-    /** From now on what a server does among others is counted too; `readBus`: null where there is no bus. */
-    countAmongOthers: (readBus: (() => BusReading) | null) => {
+    /** From now on what a server does among others is counted too; null where there is no bus. */
+    countAmongOthers: (read: { bus(): BusReading; presence(): PresenceReading } | null) => {
       nodeMeters = createNodeMeters(registry)
-      if (readBus !== null) createBusMeters(registry, readBus)
+      if (read === null) return
+      createBusMeters(registry, read.bus)
+      createPresenceMeters(registry, read.presence)
     },
     recordShown: (whose: 'own' | 'others') => nodeMeters?.recordsShown[whose].inc(),
     recordsRead: (count: number) => {
@@ -227,6 +232,23 @@ function createBusMeters(registry: Registry, read: () => BusReading): void {
   const help = 'Messages of the bus, by what became of them'
   const labelNames = ['fate']
   new Counter({ name: 'chorus_bus_messages_total', help, labelNames, registers: [registry], collect })
+}
+
+function createPresenceMeters(registry: Registry, read: () => PresenceReading): void {
+  const gauge = (name: string, help: string, measure: () => number) => {
+    const collect = function (this: Gauge) {
+      this.set(measure())
+    }
+    new Gauge({ name: `chorus_presence_${name}`, help, registers: [registry], collect })
+  }
+  gauge('own_states', "Awareness states of this server's connections", () => read().own)
+  gauge('others_states', 'Awareness states of other servers that are shown here', () => read().others)
+  const collect = function (this: Counter) {
+    this.reset()
+    this.inc(read().expired)
+  }
+  const help = 'Rooms of other servers whose states were removed, as nothing was heard of them'
+  new Counter({ name: 'chorus_presence_expired_total', help, registers: [registry], collect })
 }
 
 /**

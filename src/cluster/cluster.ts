@@ -64,8 +64,12 @@ export class Cluster implements Nodes {
     if (bus === null) parts.log.warn({}, withoutBus)
     const health = bus === null ? null : new BusHealth({ ...parts, bus, onState: () => this.#busChanged() })
     this.busHealth = health
-    this.#presences = bus === null ? null : new Presences({ ...parts, bus })
-    parts.metrics.countAmongOthers(health === null ? null : () => health.read())
+    const presences = bus === null ? null : new Presences({ ...parts, bus })
+    this.#presences = presences
+    const isAlone = health === null || presences === null
+    parts.metrics.countAmongOthers(
+      isAlone ? null : { bus: () => health.read(), presence: () => presences.read() }
+    )
     this.#schedulePoll()
   }
 

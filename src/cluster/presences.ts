@@ -5,6 +5,7 @@
  */
 import type { SealedBus, SealedMessage } from '../../bus/index.ts'
 import type { Log } from '../base/log.ts'
+import type { PresenceReading } from '../base/metrics.ts'
 import type { Cancel, Time } from '../base/time.ts'
 import type { PresenceLine, PresenceListener, PresenceMessage } from '../room/presence-line.ts'
 import { type BeatEntry, keyOf, newNodesMax, readBeat, writeBeats } from './presence-beat.ts'
@@ -63,6 +64,7 @@ export class Presences {
   readonly #unsubscribe: () => void
   #epochs = 0
   #beats = 0
+  #expired = 0
   #cancel: Cancel = () => {}
   #isClosed = false
 
@@ -100,6 +102,16 @@ export class Presences {
         this.#close(line)
       }
     }
+  }
+
+  /** Asks every open room. */
+  read(): PresenceReading {
+    let [own, others] = [0, 0]
+    for (const { listener } of this.#lines.values()) {
+      own += listener.ownCount
+      others += listener.shownCount
+    }
+    return { own, others, expired: this.#expired }
   }
 
   /** Says what is left to say, and nothing afterwards. */
@@ -177,15 +189,20 @@ export class Presences {
     for (const [node, beat] of line.heard) {
       if (this.#beats - beat <= unnamedBeatsMax) continue
       line.heard.delete(node)
-      this.#tell(line, listener => listener.silent(node))
+      this.#expire(line, node)
     }
+  }
+
+  #expire(line: OpenLine, node: string): void {
+    this.#expired++
+    this.#tell(line, listener => listener.silent(node))
   }
 
   #silent(node: string): void {
     this.#unheard.delete(node)
     this.#newNodes.delete(node)
     for (const line of this.#lines.values()) {
-      if (line.heard.delete(node)) this.#tell(line, listener => listener.silent(node))
+      if (line.heard.delete(node)) this.#expire(line, node)
     }
   }
 

@@ -129,6 +129,7 @@ async function writeCheckpoint(
     document: name,
     incarnation: loaded.incarnation,
     base: loaded.checkpoint?.generation ?? null,
+    through: loaded.records.findLast(({ sequence }) => !kept.has(sequence))?.identity ?? null,
     replaces: loaded.records.map(record => record.sequence).filter(sequence => !kept.has(sequence)),
     meta: parts.isShared ? markedMeta({ loaded, result, refused }) : result.encodedMeta,
     segments,

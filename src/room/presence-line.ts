@@ -83,6 +83,9 @@ export type PresenceMessage =
 
 /** A room that hears what the others tell. `epoch`: which of the rooms that node has had of the document. Nothing throws. */
 export type PresenceListener = {
+  /** States now: of its own members, and of others that its members are shown. */
+  readonly ownCount: number
+  readonly shownCount: number
   heard(from: string, epoch: number, message: PresenceMessage): void
   /** It has told so much. */
   stands(from: string, epoch: number, number: number): void

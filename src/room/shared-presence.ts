@@ -95,6 +95,10 @@ export class SharedPresence implements PresenceListener {
     return this.#foreign.shownCount
   }
 
+  get ownCount(): number {
+    return this.#host.ownStates()
+  }
+
   shownClock(clientID: number): number | null {
     return this.#foreign.shownOf(clientID)?.clock ?? null
   }

@@ -2,7 +2,10 @@
 import { expect, test } from 'vitest'
 import { createMemoryBroker, sealBus } from '../../bus/index.ts'
 import { Calls, type Disconnection, type Whom } from '../../src/cluster/calls.ts'
+import { MessageParts } from '../../src/cluster/message-parts.ts'
 import { until } from '../support/clients.ts'
+import { randomOf } from '../support/random.ts'
+import { seed } from '../support/seed.ts'
 import { quietLog } from '../support/server.ts'
 
 const key = new Uint8Array(32).fill(1)
@@ -104,6 +107,42 @@ test('what cannot be read, and what a later version says, does nothing; and a fa
   await until(() => two.heard.whoms.length === 2, 'the second')
 
   expect(two.heard).toEqual({ whoms: [[{ user: 'a' }], [{ user: 'b' }]], stateless: [], ended: [] })
+})
+
+test('a long message of which the bus has lost a part is dropped, and others are heard whole in whatever order their parts come', async () => {
+  const random = randomOf(seed)
+  const faults = { loss: 0.02, repetition: 0.2, delayMinMs: 0, delayMaxMs: 20 }
+  const broker = createMemoryBroker({ random, faults })
+  const [one, two] = ['1', '2'].map(name => node(broker, name)) as [Node, Node]
+  const payloads = Array.from({ length: 40 }, (_, i) => `${i} `.repeat(60_000 + i))
+
+  for (const payload of payloads) one.calls.stateless('doc', payload)
+  await until(() => {
+    one.calls.stateless('doc', 'the end')
+    return two.heard.stateless.includes('doc: the end')
+  }, 'the end')
+  await until(() => two.heard.stateless.length > 5, `SEED=${seed}: several of the long ones`)
+
+  const whole = new Set(payloads.map(payload => `doc: ${payload}`))
+  const long = two.heard.stateless.filter(each => each !== 'doc: the end')
+  expect(
+    long.filter(each => !whole.has(each)),
+    `SEED=${seed}`
+  ).toEqual([])
+  expect(new Set(long).size, `SEED=${seed}: none twice`).toBe(long.length)
+})
+
+test('parts without an end do not fill the memory: the oldest message is given up', () => {
+  const parts = new MessageParts()
+  const part = (number: number, index: number) => ({ number, index, count: 2, bytes: new Uint8Array(65_000) })
+
+  for (let number = 1; number <= 1_000; number++) parts.take('1', part(number, 0))
+
+  expect(parts.bytes).toBeLessThanOrEqual(16 * 2 ** 20)
+  expect(parts.take('1', part(1_000, 1))).toHaveLength(130_000)
+  expect(parts.take('1', part(1, 1))).toBeNull()
+  expect(parts.take('2', { ...part(3, 2), count: 2 })).toBeNull()
+  expect(parts.take('2', { ...part(3, 0), count: 1e9 })).toBeNull()
 })
 
 test('after its end nothing is heard', async () => {

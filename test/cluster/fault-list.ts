@@ -4,6 +4,7 @@ import { untilReady, untilStatus } from '../support/cluster.ts'
 import type { Direction, Link } from '../support/link.ts'
 import type { Fault } from './round.ts'
 
+const hourMs = 3_600_000
 const isLong = process.env.CHORUS_LONG === '1'
 
 /** How long something stands still. `npm run faults` has more time. */
@@ -102,8 +103,36 @@ export const nodeFaults: readonly Fault[] = [
         await untilReady(node.url())
       }
     }
+  },
+  {
+    name: 'the wall clock of a node jumps an hour ahead, and then two hours back',
+    run: async (cluster, round) => {
+      const at = Math.floor(round.random() * cluster.nodes.length)
+      const node = cluster.nodes[at] as ClusterNode
+      for (const [i, aheadMs] of [hourMs, -hourMs].entries()) {
+        await node.setClock(aheadMs)
+        if (i === 0) round.struck()
+        await visit(cluster, at)
+        await round.crossed()
+      }
+      const tooLong = `SELECT count(*) FROM ${cluster.schema}.leases WHERE until > clock_timestamp() + interval '5 minutes'`
+      if ((await cluster.postgres.query(tooLong)) !== '0') throw new Error('a lease that is held too long')
+      await node.setClock(0)
+      await allReady(cluster)
+    }
   }
 ]
+
+/** Clients of the node come to it anew; those of the one before it come to it and go back. */
+async function visit({ nodes, doors }: Cluster, at: number): Promise<void> {
+  doors[at]?.cut()
+  const before = (at + nodes.length - 1) % nodes.length
+  const neighbour = nodes[before] as ClusterNode
+  await neighbour.terminate()
+  await neighbour.start()
+  await untilReady(neighbour.url())
+  doors[before]?.cut()
+}
 
 export const brokerFaults: readonly Fault[] = [
   {
@@ -150,21 +179,6 @@ export const databaseFaults: readonly Fault[] = [
       struck()
       await pause(stillMs.database)
       cluster.postgres.signal('SIGCONT')
-      await allReady(cluster)
-    }
-  },
-  {
-    name: 'a backup is put back under running nodes',
-    isLossOfStore: true,
-    run: async (cluster, { struck, crossed }) => {
-      await cluster.postgres.kill()
-      cluster.postgres.keepCopy()
-      await cluster.postgres.start()
-      await crossed()
-      await cluster.postgres.kill()
-      struck()
-      cluster.postgres.putCopyBack()
-      await cluster.postgres.start()
       await allReady(cluster)
     }
   }

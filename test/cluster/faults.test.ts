@@ -9,16 +9,37 @@ import { randomOf } from '../support/random.ts'
 import { seed } from '../support/seed.ts'
 import { postgresMissing } from '../support/services/postgres.ts'
 import { brokerFaults, databaseFaults, linkFaults, nodeFaults } from './fault-list.ts'
+import { livesFault } from './lives.ts'
 import { type Fault, type Figures, runRound } from './round.ts'
+import { backupFaults, failoverFaults } from './store-goes-back.ts'
 
 const { CHORUS_FAULTS = '', CHORUS_FAULT = '', CHORUS_BROKER = '', CHORUS_ROUNDS = '1' } = process.env
 const isAll = CHORUS_FAULTS === 'all' || process.env.CHORUS_LONG === '1'
+
+/** So that there are compactions while all this goes on. */
+const soonCompacted = [
+  '--limit',
+  'compactionBytesMin=2000',
+  '--limit',
+  'compactionLookMs=100',
+  '--limit',
+  'compactionRecordsAtClose=10'
+]
 
 /** Most of those of links, by chance, are left to `npm run faults`, and so is most of what other brokers can suffer. */
 const someLinkFaults = 3
 const random = randomOf(seed)
 const links = isAll ? linkFaults : pick(linkFaults, someLinkFaults)
-const all = [...nodeFaults, ...brokerFaults, ...databaseFaults, ...links]
+const failovers = isAll ? failoverFaults : pick(failoverFaults, 1)
+const all = [
+  ...nodeFaults,
+  livesFault,
+  ...brokerFaults,
+  ...databaseFaults,
+  ...failovers,
+  ...backupFaults,
+  ...links
+]
 const plan: readonly (readonly [BrokerName, readonly Fault[]])[] = [
   ['redis', all],
   ['nats', isAll ? all : brokerFaults.slice(0, 1)],
@@ -38,7 +59,7 @@ describe.each(chosen)(`three nodes with %s (SEED=${seed})`, (broker, faults) => 
     let cluster: Cluster
     const figures = new Map<string, Figures[]>()
     beforeAll(async () => {
-      cluster = await startCluster({ broker })
+      cluster = await startCluster({ broker, args: soonCompacted })
     })
     afterEach(async context => {
       if (context.task.result?.state === 'fail') console.log(lastWordsOf(cluster))
@@ -66,9 +87,9 @@ function pick<T>(all: readonly T[], count: number): T[] {
 function tableOf(broker: string, figures: ReadonlyMap<string, readonly Figures[]>): string {
   const ms = (value: number) => `${Math.round(value)} ms`
   const rows = [...figures].flatMap(([name, results]) =>
-    results.map(({ words, typingMs, crossingMs }) => {
+    results.map(({ words, typingMs, crossingMs, presenceMs }) => {
       const [half, last] = typingMs.map(ms)
-      return `  ${name}: ${words} words; acknowledged again ${half} (half), ${last} (all) after the strike; seen by all ${ms(crossingMs)} after the end`
+      return `  ${name}: ${words} words; acknowledged again ${half} (half), ${last} (all) after the strike; seen by all ${ms(crossingMs)}, presence right ${ms(presenceMs)} after the end`
     })
   )
   return [`${broker}, SEED=${seed}`, ...rows].join('\n')

@@ -143,6 +143,31 @@ describe.skipIf(postgresMissing !== null || redisPath === null)('three processes
     )
   })
 
+  test('metrics count people of this node and of others, and what was taken for gone when a node died', async () => {
+    const [one, two] = (await startNodes()) as [ServerProcess, ServerProcess]
+    const here = [client(two.url, 'people'), client(two.url, 'other people')]
+    const away = client(one.url, 'people')
+    for (const { provider } of [...here, away]) provider.awareness.setLocalState({ name: 'somebody' })
+    await Promise.all([...here, away].map(synced))
+    const isShown = (own: number, others: number, expired: number) => async () => {
+      const shown = await (await fetch(`${two.url}/metrics`)).text()
+      return [`own_states ${own}`, `others_states ${others}`, `expired_total ${expired}`].every(each =>
+        shown.includes(`\nchorus_presence_${each}\n`)
+      )
+    }
+    await untilAsync(isShown(2, 1, 0), 'two people here, one elsewhere')
+
+    away.destroy()
+    await untilAsync(isShown(2, 0, 0), 'nobody elsewhere')
+    const back = client(one.url, 'people')
+    await synced(back)
+    await untilAsync(isShown(2, 1, 0), 'somebody elsewhere again')
+    back.provider.shouldConnect = false
+    await one.kill()
+
+    await untilAsync(isShown(2, 0, 1), 'one room that was taken for gone')
+  })
+
   test('a node stops although the broker stands still, and the others go on', async () => {
     const nodes = await startNodes()
     const [one, two] = nodes as [ServerProcess, ServerProcess]

@@ -2,7 +2,8 @@
  * One fault, while people type at every node, in three documents. In the first, writers of both dialects at each door go on
  * through the fault. Those of the second are gone for good the moment it strikes: what they were told or have seen must be
  * in the store without them. In the third, one types at one door and another only reads at the next, so that nothing but
- * the nodes' own care brings it there. Times are measured for whoever reads them; none is judged.
+ * the nodes' own care brings it there. Everybody has presence, and in the first document some leave when the fault strikes.
+ * Times are measured for whoever reads them.
  */
 import { expect } from 'vitest'
 import * as Y from 'yjs'
@@ -11,9 +12,12 @@ import { connect, synced, until, untilAsync } from '../support/clients.ts'
 import type { Cluster } from '../support/cluster.ts'
 import { quietLog } from '../support/server.ts'
 import { type Counts, openWriter, readWords, type Writer } from '../support/writer.ts'
+import { checkPresenceOfNewcomers, untilPresenceIsRight } from './round-presence.ts'
 
 export type Round = {
   readonly random: () => number
+  /** What the second document's writers have been told and have seen until now is not lost, even where the store goes back. */
+  kept(): void
   /** The fault has begun: the second document's writers leave. To be called once. */
   struck(): void
   /** Resolves when everybody who is left has seen new words of everybody. */
@@ -35,6 +39,8 @@ export type Figures = {
   readonly typingMs: readonly [number, number]
   /** From the end of the fault until everybody had seen a new word of everybody. */
   readonly crossingMs: number
+  /** From the end of the fault until everybody saw everybody who is there, as they are, and nobody else. */
+  readonly presenceMs: number
 }
 
 /** Who is in one document. */
@@ -42,6 +48,8 @@ type Group = {
   readonly room: string
   readonly writers: readonly Writer[]
   readonly readers: readonly Writer[]
+  /** Seen by the others until the fault strikes. */
+  readonly visitors: readonly Writer[]
 }
 
 let rounds = 0
@@ -53,27 +61,46 @@ export async function runRound(cluster: Cluster, fault: Fault, random: () => num
   const { staying, leaving, watched } = groups
   const remaining = [staying, watched]
   const isOver = new Set<Group>()
+  let hasEnded = false
   try {
-    const everybody = [staying, leaving, watched].flatMap(everybodyIn)
+    const everybody = [staying, leaving, watched].flatMap(group => [...everybodyIn(group), ...group.visitors])
     await until(() => everybody.every(each => each.isSynced()), 'everybody synced')
+    for (const each of everybody) each.present()
+    for (const group of [staying, leaving, watched]) {
+      await untilPresenceIsRight([...everybodyIn(group), ...group.visitors], group.room)
+    }
     const typing = Promise.all(
       [staying, leaving, watched].flatMap(group =>
-        group.writers.map(each => typeOn(each, random, () => isOver.has(group)))
+        group.writers.map(each =>
+          typeOn(each, random, { isOver: () => isOver.has(group), isPresent: () => !hasEnded })
+        )
       )
     )
     await Promise.all([staying, leaving, watched].map(crossed))
 
+    let kept: Counts = new Map()
     let owed: Counts | null = null
     const typingAgain = stopwatch(staying.writers)
     const struck = () => {
       owed = owedTo(leaving.writers)
       isOver.add(leaving)
       leave(leaving)
+      for (const visitor of staying.visitors) visitor.leave()
       typingAgain.start()
     }
     const bothCrossed = async () => void (await Promise.all(remaining.map(crossed)))
-    await fault.run(cluster, { random, struck, crossed: bothCrossed })
+    const keep = () => {
+      kept = owedTo(leaving.writers)
+    }
+    await fault.run(cluster, { random, kept: keep, struck, crossed: bothCrossed })
     const endMs = performance.now()
+    // What they have said of themselves until now is to be seen: nothing is said again.
+    hasEnded = true
+    const presence = Promise.all(
+      remaining.map(group => untilPresenceIsRight(everybodyIn(group), group.room))
+    ).then(() => performance.now() - endMs)
+    // Awaited below; what is lost says more.
+    presence.catch(() => {})
     await bothCrossed()
     const crossingMs = performance.now() - endMs
     for (const group of remaining) isOver.add(group)
@@ -86,10 +113,15 @@ export async function runRound(cluster: Cluster, fault: Fault, random: () => num
     }
     await checkEverywhere(cluster, leaving.room, counts => {
       if (owed === null) throw new Error(`${fault.name}: it never struck`)
-      if (fault.isLossOfStore !== true) expect(lacking(owed, counts)).toEqual([])
+      expect(lacking(fault.isLossOfStore === true ? kept : owed, counts)).toEqual([])
     })
+    const presenceMs = await presence
+    for (const { room, writers, readers } of remaining) {
+      await checkPresenceOfNewcomers(cluster, room, [...writers, ...readers])
+    }
+    await checkPresenceOfNewcomers(cluster, leaving.room, [])
     const words = remaining.flatMap(({ writers }) => writers).reduce((sum, each) => sum + each.typed(), 0)
-    return { words, typingMs: await typingAgain.read(), crossingMs }
+    return { words, typingMs: await typingAgain.read(), crossingMs, presenceMs }
   } finally {
     for (const group of [staying, leaving, watched]) {
       isOver.add(group)
@@ -105,11 +137,18 @@ function openGroups(cluster: Cluster, number: number) {
     openWriter({ url: urlOf(door), room, name: nameOf(i) }, i + 2 * number)
   const crowd = (room: string): Group => {
     const writers = Array.from({ length: 6 }, (_, i) => open(room, i >> 1, i))
-    return { room, writers, readers: [] }
+    return { room, writers, readers: [], visitors: [] }
   }
   const room = `round ${number} is watched`
-  const watched: Group = { room, writers: [open(room, number, 0)], readers: [open(room, number + 1, 1)] }
-  return { staying: crowd(`round ${number} stays`), leaving: crowd(`round ${number} leaves`), watched }
+  const watched: Group = {
+    room,
+    writers: [open(room, number, 0)],
+    readers: [open(room, number + 1, 1)],
+    visitors: []
+  }
+  const stays = crowd(`round ${number} stays`)
+  const visitors = [0, 1, 2].map(door => open(stays.room, door, 6 + door))
+  return { staying: { ...stays, visitors }, leaving: crowd(`round ${number} leaves`), watched }
 }
 
 function everybodyIn({ writers, readers }: Group): Writer[] {
@@ -117,16 +156,21 @@ function everybodyIn({ writers, readers }: Group): Writer[] {
 }
 
 function leave(group: Group): void {
-  for (const each of everybodyIn(group)) each.leave()
+  for (const each of [...everybodyIn(group), ...group.visitors]) each.leave()
 }
 
-/** A few words in quick succession, then as long as it takes to hear that they are saved, within reason. */
-async function typeOn(writer: Writer, random: () => number, isOver: () => boolean): Promise<void> {
+/** A few words in quick succession, with what they say of themselves, then as long as it takes to hear that they are saved, within reason. */
+async function typeOn(
+  writer: Writer,
+  random: () => number,
+  { isOver, isPresent }: { isOver(): boolean; isPresent(): boolean }
+): Promise<void> {
   while (!isOver()) {
     for (let i = 0; i < 4 && !isOver(); i++) {
       writer.type()
       await pause(20 + random() * 40)
     }
+    if (isPresent()) writer.present()
     if (isOver()) return
     const typed = writer.typed()
     const untilMs = performance.now() + 300

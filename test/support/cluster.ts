@@ -3,8 +3,11 @@
  * node to its database and its broker, and of clients to nodes. Whoever starts a cluster stops it.
  */
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { untilAsync } from './clients.ts'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { until, untilAsync } from './clients.ts'
 import { type Link, startLink } from './link.ts'
 import { launchServer, type ServerProcess } from './server.ts'
 import { natsPath, startNats } from './services/nats.ts'
@@ -33,21 +36,28 @@ export type ClusterNode = {
   /** SIGTERM; resolves to the exit code. */
   terminate(): Promise<number | null>
   signal(name: 'SIGSTOP' | 'SIGCONT'): void
+  /** Its wall clock is ahead by so much, or behind (below 0), until it is set again or another process of it starts. */
+  setClock(aheadMs: number): Promise<void>
   /** Resolves when it listens; at once if it runs. */
   start(): Promise<void>
 }
 
 export type Cluster = {
+  /** The one that nodes are on: another one after `moveTo`. */
   readonly postgres: Postgres
   readonly broker: Service
   /** The store's address. */
   readonly data: string
+  /** Its name in the database. */
+  readonly schema: string
   readonly nodes: readonly ClusterNode[]
   /** Of the first node. */
   readonly toDatabase: Link
   readonly toBroker: Link
   /** Where clients connect: each leads to one node, and to the next ones while that one does not listen. */
   readonly doors: readonly Link[]
+  /** Connections of nodes lead to this PostgreSQL from now on, and it is stopped with the cluster; the one before is stopped. */
+  moveTo(next: Postgres): Promise<void>
   /** Everything runs, and every node says so. */
   mend(): Promise<void>
   stop(): Promise<void>
@@ -56,34 +66,47 @@ export type Cluster = {
 type Settings = { readonly broker: BrokerName; readonly schema?: string; readonly args?: readonly string[] }
 
 const names = ['one', 'two', 'three']
+const wallClock = join(import.meta.dirname, 'wall-clock.js')
 
 export async function startCluster({
   broker: kind,
   schema = 'faults',
   args = []
 }: Settings): Promise<Cluster> {
-  const [postgres, broker] = await Promise.all([startPostgres(), brokers[kind].start()])
+  const [first, broker] = await Promise.all([startPostgres(), brokers[kind].start()])
+  let postgres = first
+  const directory = mkdtempSync(join(tmpdir(), 'chorus-nodes-'))
   const toDatabase = await startLink(() => [postgres.port])
+  const othersToDatabase = await startLink(() => [postgres.port])
   const toBroker = await startLink(() => [broker.port])
   const start = (name: string, isFirst: boolean) => {
-    const data = postgres.url(schema, isFirst ? toDatabase.port : postgres.port)
+    const data = postgres.url(schema, (isFirst ? toDatabase : othersToDatabase).port)
     const bus = isFirst ? withPort(broker.url, toBroker.port) : broker.url
-    return startNode(name, ['--data', data, '--bus', bus, ...args])
+    return startNode(name, directory, ['--data', data, '--bus', bus, ...args])
   }
   const nodes = await Promise.all(names.map((name, i) => start(name, i === 0)))
   const portOf = (i: number) => Number(new URL(nodes[i % nodes.length]?.url() ?? '').port)
   const doors = await Promise.all(
     nodes.map((_, i) => startLink(() => [portOf(i), portOf(i + 1), portOf(i + 2)]))
   )
-  const links = [toDatabase, toBroker, ...doors]
+  const links = [toDatabase, othersToDatabase, toBroker, ...doors]
   return {
-    postgres,
+    get postgres() {
+      return postgres
+    },
     broker,
-    data: postgres.url(schema),
+    data: postgres.url(schema, othersToDatabase.port),
+    schema,
     nodes,
     toDatabase,
     toBroker,
     doors,
+    moveTo: async next => {
+      const before = postgres
+      postgres = next
+      for (const link of [toDatabase, othersToDatabase]) link.cut()
+      await before.stop()
+    },
     mend: async () => {
       for (const link of links) link.flow()
       postgres.signal('SIGCONT')
@@ -98,13 +121,16 @@ export async function startCluster({
       for (const link of links) link.close()
       postgres.signal('SIGCONT')
       await Promise.all([postgres.stop(), broker.stop()])
+      rmSync(directory, { recursive: true, force: true })
     }
   }
 }
 
-async function startNode(name: string, args: readonly string[]): Promise<ClusterNode> {
-  const launch = () =>
-    launchServer(['--port', '0', '--node-name', name, '--auth', 'none', '--log-level', 'info', ...args])
+/** `directory`: for its files. */
+async function startNode(name: string, directory: string, args: readonly string[]): Promise<ClusterNode> {
+  const clock = join(directory, name)
+  const all = ['--port', '0', '--node-name', name, '--auth', 'none', '--log-level', 'info', ...args]
+  const launch = () => launchServer(all, { env: { CHORUS_CLOCK: clock }, preload: [wallClock] })
   let server: ServerProcess = await launch()
   let past = ''
   const hasEnded = () => server.process.exitCode !== null || server.process.signalCode !== null
@@ -115,6 +141,13 @@ async function startNode(name: string, args: readonly string[]): Promise<Cluster
     kill: () => server.kill(),
     terminate: () => server.terminate(),
     signal: signal => void server.process.kill(signal),
+    setClock: async aheadMs => {
+      const said = () => server.errors().split(`the wall clock is ahead by ${aheadMs} ms`).length
+      const before = said()
+      writeFileSync(clock, String(aheadMs))
+      server.process.kill('SIGUSR2')
+      await until(() => said() > before, 'the clock to be set')
+    },
     start: async () => {
       server.process.kill('SIGCONT')
       if (!hasEnded()) return

@@ -95,7 +95,7 @@ function frame(routingKey: string, write: (encoder: ReturnType<typeof createEnco
 
 const nothing = new Uint8Array(0)
 
-function takeApart(bytes: Uint8Array): Said {
+export function takeApart(bytes: Uint8Array): Said {
   if (bytes.length === 1) return { routingKey: '', what: bytes[0] === 10 ? 'pong' : 'ping', payload: nothing }
   const decoder = createDecoder(bytes)
   const routingKey = readVarString(decoder)

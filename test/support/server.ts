@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { createLog } from '../../src/base/log.ts'
 import { createServer, type Server, type ServerOptions } from '../../src/server.ts'
@@ -71,9 +72,13 @@ export async function spawnCommand(
   return launch(command, settings, child => onTestFinished(() => void child.kill('SIGKILL')))
 }
 
-/** The built command, ready, for longer than a test: whoever launches it ends it. */
-export function launchServer(args: readonly string[]): Promise<ServerProcess> {
-  return launch([process.execPath, cli, ...args], {}, child => {
+/** The built command, ready, for longer than a test: whoever launches it ends it. `preload`: modules to load before it. */
+export function launchServer(
+  args: readonly string[],
+  { env = {}, preload = [] }: { env?: Record<string, string>; preload?: readonly string[] } = {}
+): Promise<ServerProcess> {
+  const imports = preload.flatMap(path => ['--import', pathToFileURL(path).href])
+  return launch([process.execPath, ...imports, cli, ...args], { env }, child => {
     const end = () => void child.kill('SIGKILL')
     process.once('exit', end)
     child.once('exit', () => process.off('exit', end))

@@ -3,6 +3,7 @@
  * acknowledged, and how many of everybody were seen. Words are in the order in which their author typed them, or something
  * is wrong.
  */
+import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { barrier, type ClientVersion, clientVersions, connect } from './clients.ts'
 import { type ProviderVersion, provide, providerVersions } from './hocuspocus.ts'
@@ -13,6 +14,8 @@ export type Counts = ReadonlyMap<string, number>
 export type Writer = {
   readonly name: string
   readonly doc: Y.Doc
+  /** What it sees of people. Its own state is `{ name, words }`, after a call of `present`. */
+  readonly awareness: Awareness
   /** Words so far. */
   typed(): number
   /** So many of them are in the store, says the server. */
@@ -22,6 +25,8 @@ export type Writer = {
   wrong(): readonly string[]
   isSynced(): boolean
   type(): void
+  /** Says who it is, and how many words it has typed. */
+  present(): void
   /** Asks how much is acknowledged, where it has to be asked. Never rejects; resolves without an answer at once if it is not online. */
   ask(): Promise<void>
   /** For good; again does nothing. */
@@ -41,6 +46,7 @@ export function openWriter(place: Place, number: number): Writer {
 function yWebsocketWriter({ url, room, name }: Place, version: ClientVersion): Writer {
   const client = connect(url, room, { version })
   const ledger = keepLedger(client.doc, name)
+  const { awareness } = client.provider
   let acknowledged = 0
   let asking: Promise<void> | null = null
   const ask = async () => {
@@ -56,6 +62,8 @@ function yWebsocketWriter({ url, room, name }: Place, version: ClientVersion): W
   return {
     ...ledger,
     doc: client.doc,
+    awareness,
+    present: () => awareness.setLocalState({ name, words: ledger.typed() }),
     acknowledged: () => acknowledged,
     isSynced: () => client.provider.synced,
     ask: () => {
@@ -72,6 +80,8 @@ function yWebsocketWriter({ url, room, name }: Place, version: ClientVersion): W
 function hocuspocusWriter({ url, room, name }: Place, version: ProviderVersion): Writer {
   const client = provide(url, room, { version, token: 'any' })
   const ledger = keepLedger(client.doc, name)
+  const { awareness } = client.provider
+  if (awareness === null) throw new Error('a provider without awareness')
   let acknowledged = 0
   const look = () => {
     if (client.provider.isSynced && !client.provider.hasUnsyncedChanges) acknowledged = ledger.typed()
@@ -79,6 +89,8 @@ function hocuspocusWriter({ url, room, name }: Place, version: ProviderVersion):
   return {
     ...ledger,
     doc: client.doc,
+    awareness,
+    present: () => awareness.setLocalState({ name, words: ledger.typed() }),
     acknowledged: () => {
       look()
       return acknowledged

@@ -18,6 +18,7 @@ import {
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { findPostgres } from '../../../scripts/services.js'
 
 export type Postgres = {
@@ -32,8 +33,14 @@ export type Postgres = {
   signal(name: 'SIGSTOP' | 'SIGCONT'): void
   /** Copies its files; it must not run. */
   keepCopy(): void
-  /** The files as they were then: a backup, or a standby that was behind. It must not run. */
+  /** The files as they were then: a backup of files. It must not run. */
   putCopyBack(): void
+  /** Runs SQL with `psql`, all of it in one transaction. Resolves to what it prints; rejects with what it says when it fails. */
+  query(sql: string): Promise<string>
+  /** What `pg_dump` writes of a schema: SQL that makes it again. */
+  dump(schema: string): Promise<string>
+  /** A copy of it that follows it through this port; asynchronously, as nobody asks for more. */
+  startStandby(port: number): Promise<Postgres>
   /** Ends it and removes its files. */
   stop(): Promise<void>
 }
@@ -51,16 +58,40 @@ if (postgresMissing !== null) {
 
 /** `settings`: of postgresql.conf. Files are synced as in production. */
 export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<Postgres> {
+  const place = makePlace()
+  const init = ['-U', 'chorus', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
+  await place.run('initdb', ['-D', place.data, ...init])
+  return startServer(place, settings)
+}
+
+type Place = {
+  readonly directory: string
+  readonly data: string
+  readonly environment: { owner: { uid: number; gid: number } | null; env: NodeJS.ProcessEnv }
+  /** One of PostgreSQL's programs, to its end. Resolves to what it prints; rejects with what it says when it fails. */
+  run(program: string, args: readonly string[], input?: string): Promise<string>
+}
+
+function makePlace(): Place {
   if (bin === null) throw new Error(postgresMissing ?? '')
   const directory = mkdtempSync(join(tmpdir(), 'chorus-postgres-'))
   const owner = process.getuid?.() === 0 ? ownerOf('postgres') : null
   if (owner !== null) chownSync(directory, owner.uid, owner.gid)
   const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: directory }
-  const run = { ...owner, env, cwd: directory, stdio: 'ignore' } as const
-  const data = join(directory, 'data')
+  const run = async (program: string, args: readonly string[], input = '') => {
+    const child = spawn(join(bin, program), args, { ...owner, env, cwd: directory })
+    const [output, errors] = [text(child.stdout), text(child.stderr)]
+    child.stdin.end(input)
+    const [code] = await once(child, 'close')
+    if (code !== 0) throw new Error(`${program}: ${await errors}`)
+    return output
+  }
+  return { directory, data: join(directory, 'data'), environment: { owner, env }, run }
+}
+
+async function startServer(place: Place, settings: Readonly<Record<string, string>>): Promise<Postgres> {
+  const { directory, data } = place
   const copy = join(directory, 'copy')
-  const init = ['-D', data, '-U', 'chorus', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
-  execFileSync(join(bin, 'initdb'), init, run)
   const port = await freePort()
   const all = {
     listen_addresses: '127.0.0.1',
@@ -69,24 +100,11 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     ...settings
   }
   const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+  const at = ['-h', '127.0.0.1', '-p', String(port), '-U', 'chorus']
 
   let server: ChildProcess | null = null
   const start = async () => {
-    const log = openSync(join(directory, 'log'), 'a')
-    const child = spawn(join(bin, 'postgres'), args, {
-      ...owner,
-      env,
-      cwd: directory,
-      stdio: ['ignore', log, log]
-    })
-    closeSync(log)
-    server = child
-    running.add(child)
-    child.once('exit', () => running.delete(child))
-    while (!isReady(port, env)) {
-      if (child.exitCode !== null) throw new Error(readFileSync(join(directory, 'log'), 'utf8').slice(-2000))
-      await new Promise(resolve => setTimeout(resolve, 20))
-    }
+    server = await launchPostgres(place, args, () => isReady(port, place.environment.env))
   }
   const end = async (signal: NodeJS.Signals, also: readonly number[] = []) => {
     if (server === null || server.exitCode !== null || server.signalCode !== null) return
@@ -113,12 +131,46 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
       rmSync(data, { recursive: true })
       renameSync(copy, data)
     },
+    query: async sql =>
+      (
+        await place.run('psql', [...at, '-d', 'postgres', '-XAtq1', '-v', 'ON_ERROR_STOP=1', '-f', '-'], sql)
+      ).trim(),
+    dump: schema => place.run('pg_dump', [...at, '-d', 'postgres', '-n', schema]),
+    startStandby: async through => {
+      const copied = makePlace()
+      await copied.run('pg_basebackup', [...at, '-D', copied.data, '-R', '-c', 'fast', '--no-sync'])
+      const primary = `host=127.0.0.1 port=${through} user=chorus`
+      return startServer(copied, { ...settings, primary_conninfo: primary })
+    },
     stop: async () => {
       // Fast: it does not wait for clients.
       await end('SIGINT')
       rmSync(directory, { recursive: true, force: true })
     }
   }
+}
+
+async function launchPostgres(
+  { directory, environment: { owner, env } }: Place,
+  args: readonly string[],
+  isReady: () => boolean
+): Promise<ChildProcess> {
+  const path = join(directory, 'log')
+  const log = openSync(path, 'a')
+  const child = spawn(join(bin ?? '', 'postgres'), args, {
+    ...owner,
+    env,
+    cwd: directory,
+    stdio: ['ignore', log, log]
+  })
+  closeSync(log)
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  while (!isReady()) {
+    if (child.exitCode !== null) throw new Error(readFileSync(path, 'utf8').slice(-2000))
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  return child
 }
 
 /** Servers of this process, which must not outlive it. */
