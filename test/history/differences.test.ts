@@ -21,9 +21,9 @@ const isOf = (side: Side, { change }: Piece) => change !== (side === 'was' ? 'ad
 function sideOf(difference: Difference, side: Side): unknown {
   const pieces = difference.pieces.filter(piece => isOf(side, piece))
   if (difference.kind === 'text') return deltaOf(pieces, side)
-  if (difference.kind === 'list') return pieces.map(piece => valueOf(piece, side))
+  if (difference.kind === 'list') return pieces.map(piece => shownOf(piece, side))
   if (difference.kind === 'xml') {
-    const children = pieces.map(piece => valueOf(piece, side))
+    const children = pieces.map(piece => shownOf(piece, side))
     return { name: difference.name ?? null, attributes: entriesOf(difference, side), children }
   }
   return entriesOf(difference, side)
@@ -33,12 +33,12 @@ function entriesOf({ entries }: Difference, side: Side): Record<string, unknown>
   const found: Record<string, unknown> = {}
   for (const [key, pieces] of entries) {
     const piece = pieces.find(each => isOf(side, each))
-    if (piece !== undefined) found[key] = valueOf(piece, side)
+    if (piece !== undefined) found[key] = shownOf(piece, side)
   }
   return found
 }
 
-function valueOf(piece: Piece, side: Side): unknown {
+function shownOf(piece: Piece, side: Side): unknown {
   if (piece.text !== undefined) return piece.text
   return piece.type === undefined ? piece.value : sideOf(piece.type, side)
 }
@@ -46,7 +46,7 @@ function valueOf(piece: Piece, side: Side): unknown {
 function deltaOf(pieces: readonly Piece[], side: Side): unknown {
   return joined(
     pieces.map(piece => ({
-      insert: valueOf(piece, side),
+      insert: shownOf(piece, side),
       attributes: (side === 'was' && piece.change === 'formatted' ? piece.before : piece.attributes) ?? {}
     }))
   )

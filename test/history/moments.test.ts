@@ -17,7 +17,7 @@ import {
   seal
 } from '../../src/history/segment.ts'
 import { createHistory, createRandom, type Random, seed } from '../document/random-docs.ts'
-import { seen } from './seen.ts'
+import { seen, withoutPairs } from './seen.ts'
 
 const nothingKnown = { vector: new Map(), deletes: new ClockRuns() }
 const startMs = 1_700_000_000_000
@@ -90,11 +90,16 @@ describe(`a sealed history (seed ${seed})`, () => {
       const log = logOf(random, { steps: 120 })
       const records = recordsOf(random, log)
       const { segments } = sealAll(random, records)
-      const replay = new Y.Doc()
+      const updates: Uint8Array[] = []
       for (const { sequence, record } of records) {
-        for (const { update } of decode(record)) Y.applyUpdate(replay, update)
+        for (const { update } of decode(record)) updates.push(update)
+        // At once: one after the other, Yjs sometimes leaves what it could take by now for a later update.
+        const replay = new Y.Doc()
+        Y.applyUpdate(replay, Y.mergeUpdates(updates))
         const at = documentAt({ keyframe: null, segments }, { sequence })
-        expect(seen(docOf(at)), `seed ${seed + run}, record ${sequence}`).toEqual(seen(replay))
+        expect(withoutPairs(seen(docOf(at))), `seed ${seed + run}, record ${sequence}`).toEqual(
+          withoutPairs(seen(replay))
+        )
       }
     }
   })

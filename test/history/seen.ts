@@ -21,3 +21,11 @@ export function plain(_: string, value: unknown): unknown {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
+
+/**
+ * The random histories cut surrogate pairs in two, which no editor does: Yjs then has two replacement characters, for good,
+ * and where two updates bring the same text it depends on their order whether it has.
+ */
+export function withoutPairs(all: unknown): unknown {
+  return JSON.parse(JSON.stringify(all).replaceAll(/[\ud800-\udbff][\udc00-\udfff]/g, '\ufffd\ufffd'))
+}
