@@ -275,6 +275,7 @@ export class Commits implements BatchWriter {
   /** Resolves when the log is shown up to this number, which is in the store. Rejects with what ended the room. */
   async shownTo(sequence: number): Promise<void> {
     await this.#log?.reached(sequence)
+    if (!this.#host.isEnded()) this.#showing.flush()
   }
 
   /** The store has a new checkpoint, and everything it stands for was shown. */

@@ -55,6 +55,11 @@ export class Showing {
     this.#cancel = this.#parts.time.after(waitMs, () => this.#isDue(windowMs))
   }
 
+  /** What waits does so no longer. */
+  flush(): void {
+    if (this.#cancel !== null) this.#show('foreign')
+  }
+
   /** Nothing is shown any more. */
   close(): void {
     this.#cancel?.()

@@ -76,6 +76,19 @@ describe('what is shown when', () => {
     expect(told()).toHaveLength(2)
   })
 
+  test('what waits is shown when somebody needs it, once', () => {
+    const { showing, pass, told } = showingOf()
+    showing.own([update(1)], 1)
+    showing.foreign([update(2)], 2)
+    showing.flush()
+    showing.flush()
+    pass(windowMs)
+    expect(told()).toEqual([
+      [[1], 1, 'own'],
+      [[2], 2, 'foreign']
+    ])
+  })
+
   test('much is shown at once', () => {
     const { showing, told, timers } = showingOf()
     showing.own([update(1)], 1)
