@@ -32,7 +32,10 @@ describe('store conformance: the shared store of the simulation', () => {
 
 describe(`the same while one statement in ten is lost, and one answer in ten (seed ${seed})`, () => {
   const bad = { ...fast, loss: 0.1, statementMs: 300 }
-  test.each(selectCases(['persistence', 'writers']))('$name', ({ run }) => run(placeWith(bad)))
+  // After a lost answer nobody knows whether a life that is over was ended by this call.
+  const isExact = ({ name }: { name: string }) => name.startsWith('a deletion of one life')
+  const cases = selectCases(['persistence', 'writers']).filter(each => !isExact(each))
+  test.each(cases)('$name', ({ run }) => run(placeWith(bad)))
 })
 
 test('a batch of a store whose database went back is refused, and the next one is written', async () => {

@@ -295,7 +295,7 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
 
     const attempt = overwrite(store, { document: 'a', from, segments: [bytesOf('lost')] })
     const watcher = await sql()
-    const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${schema}%switched%'`
+    const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${schema}%collected_to <%'`
     while ((await watcher.query(waiting)).rowCount === 0) await new Promise(resolve => setImmediate(resolve))
     await collector.query(`DELETE FROM ${schema}.segments`)
     await collector.query('COMMIT')
