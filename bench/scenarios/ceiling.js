@@ -5,7 +5,7 @@ import { Deliveries, totalOf } from '../load/deliveries.js'
 import { delay, pace, until, untilQuiet } from '../load/pace.js'
 import { missingFrom } from '../load/real-client.js'
 import { typeTexts } from '../load/typing.js'
-import { arrived, fanOutFigures } from './fan-out.js'
+import { steadyFigures } from './fan-out.js'
 
 export const scenarios = [
   {
@@ -57,17 +57,8 @@ async function crowd({ server, kind, parameters }) {
     each[index % rooms].sending(writer, { isReceiver: true })
     clients[index].sendUpdate(texts[writer].updates[sent[index]++])
   }
-  const phase = async duration => {
-    const perSecond = perRoom * rooms
-    await pace({ perSecond, total: perSecond * duration, step })
-    return arrived(all)
-  }
-  all.measure(false)
-  await phase(warmUpSeconds)
-  all.measure(true)
-  const before = { cpu: server.cpuMs(), count: all.count, load: process.cpuUsage(), at: performance.now() }
-  await phase(seconds)
-  const figures = fanOutFigures({ server, before, deliveries: all })
+  const perSecond = perRoom * rooms
+  const figures = await steadyFigures({ server, deliveries: all, perSecond, step, seconds, warmUpSeconds })
   const problems = []
   for (let room = 0; room < rooms && kind.hasDocuments; room += Math.ceil(rooms / 5)) {
     const clocks = texts.map(({ clientID }, writer) => [clientID, sent[room + writer * rooms]])

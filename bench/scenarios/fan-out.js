@@ -96,21 +96,8 @@ async function fanOut({ server, kind, parameters }) {
   const perWriter = Math.ceil((perSecond * (seconds + warmUpSeconds)) / writers) + 1
   const open = await openRoom({ port, dialect, writers, readers, perWriter })
   await delay(300)
-  const phase = async duration => {
-    await pace({ perSecond, total: perSecond * duration, step: open.typeNext })
-    return arrived(open.deliveries)
-  }
-  open.deliveries.measure(false)
-  await phase(warmUpSeconds)
-  open.deliveries.measure(true)
-  const before = {
-    cpu: server.cpuMs(),
-    count: open.deliveries.count,
-    load: process.cpuUsage(),
-    at: performance.now()
-  }
-  await phase(seconds)
-  const figures = fanOutFigures({ server, before, deliveries: open.deliveries })
+  const { deliveries, typeNext: step } = open
+  const figures = await steadyFigures({ server, deliveries, perSecond, step, seconds, warmUpSeconds })
   const problems = await problemsOf({ server, kind, open })
   closeClients(open.clients)
   return { figures, problems }
@@ -122,7 +109,22 @@ export function arrived(deliveries, ms = 60_000) {
   return until(() => deliveries.isComplete, { ms, what })
 }
 
-export function fanOutFigures({ server, before, deliveries }) {
+/** Runs `step` at the rate, first to warm up, and tells what the deliveries after that cost and how long they took. */
+export async function steadyFigures({ server, deliveries, perSecond, step, seconds, warmUpSeconds }) {
+  const phase = async duration => {
+    await pace({ perSecond, total: perSecond * duration, step })
+    return arrived(deliveries)
+  }
+  deliveries.measure(false)
+  await phase(warmUpSeconds)
+  deliveries.measure(true)
+  const load = process.cpuUsage()
+  const before = { cpu: server.cpuMs(), count: deliveries.count, load, at: performance.now() }
+  await phase(seconds)
+  return fanOutFigures({ server, before, deliveries })
+}
+
+function fanOutFigures({ server, before, deliveries }) {
   const cpuMs = server.cpuMs() - before.cpu
   const seconds = (performance.now() - before.at) / 1000
   const count = deliveries.count - before.count

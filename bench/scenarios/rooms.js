@@ -2,10 +2,10 @@
 import { Client, closeClients, openClients } from '../load/client.js'
 import { Deliveries, totalOf } from '../load/deliveries.js'
 import { documentOf, plant } from '../load/documents.js'
-import { delay, pace, untilQuiet } from '../load/pace.js'
+import { delay, untilQuiet } from '../load/pace.js'
 import { missingFrom } from '../load/real-client.js'
 import { typeTexts } from '../load/typing.js'
-import { arrived, fanOutFigures } from './fan-out.js'
+import { steadyFigures } from './fan-out.js'
 
 export const scenarios = [
   manyRoomsAt({ rooms: 300, eachPerSecond: 1 }),
@@ -91,17 +91,8 @@ async function manyRooms({ server, kind, parameters }) {
     each[index % rooms].sending(writer, { isReceiver: true })
     clients[index].sendUpdate(texts[writer].updates[sent[index]++])
   }
-  const phase = async duration => {
-    await pace({ perSecond, total: perSecond * duration, step })
-    return arrived(all)
-  }
   await untilQuiet(server, { mostMs: 15_000 })
-  all.measure(false)
-  await phase(warmUpSeconds)
-  all.measure(true)
-  const before = { cpu: server.cpuMs(), count: all.count, load: process.cpuUsage(), at: performance.now() }
-  await phase(seconds)
-  const figures = fanOutFigures({ server, before, deliveries: all })
+  const figures = await steadyFigures({ server, deliveries: all, perSecond, step, seconds, warmUpSeconds })
   const problems = []
   for (let room = 0; room < rooms && kind.hasDocuments; room += Math.ceil(rooms / 10)) {
     const clocks = texts.map(({ clientID }, writer) => [clientID, sent[room + writer * rooms]])
