@@ -8,9 +8,12 @@ const here = name => fileURLToPath(new URL(name, import.meta.url))
 const node24 = here('../node_modules/node/bin/node')
 
 /** Where the load of one client, or of one document, is all there is. */
-const raised = ['messagesPerSecondMax', 'receivedBytesPerSecondMax', 'roomBytesPerSecondMax'].flatMap(
-  name => ['--limit', `${name}=${2 ** 30}`]
-)
+const raised = [
+  'messagesPerSecondMax',
+  'receivedBytesPerSecondMax',
+  'roomMessagesPerSecondMax',
+  'roomBytesPerSecondMax'
+].flatMap(name => ['--limit', `${name}=${2 ** 30}`])
 
 /** `family`: what `--servers` names. `arguments_(data)`: after the node binary and the hook. */
 const table = {
