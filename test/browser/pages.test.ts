@@ -154,10 +154,18 @@ async function prepare(page: Page, name: string): Promise<void> {
   }
 }
 
-async function accessibilityFindings(page: Page): Promise<string[]> {
+/** axe throws when something goes that it has found, such as the name beside a cursor, which fades: it looks again. */
+async function accessibilityFindings(page: Page, again = 3): Promise<string[]> {
   await page.evaluate(axeSource)
-  return page.evaluate<string[]>(`axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) =>
+  const looking = page.evaluate<
+    string[]
+  >(`axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => id + ': ' + target.join(' ') + ' ' + failureSummary)))`)
+  return looking.catch((error: unknown) => {
+    if (again > 0 && String(error).includes("reading 'nthChild'"))
+      return accessibilityFindings(page, again - 1)
+    throw error
+  })
 }
 
 /** The page and all it fetches before anybody does anything: scripts with what they import, and styles. */
