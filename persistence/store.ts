@@ -223,8 +223,8 @@ export type DocumentLog = {
   list(options?: ListOptions): Promise<readonly string[]>
   /**
    * Removes checkpoint and log; what was set aside stays. Resolves to false when there was nothing to remove: no document,
-   * or another life than the one that is meant. Where the
-   * answer of the database was lost, true says only that the life is over.
+   * or another life than the one that is meant. Where an answer of the database was lost, true says only that the life
+   * is over.
    */
   delete(document: string, deletion?: Deletion): Promise<boolean>
   /** Which tombstones there are, the oldest first. */

@@ -215,13 +215,18 @@ function createNodeMeters(registry: Registry) {
   }
 }
 
-function createBusMeters(registry: Registry, read: () => BusReading): void {
-  const gauge = (name: string, help: string, measure: () => number) => {
+/** Gauges that are measured when they are asked for. */
+function measuredGauges(registry: Registry, prefix: string) {
+  return (name: string, help: string, measure: () => number) => {
     const collect = function (this: Gauge) {
       this.set(measure())
     }
-    new Gauge({ name: `chorus_bus_${name}`, help, registers: [registry], collect })
+    new Gauge({ name: `${prefix}_${name}`, help, registers: [registry], collect })
   }
+}
+
+function createBusMeters(registry: Registry, read: () => BusReading): void {
+  const gauge = measuredGauges(registry, 'chorus_bus')
   gauge('up', '1 while what is published comes back from the bus, else 0', () => (read().isWell ? 1 : 0))
   gauge('queued_messages', 'Messages that have not left for the bus', () => read().queuedMessages)
   gauge('queued_bytes', 'Their bytes', () => read().queuedBytes)
@@ -235,12 +240,7 @@ function createBusMeters(registry: Registry, read: () => BusReading): void {
 }
 
 function createPresenceMeters(registry: Registry, read: () => PresenceReading): void {
-  const gauge = (name: string, help: string, measure: () => number) => {
-    const collect = function (this: Gauge) {
-      this.set(measure())
-    }
-    new Gauge({ name: `chorus_presence_${name}`, help, registers: [registry], collect })
-  }
+  const gauge = measuredGauges(registry, 'chorus_presence')
   gauge('own_states', "Awareness states of this server's connections", () => read().own)
   gauge('others_states', 'Awareness states of other servers that are shown here', () => read().others)
   const collect = function (this: Counter) {

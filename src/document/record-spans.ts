@@ -2,6 +2,7 @@
  * Where the updates of a record lie, without an object for each: rooms with long logs are opened while the code is cold.
  */
 import { authorMarksMax, connectionMark, userMark } from '../../persistence/author.ts'
+import { NumberCursor } from './number-cursor.ts'
 import { decodeRecord, recordVersion } from './record.ts'
 
 /** An author's first byte in a record of version 3, before the marks. */
@@ -11,13 +12,12 @@ export class RecordSpans {
   /** Start and end of each update in turn. Valid up to `length`. */
   readonly spans: number[] = []
   length = 0
-  #record: Uint8Array = new Uint8Array(0)
-  #pos = 0
+  readonly #cursor = new NumberCursor()
 
   /** Finds those of another record. Throws ERR_BAD_MESSAGE where `decodeRecord` does. */
   find(record: Uint8Array): void {
-    this.#record = record
-    this.#pos = 1
+    this.#cursor.bytes = record
+    this.#cursor.pos = 1
     this.length = 0
     if (record[0] === recordVersion && this.#findQuickly()) return
     this.length = 0
@@ -29,25 +29,25 @@ export class RecordSpans {
 
   /** False: there is something else in it than names of one byte a letter and what is known. */
   #findQuickly(): boolean {
-    const timeMs = this.#number()
-    const count = this.#number()
+    const timeMs = this.#cursor.number()
+    const count = this.#cursor.number()
     if (timeMs < 0 || count < 0) return false
     let authors = 0
     for (let left = count; left > 0; left--) {
-      const laterMs = this.#number()
-      const author = this.#number()
+      const laterMs = this.#cursor.number()
+      const author = this.#cursor.number()
       if (laterMs < 0 || author < 0) return false
       if (author === isNew) {
         if (!this.#passAuthor()) return false
         authors++
       } else if (author > authors) return false
-      const length = this.#number()
-      const start = this.#pos
-      this.#pos = start + length
-      if (length < 0 || this.#pos > this.#record.length) return false
-      this.#add(start, this.#pos)
+      const length = this.#cursor.number()
+      const start = this.#cursor.pos
+      this.#cursor.pos = start + length
+      if (length < 0 || this.#cursor.pos > this.#cursor.bytes.length) return false
+      this.#add(start, this.#cursor.pos)
     }
-    return this.#pos === this.#record.length
+    return this.#cursor.pos === this.#cursor.bytes.length
   }
 
   #add(start: number, end: number): void {
@@ -56,34 +56,19 @@ export class RecordSpans {
   }
 
   #passAuthor(): boolean {
-    const marks = this.#record[this.#pos++] ?? 0x80
+    const marks = this.#cursor.bytes[this.#cursor.pos++] ?? 0x80
     if (marks > authorMarksMax) return false
     if ((marks & userMark) !== 0 && !this.#passName()) return false
     return (marks & connectionMark) === 0 || this.#passName()
   }
 
   #passName(): boolean {
-    const record = this.#record
-    const length = this.#number()
-    const end = this.#pos + length
+    const record = this.#cursor.bytes
+    const length = this.#cursor.number()
+    const end = this.#cursor.pos + length
     if (length < 0) return false
-    for (let pos = this.#pos; pos < end; pos++) if ((record[pos] ?? 0x80) > 0x7f) return false
-    this.#pos = end
+    for (let pos = this.#cursor.pos; pos < end; pos++) if ((record[pos] ?? 0x80) > 0x7f) return false
+    this.#cursor.pos = end
     return true
-  }
-
-  /** A varUint of up to seven bytes. −1 if it is longer or cut short, which is no length and no count. */
-  #number(): number {
-    const record = this.#record
-    let pos = this.#pos
-    let byte = record[pos++] ?? 0x80
-    let value = byte & 0x7f
-    for (let scale = 0x80; byte > 0x7f; scale *= 0x80) {
-      if (scale > 2 ** 42) return -1
-      byte = record[pos++] ?? 0x80
-      value += (byte & 0x7f) * scale
-    }
-    this.#pos = pos
-    return value
   }
 }

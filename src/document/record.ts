@@ -73,6 +73,11 @@ function writeAuthor(writer: ByteWriter, author: Author | null, authors: Map<Aut
   writer.writeVarUint(index ?? 0)
   if (index !== undefined) return
   authors.set(author, authors.size + 1)
+  writeMarkedAuthor(writer, author)
+}
+
+/** `author := marks, [varString user], [varString connection]`, with the marks of persistence/author.ts. */
+export function writeMarkedAuthor(writer: ByteWriter, author: Author | null): void {
   writer.writeByte(authorMarks(author))
   if (author === null) return
   if (author.user !== null) writer.writeString(author.user)
@@ -82,7 +87,7 @@ function writeAuthor(writer: ByteWriter, author: Author | null, authors: Map<Aut
 function authorNext(reader: Reader, version: number, authors: (Author | null)[]): Author | null {
   const index = reader.varUint()
   if (index === 0) {
-    const author = version === 2 ? authorOfName(reader.string()) : authorMarked(reader)
+    const author = version === 2 ? authorOfName(reader.string()) : readMarkedAuthor(reader)
     authors.push(author)
     return author
   }
@@ -91,7 +96,8 @@ function authorNext(reader: Reader, version: number, authors: (Author | null)[])
   return author
 }
 
-function authorMarked(reader: Reader): Author | null {
+/** Throws ERR_BAD_MESSAGE for marks of a later version. */
+export function readMarkedAuthor(reader: Reader): Author | null {
   const marks = reader.varUint()
   if (marks > authorMarksMax) throw new Fault('ERR_BAD_MESSAGE', `an author of the marks ${marks}`)
   return readAuthor(marks, () => reader.string())

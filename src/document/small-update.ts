@@ -2,6 +2,7 @@
  * What a small update of a log brings, read without an object or an array for it: rooms with long logs are opened while
  * the code is cold, so that each call counts. It knows nothing of other updates.
  */
+import { NumberCursor } from './number-cursor.ts'
 import { structRef, UpdateReader } from './update-reader.ts'
 
 /** An update of more bytes, or more clients, is not what somebody types. */
@@ -23,8 +24,7 @@ export class SmallUpdate {
   readonly deletes = new Float64Array((updateBytesMax / 2) * deleteNumbers)
   deletesEnd = 0
   readonly #reader = new UpdateReader(new Uint8Array(0), 0)
-  #bytes: Uint8Array = new Uint8Array(0)
-  #pos = 0
+  readonly #cursor = new NumberCursor()
 
   /**
    * Reads the update bytes[start, end) to its last byte. False: it has gaps, or a client twice, or is large; or it
@@ -39,22 +39,22 @@ export class SmallUpdate {
   #readTyped(bytes: Uint8Array, start: number, end: number): boolean {
     this.blocksEnd = 0
     this.deletesEnd = 0
-    this.#bytes = bytes
-    this.#pos = start + 1
+    this.#cursor.bytes = bytes
+    this.#cursor.pos = start + 1
     const clients = bytes[start]
     if (clients === 1) {
       if (!this.#readBlock()) return false
     } else if (clients !== 0) return false
     // Where it was read beyond its end, nothing leads back.
-    return this.#readDeletes() && this.#pos === end
+    return this.#readDeletes() && this.#cursor.pos === end
   }
 
   #readBlock(): boolean {
-    const count = this.#number()
-    const client = this.#number()
-    const clock = this.#number()
+    const count = this.#cursor.number()
+    const client = this.#cursor.number()
+    const clock = this.#cursor.number()
     if (count < 1 || client < 0 || clock < 0) return false
-    const start = this.#pos
+    const start = this.#cursor.pos
     let next = clock
     for (let left = count; left > 0; left--) {
       const length = this.#readText(client, next)
@@ -63,7 +63,7 @@ export class SmallUpdate {
     }
     this.#addBlock(client, clock, next, count)
     this.blocks[4] = start
-    this.blocks[5] = this.#pos
+    this.blocks[5] = this.#cursor.pos
     return true
   }
 
@@ -78,36 +78,36 @@ export class SmallUpdate {
 
   /** A struct with a short text of one byte a letter; answers its length, 0 if it is another one. */
   #readText(client: number, clock: number): number {
-    const bytes = this.#bytes
-    const info = bytes[this.#pos++] ?? 0
+    const bytes = this.#cursor.bytes
+    const info = bytes[this.#cursor.pos++] ?? 0
     if ((info & infoMask) !== structRef.string || info === structRef.string) return 0
     if ((info & 0x80) !== 0 && !this.#readId(client, clock)) return 0
     if ((info & 0x40) !== 0 && !this.#readId(client, clock)) return 0
-    let pos = this.#pos
+    let pos = this.#cursor.pos
     const length = bytes[pos++] ?? 0
     if (length > 0x7f) return 0
     const end = pos + length
     for (; pos < end; pos++) if ((bytes[pos] ?? 0x80) > 0x7f) return 0
-    this.#pos = end
+    this.#cursor.pos = end
     return length
   }
 
   /** Yjs overruns where a struct refers to itself, or to what follows. */
   #readId(ownClient: number, ownClock: number): boolean {
-    const client = this.#number()
-    const clock = this.#number()
+    const client = this.#cursor.number()
+    const clock = this.#cursor.number()
     return client >= 0 && clock >= 0 && (client !== ownClient || clock < ownClock)
   }
 
   #readDeletes(): boolean {
-    const clients = this.#number()
+    const clients = this.#cursor.number()
     if (clients !== 1) return clients === 0
-    const client = this.#number()
-    const ranges = this.#number()
+    const client = this.#cursor.number()
+    const ranges = this.#cursor.number()
     if (client < 0 || ranges * deleteNumbers > this.deletes.length) return false
     for (let left = ranges; left > 0; left--) {
-      const clock = this.#number()
-      const length = this.#number()
+      const clock = this.#cursor.number()
+      const length = this.#cursor.number()
       if (clock < 0 || length < 1) return false
       this.#addDelete(client, clock, clock + length)
     }
@@ -120,21 +120,6 @@ export class SmallUpdate {
     deletes[deletesEnd + 1] = clock
     deletes[deletesEnd + 2] = end
     this.deletesEnd = deletesEnd + deleteNumbers
-  }
-
-  /** A varUint of up to seven bytes; −1 if it is longer. */
-  #number(): number {
-    const bytes = this.#bytes
-    let pos = this.#pos
-    let byte = bytes[pos++] ?? 0x80
-    let value = byte & 0x7f
-    for (let scale = 0x80; byte > 0x7f; scale *= 0x80) {
-      if (scale > 2 ** 42) return -1
-      byte = bytes[pos++] ?? 0x80
-      value += (byte & 0x7f) * scale
-    }
-    this.#pos = pos
-    return value
   }
 
   /** What a scan takes, of few clients and without gaps. What cannot be read is told by who reads it again. */

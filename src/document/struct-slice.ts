@@ -65,6 +65,32 @@ function sliceText(writer: ByteWriter, reader: UpdateReader, offset: number): vo
   writer.writeRange(reader.bytes, cut.end, reader.pos)
 }
 
+/**
+ * Writes the first `length` clocks of the struct the reader holds (0 < length < its length), which may be cut there; the
+ * reader stays where it is.
+ */
+export function writeBeginning(writer: ByteWriter, reader: UpdateReader, length: number): void {
+  const ref = reader.info & 0x1f
+  writer.writeRange(reader.bytes, reader.start, reader.contentStart)
+  if (ref === structRef.string) return writeTextBeginning(writer, reader, length)
+  writer.writeVarUint(length)
+  if (ref !== structRef.any && ref !== structRef.json) return
+  const elements = contentReader(reader)
+  elements.readVarUint()
+  const start = elements.pos
+  elements.passElements(ref, length)
+  writer.writeRange(reader.bytes, start, elements.pos)
+}
+
+function writeTextBeginning(writer: ByteWriter, reader: UpdateReader, units: number): void {
+  const start = textStart(reader)
+  const cut = cutText(reader.bytes, start, units)
+  const end = cut.splitsPair ? cut.start : cut.end
+  writer.writeVarUint(cut.splitsPair ? end - start + replacementCharacter.length : end - start)
+  writer.writeRange(reader.bytes, start, end)
+  if (cut.splitsPair) writer.writeRange(replacementCharacter, 0, replacementCharacter.length)
+}
+
 /** Where the text of the ContentString the reader holds begins, behind its length. */
 export function textStart(reader: UpdateReader): number {
   const content = contentReader(reader)
@@ -91,14 +117,18 @@ function contentReader(reader: UpdateReader): UpdateReader {
   return new UpdateReader(reader.bytes, reader.contentStart)
 }
 
-/** The byte behind the code point that holds unit `units - 1`, and whether that code point reaches beyond it. */
-function cutText(bytes: Uint8Array, start: number, units: number): { end: number; splitsPair: boolean } {
-  let end = start
+type TextCut = { readonly start: number; readonly end: number; readonly splitsPair: boolean }
+
+/** The bytes of the code point that holds unit `units - 1`, and whether that code point reaches beyond it. */
+function cutText(bytes: Uint8Array, textStart: number, units: number): TextCut {
+  let start = textStart
+  let end = textStart
   let passed = 0
   while (passed < units) {
+    start = end
     const lead = bytes[end] ?? 0
     end += lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
     passed += lead < 0xf0 ? 1 : 2
   }
-  return { end, splitsPair: passed > units }
+  return { start, end, splitsPair: passed > units }
 }

@@ -1,11 +1,8 @@
 /** An update up to a state vector: what a document that has gone no further holds of it. */
-import type { ByteWriter } from '../document/byte-writer.ts'
 import type { ClockRuns } from '../document/clocks.ts'
+import { writeBeginning } from '../document/struct-slice.ts'
 import { UpdateBuilder } from '../document/update-builder.ts'
-import { structRef, UpdateReader } from '../document/update-reader.ts'
-
-/** U+FFFD, as Yjs writes it for each half of a surrogate pair that is cut. */
-const replacementCharacter = new Uint8Array([0xef, 0xbf, 0xbd])
+import { UpdateReader } from '../document/update-reader.ts'
 
 /**
  * The structs of the update below the vector, the last of each client cut to fit, with these deletions. The update must not
@@ -51,40 +48,4 @@ function copyBlockUpTo(
     builder.countStructs(1)
   }
   for (let rest = left - 1; rest > 0; rest--) reader.readStruct()
-}
-
-/** Writes the first `length` clocks of the struct that the reader holds, which has more. */
-function writeBeginning(writer: ByteWriter, reader: UpdateReader, length: number): void {
-  const ref = reader.info & 0x1f
-  writer.writeRange(reader.bytes, reader.start, reader.contentStart)
-  if (ref === structRef.string) return writeText(writer, reader, length)
-  const content = new UpdateReader(reader.bytes, reader.contentStart)
-  content.readVarUint()
-  writer.writeVarUint(length)
-  if (ref !== structRef.any && ref !== structRef.json) return
-  const elements = content.pos
-  content.passElements(ref, length)
-  writer.writeRange(reader.bytes, elements, content.pos)
-}
-
-function writeText(writer: ByteWriter, reader: UpdateReader, units: number): void {
-  const content = new UpdateReader(reader.bytes, reader.contentStart)
-  content.readVarUint()
-  const start = content.pos
-  let end = start
-  let passed = 0
-  let before = start
-  while (passed < units) {
-    before = end
-    const lead = reader.bytes[end] ?? 0
-    end += lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
-    passed += lead < 0xf0 ? 1 : 2
-  }
-  if (passed === units) {
-    writer.writeVarUint(end - start)
-    return writer.writeRange(reader.bytes, start, end)
-  }
-  writer.writeVarUint(before - start + replacementCharacter.length)
-  writer.writeRange(reader.bytes, start, before)
-  writer.writeRange(replacementCharacter, 0, replacementCharacter.length)
 }

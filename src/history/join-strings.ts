@@ -4,6 +4,7 @@
  * the same origin and right origin back. A string that is the entry of a map cannot be told from one of a text by its
  * bytes: none is ever written by Yjs, and one that somebody makes by hand may look otherwise in a history.
  */
+import { textStart } from '../document/struct-slice.ts'
 import { UpdateBuilder } from '../document/update-builder.ts'
 import { structRef, UpdateReader } from '../document/update-reader.ts'
 
@@ -65,12 +66,6 @@ function continues(open: Open, reader: UpdateReader): boolean {
   if ((reader.info & 0x1f) !== structRef.string || reader.clock !== open.nextClock) return false
   if (reader.originClient !== reader.client || reader.originClock !== reader.clock - 1) return false
   return reader.rightClient === open.rightClient && reader.rightClock === open.rightClock
-}
-
-function textStart(reader: UpdateReader): number {
-  const content = new UpdateReader(reader.bytes, reader.contentStart)
-  content.readVarUint()
-  return content.pos
 }
 
 function write(builder: UpdateBuilder, { bytes, start, contentStart, texts }: Open): void {

@@ -12,10 +12,11 @@
  * `later` and `laterMs` are after the change before, and the first after the head; clients and authors of changes are
  * places in the lists, authors from 1, and 0 is one who is not known. Marks are those of persistence/author.ts.
  */
-import { type Author, authorMarks, authorMarksMax, readAuthor } from '../../persistence/author.ts'
+import type { Author } from '../../persistence/author.ts'
 import { Fault } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
 import { ByteWriter } from '../document/byte-writer.ts'
+import { readMarkedAuthor, writeMarkedAuthor } from '../document/record.ts'
 import type { ClockRange } from '../document/scan.ts'
 
 const version = 1
@@ -61,7 +62,7 @@ export function encodeTimeline({ before, changes }: Timeline): Uint8Array {
     head.writeVarUint(before.get(client) ?? 0)
   }
   head.writeVarUint(named.length)
-  for (const author of named) writeAuthor(head, author)
+  for (const author of named) writeMarkedAuthor(head, author)
   const bytes = body.finish()
   head.writeRange(bytes, 0, bytes.length)
   return head.toUint8Array()
@@ -75,7 +76,7 @@ export function decodeTimeline(bytes: Uint8Array): Timeline {
   const before = new Map<number, number>()
   for (let left = reader.varUint(); left > 0; left--) before.set(reader.varUint(), reader.varUint())
   const authors: (Author | null)[] = [null]
-  for (let left = reader.varUint(); left > 0; left--) authors.push(authorNext(reader))
+  for (let left = reader.varUint(); left > 0; left--) authors.push(readMarkedAuthor(reader))
   const places = { clients: [...before.keys()], ends: new Map(before) }
   const changes: Change[] = []
   for (let left = reader.varUint(); left > 0; left--) {
@@ -126,18 +127,6 @@ function writeRanges(writer: ByteWriter, { inserted, deleted }: Change, clients:
     writer.writeVarUint(clock)
     writer.writeVarUint(length)
   }
-}
-
-function writeAuthor(writer: ByteWriter, author: Author | null): void {
-  writer.writeByte(authorMarks(author))
-  if (author?.user != null) writer.writeString(author.user)
-  if (author?.connection != null) writer.writeString(author.connection)
-}
-
-function authorNext(reader: Reader): Author | null {
-  const marks = reader.varUint()
-  if (marks > authorMarksMax) throw new Fault('ERR_BAD_MESSAGE', `an author of the marks ${marks}`)
-  return readAuthor(marks, () => reader.string())
 }
 
 type ReadPlaces = { readonly clients: readonly number[]; readonly ends: Map<number, number> }

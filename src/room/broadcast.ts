@@ -5,7 +5,7 @@ import { mergeUpdates } from '../document/splice.ts'
 import type { Member } from './member.ts'
 
 /** An accepted update. `member` sent it, and is not sent it back if the whole batch is its own. */
-type Sent = { readonly update: Uint8Array; readonly member: Member | null }
+export type Sent = { readonly update: Uint8Array; readonly member: Member | null }
 
 /** Each live member gets the batch, and each that is owed receipts gets those in the same write. */
 export function broadcast(members: ReadonlySet<Member>, batch: readonly Sent[], durableTicket: number): void {

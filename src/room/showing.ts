@@ -3,14 +3,11 @@
  * would be a socket write for every member: in a busy room it is gathered, and leaves with the room's own.
  */
 import type { Cancel, Time } from '../base/time.ts'
-import type { Member } from './member.ts'
-
-/** `member`: who sent it, if one of this room did. */
-export type Shown = { readonly update: Uint8Array; readonly member: Member | null }
+import type { Sent } from './broadcast.ts'
 
 /** `sequence`: of the last record that they are of. `whose`: `own` if any of them are. */
 export type Showable = {
-  updates: readonly Shown[]
+  readonly updates: readonly Sent[]
   readonly sequence: number
   readonly whose: 'own' | 'foreign'
 }
@@ -29,7 +26,7 @@ const gatheredBytesMax = 64 * 1024
 
 export class Showing {
   readonly #parts: Parts
-  #gathered: Shown[] = []
+  #gathered: Sent[] = []
   #bytes = 0
   #sequence = 0
   #shownAtMs = Number.NEGATIVE_INFINITY
@@ -40,13 +37,13 @@ export class Showing {
   }
 
   /** Of the room's own, which were gathered before they were written: shown now, and what waits before them. */
-  own(updates: readonly Shown[], sequence: number): void {
+  own(updates: readonly Sent[], sequence: number): void {
     this.#take(updates, sequence)
     this.#show('own')
   }
 
   /** Of another node's. */
-  foreign(updates: readonly Shown[], sequence: number): void {
+  foreign(updates: readonly Sent[], sequence: number): void {
     this.#take(updates, sequence)
     if (this.#cancel !== null && this.#bytes <= gatheredBytesMax) return
     const windowMs = this.#parts.windowMs()
@@ -66,10 +63,10 @@ export class Showing {
     this.#gathered = []
   }
 
-  #take(updates: readonly Shown[], sequence: number): void {
-    for (const shown of updates) {
-      this.#gathered.push(shown)
-      this.#bytes += shown.update.length
+  #take(updates: readonly Sent[], sequence: number): void {
+    for (const sent of updates) {
+      this.#gathered.push(sent)
+      this.#bytes += sent.update.length
     }
     this.#sequence = sequence
   }

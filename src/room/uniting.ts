@@ -4,10 +4,8 @@
 
 import type { Slices } from '../base/slices.ts'
 import type { Document } from '../document/document.ts'
+import type { Sent } from './broadcast.ts'
 import type { Member } from './member.ts'
-
-/** An update that has become durable, and who sent it, if a member did. */
-type Sent = { readonly update: Uint8Array; readonly member: Member | null }
 
 export class Uniting {
   readonly #document: Document

@@ -1,11 +1,12 @@
 /** Nodes on one PostgreSQL, whose stores note which checkpoints they have written. */
-import { onTestFinished } from 'vitest'
+import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest'
 import type { MemoryBroker } from '../../bus/index.ts'
 import { openPostgresStore, type PostgresStoreOptions } from '../../persistence/postgres/postgres-store.ts'
 import type { CheckpointRequest, Store } from '../../persistence/store.ts'
 import type { ServerOptions } from '../../src/server.ts'
 import { type Client, type ClientOptions, connect, synced } from '../support/clients.ts'
 import { startNode, type TestNode } from '../support/sealed-nodes.ts'
+import { type Postgres, startPostgres } from '../support/services/postgres.ts'
 
 export type Node = TestNode & {
   /** Those that became a checkpoint, in order. */
@@ -13,6 +14,28 @@ export type Node = TestNode & {
 }
 
 export type NodeSettings = Pick<ServerOptions, 'limits' | 'load'> & { readonly store?: PostgresStoreOptions }
+
+/**
+ * A PostgreSQL for the tests of the `describe` that this is called in, and in it an address of its own for each of them,
+ * which is known while the test runs.
+ */
+export function postgresFor(name: string): { readonly postgres: Postgres; readonly address: string } {
+  let postgres: Postgres
+  let made = 0
+  beforeAll(async () => {
+    postgres = await startPostgres()
+  })
+  afterAll(() => postgres.stop())
+  beforeEach(() => void made++)
+  return {
+    get postgres() {
+      return postgres
+    },
+    get address() {
+      return postgres.url(`${name}_${made}`)
+    }
+  }
+}
 
 /** A node for each of the settings, on the store at this address; stopped when the test ends. */
 export async function startNodes(

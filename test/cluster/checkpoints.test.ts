@@ -1,13 +1,13 @@
 /** Several servers on one PostgreSQL: one of them compacts a document, and all of them take up what came of it. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryBroker } from '../../bus/index.ts'
 import type { Store } from '../../persistence/store.ts'
 import { hashedName } from '../../src/base/hashed-name.ts'
 import { typeDepthMax } from '../../src/document/compact.ts'
 import { barrier, type Client, until, untilAsync } from '../support/clients.ts'
-import { type Postgres, postgresMissing, startPostgres } from '../support/services/postgres.ts'
-import { client, joined, type Node, startNodes, text, type, words } from './checkpoint-nodes.ts'
+import { postgresMissing } from '../support/services/postgres.ts'
+import { client, joined, type Node, postgresFor, startNodes, text, type, words } from './checkpoint-nodes.ts'
 
 /** What is told is told over the bus, or these tests wait for ever. */
 const deaf = { headsPollMs: 3_600_000 }
@@ -15,16 +15,7 @@ const eager = { ...deaf, compactionBytesMin: 8_000, compactionLookMs: 1 }
 const never = { ...deaf, compactionBytesMin: 1e12, compactionRecordsAtClose: 1e9 }
 
 describe.skipIf(postgresMissing !== null)('checkpoints of several nodes on PostgreSQL', () => {
-  let postgres: Postgres
-  let address = ''
-  let made = 0
-  beforeAll(async () => {
-    postgres = await startPostgres()
-  })
-  afterAll(() => postgres.stop())
-  beforeEach(() => {
-    address = postgres.url(`checkpoints_${++made}`)
-  })
+  const database = postgresFor('checkpoints')
 
   /** Each word is a record of its own, of about 200 bytes. */
   async function typeWords(of: Client, count: number, name: string): Promise<void> {
@@ -39,7 +30,7 @@ describe.skipIf(postgresMissing !== null)('checkpoints of several nodes on Postg
 
   test('one node at a time compacts, and none merges again what another has merged', async () => {
     const nodes = await startNodes(
-      address,
+      database.address,
       createMemoryBroker(),
       [eager, eager, eager].map(limits => ({ limits }))
     )
@@ -57,7 +48,10 @@ describe.skipIf(postgresMissing !== null)('checkpoints of several nodes on Postg
   })
 
   test('while another node has the lease nobody compacts; when it has run out, somebody does', async () => {
-    const nodes = await startNodes(address, createMemoryBroker(), [{ limits: eager }, { limits: eager }])
+    const nodes = await startNodes(database.address, createMemoryBroker(), [
+      { limits: eager },
+      { limits: eager }
+    ])
     const [one, two] = nodes
     const [ada, ben] = [await joined(one, 'x'), await joined(two, 'x')]
     const lease = `compaction/${hashedName('x')}`
@@ -76,7 +70,10 @@ describe.skipIf(postgresMissing !== null)('checkpoints of several nodes on Postg
 
   test('a node takes up the checkpoint of another, and serves from it without a restart', async () => {
     const limits = { ...never, checkpointCacheBytesMax: 0 }
-    const [one, two] = await startNodes(address, createMemoryBroker(), [{ limits: eager }, { limits }])
+    const [one, two] = await startNodes(database.address, createMemoryBroker(), [
+      { limits: eager },
+      { limits }
+    ])
     const ada = await joined(one, 'x')
     await typeWords(ada, 60, 'first')
     await until(() => (one?.written.length ?? 0) > 0, 'a checkpoint to open with')
@@ -104,7 +101,7 @@ describe.skipIf(postgresMissing !== null)('checkpoints of several nodes on Postg
   test('whoever joins when the node has missed the new checkpoint gets it all the same', async () => {
     const broker = createMemoryBroker()
     const limits = { ...never, checkpointCacheBytesMax: 0 }
-    const [one, two] = await startNodes(address, broker, [{ limits: eager }, { limits }])
+    const [one, two] = await startNodes(database.address, broker, [{ limits: eager }, { limits }])
     const ada = await joined(one, 'x')
     await typeWords(ada, 60, 'first')
     await until(() => (one?.written.length ?? 0) > 0, 'a checkpoint to open with')
@@ -180,7 +177,7 @@ describe.skipIf(postgresMissing !== null)('checkpoints of several nodes on Postg
 
   test('what others write keeps no room open that nobody is in', async () => {
     const limits = { ...never, roomIdleMs: 300 }
-    const [one, two] = await startNodes(address, createMemoryBroker(), [{ limits }, { limits }])
+    const [one, two] = await startNodes(database.address, createMemoryBroker(), [{ limits }, { limits }])
     const ada = await joined(one, 'x')
     const reader = await joined(two, 'x')
     type(ada, 'first ')
@@ -201,7 +198,7 @@ describe.skipIf(postgresMissing !== null)('checkpoints of several nodes on Postg
       const limits: { headsPollMs: number }[] = [never, never]
       limits[at] = eager
       const nodes = await startNodes(
-        address,
+        database.address,
         createMemoryBroker(),
         limits.map(each => ({ limits: each }))
       )

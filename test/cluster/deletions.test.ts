@@ -1,27 +1,18 @@
 /** Several servers on one PostgreSQL: a document that is deleted on one is gone on all, and stays so. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryBroker } from '../../bus/index.ts'
 import { barrier, until } from '../support/clients.ts'
-import { type Postgres, postgresMissing, startPostgres } from '../support/services/postgres.ts'
-import { client, joined, startNodes, text, type, words } from './checkpoint-nodes.ts'
+import { postgresMissing } from '../support/services/postgres.ts'
+import { client, joined, postgresFor, startNodes, text, type, words } from './checkpoint-nodes.ts'
 
 /** What is told is told over the bus, or these tests wait for ever. */
 const limits = { headsPollMs: 3_600_000 }
 
 describe.skipIf(postgresMissing !== null)('deletions on several nodes on PostgreSQL', () => {
-  let postgres: Postgres
-  let address = ''
-  let made = 0
-  beforeAll(async () => {
-    postgres = await startPostgres()
-  })
-  afterAll(() => postgres.stop())
-  beforeEach(() => {
-    address = postgres.url(`deletions_${++made}`)
-  })
+  const database = postgresFor('deletions')
 
-  const start = () => startNodes(address, createMemoryBroker(), [{ limits }, { limits }, { limits }])
+  const start = () => startNodes(database.address, createMemoryBroker(), [{ limits }, { limits }, { limits }])
 
   test('the members of every node are told that the document was deleted, and old copies are known everywhere', async () => {
     const nodes = await start()
@@ -48,7 +39,7 @@ describe.skipIf(postgresMissing !== null)('deletions on several nodes on Postgre
 
   test('what another node wrote and this one has not shown yet is known as an old copy too', async () => {
     const broker = createMemoryBroker()
-    const [one, two] = await startNodes(address, broker, [{ limits }, { limits }])
+    const [one, two] = await startNodes(database.address, broker, [{ limits }, { limits }])
     const ada = await joined(one, 'x')
     type(ada, 'a ')
     await barrier(ada)
