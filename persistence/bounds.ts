@@ -30,6 +30,8 @@ export const bounds = {
   leasesMax: 100_000,
   /** The longest lease. Longer: STORE_ARGUMENT. */
   leaseMsMax: 24 * 60 * 60 * 1000,
+  /** Blobs written, dropped or read at once, and pins of one history. More: STORE_ARGUMENT. */
+  historyNumbersMax: 10_000,
   /** Names on one page of `list`. A larger limit: STORE_ARGUMENT. */
   listLimitMax: 10_000,
   listLimit: 1000,

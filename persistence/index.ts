@@ -12,6 +12,16 @@ export {
 } from './arguments.ts'
 export type { Author, Origin } from './author.ts'
 export { bounds as storeBounds } from './bounds.ts'
+export type {
+  HistoryBlob,
+  HistoryListOptions,
+  HistoryRecord,
+  HistoryRequest,
+  HistoryResult,
+  HistoryStore,
+  StoredHistory,
+  UnreleasedRecords
+} from './history.ts'
 export { type LevelStoreOptions, openLevelStore } from './leveldb.ts'
 export { createMemoryStore } from './memory.ts'
 export { directoryOfStore, type OpenStoreOptions, openStore, shownStore } from './open.ts'

@@ -5,6 +5,11 @@
  */
 
 import type { Author } from './author.ts'
+import type { HistoryStore } from './history.ts'
+import type { DamageReport, Floor, Gone, RecordIdentity, RecordLimits, StoredRecord } from './log-record.ts'
+
+export type { DamageReport, Floor, Gone, RecordIdentity, RecordLimits, StoredRecord } from './log-record.ts'
+export { singleWriter } from './log-record.ts'
 
 /**
  * Identity of one life of a document: deleting and writing again begins another. Unique within the store.
@@ -25,25 +30,6 @@ export type AppendEntry = {
   readonly ifHead?: number
 }
 
-/**
- * Which append wrote a record: whose (`node`: one running store, never the same again) and which of its batches. With
- * the sequence number this is a position: at two equal positions lies the same record, also after a database was put
- * back to an earlier state. A store with one writer at a time has the same identity everywhere (`singleWriter`).
- */
-export type RecordIdentity = { readonly node: string; readonly batch: number }
-
-export const singleWriter: RecordIdentity = Object.freeze({ node: '', batch: 0 })
-
-/**
- * Between the lives of a document: every number of a life that is over is at most this one, and every number of the
- * present life, or of the next one, is above it. So whoever was given a higher number in a life that is not there any
- * more was given it by a database that has been put back since: that life was not deleted. Null: not known, which only
- * a store with one writer at a time may say.
- */
-export type Floor = number | null
-
-export type Gone = { readonly outcome: 'gone'; readonly floor: Floor }
-
 /** What became of one entry. The answer to one entry does not fail the others. */
 export type AppendAnswer =
   /** It would survive a power cut. `incarnation`: the life it is in, for the entries to come. */
@@ -61,16 +47,6 @@ export type AppendAnswer =
   | { readonly outcome: 'failed'; readonly cause: StoreError }
 
 /**
- * A record as it lies in the log. `sequence` grows by one with each record of a life, and is never reused, delete
- * included: the next life begins above. So whoever knows a head sees by the numbers whether a record is missing.
- */
-export type StoredRecord = {
-  readonly sequence: number
-  readonly identity: RecordIdentity
-  readonly record: Uint8Array
-}
-
-/**
  * The merged state that replaced older records. `generation` increases with each checkpoint of an
  * incarnation.
  */
@@ -79,11 +55,6 @@ export type StoredCheckpoint = {
   readonly meta: Uint8Array
   readonly segments: readonly Uint8Array[]
 }
-
-/**
- * Bytes that could not be read as what they should be. They were moved to the set-aside area, never dropped.
- */
-export type DamageReport = { readonly sequence: number; readonly reason: string }
 
 /** What is kept of a document that was deleted, so that old copies of it are known. `timeMs`: since the epoch. */
 export type Tombstone = { readonly timeMs: number; readonly bytes: Uint8Array }
@@ -123,9 +94,6 @@ export type DocumentHead = {
   readonly identity: RecordIdentity | null
   readonly floor: Floor
 }
-
-/** At most so many, and no further record once so many bytes were reached: the first is always among them. */
-export type RecordLimits = { readonly records: number; readonly bytes: number }
 
 export type RecordsAfter =
   /** The records that follow, without a gap. Fewer than asked for, and not up to `head`: ask again. */
@@ -285,6 +253,8 @@ export type Store = DocumentLog &
   LeaseStore &
   /** Not every store can: a database has tools of its own. */
   Partial<CopySource> & {
+    /** Absent: it keeps no histories. */
+    readonly history?: HistoryStore
     /** A synced write and read of a probe: rejects when the store cannot be written now. For `/readyz`. */
     probe(): Promise<void>
     /** Waits for what is under way, then releases files and locks. Later calls reject with STORE_CLOSED. */

@@ -80,7 +80,7 @@ const layers: Layers = {
     // The room speaks in messages and frames; which dialect they become is its members' business.
     ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts']
   ],
-  'src/history/': ['src/document/', author, base],
+  'src/history/': ['src/document/', `type ${store}`, 'type persistence/history.ts', author, base],
   'src/document/': [author, base],
   'src/dialect/': [base],
   'src/base/': [],

@@ -1,0 +1,106 @@
+/**
+ * What a document's history consists of: a list of what the store keeps for it as blobs, and what has to be known to go on
+ * sealing. Small; written anew with each change, as JSON, so that a later version can add to it.
+ */
+import { Fault } from '../base/errors.ts'
+import type { UpdatePlace } from './segment.ts'
+
+/** A blob of the store and its size. */
+export type BlobEntry = { readonly blob: number; readonly bytes: number }
+
+/** A sealed part, as `Segment`. `body`: null once it was pruned. */
+export type SegmentEntry = {
+  readonly firstSequence: number
+  readonly lastSequence: number
+  readonly firstMs: number
+  readonly lastMs: number
+  readonly changes: number
+  readonly timeline: BlobEntry
+  readonly body: BlobEntry | null
+}
+
+/** The whole document (an update, V1) after all segments up to `sequence`, and when that was. */
+export type KeyframeEntry = BlobEntry & { readonly sequence: number; readonly timeMs: number }
+
+/**
+ * A moment with a name. `kind`: somebody gave it, or the server did, before a restore or an agent's edits. `author`: the id
+ * of a user. `madeMs`: when the name was given.
+ */
+export type Version = {
+  readonly id: string
+  readonly name: string
+  readonly kind: 'named' | 'before-restore' | 'before-agent'
+  readonly sequence: number
+  readonly timeMs: number
+  readonly madeMs: number
+  readonly author: string | null
+}
+
+/**
+ * A restore or an undo, by the key that whoever asks for it gave. `client`: the clientID that its changes have, chosen
+ * before it is committed, so that a second try finds out whether the first one was. `sequence`: of the record; null: begun.
+ */
+export type RestoreEntry = {
+  readonly key: string
+  readonly client: number
+  readonly sequence: number | null
+  readonly timeMs: number
+}
+
+/** Records that were never sealed: what lies between is not known, and what came after begins with a keyframe. */
+export type HoleEntry = {
+  readonly afterSequence: number
+  readonly toSequence: number
+  readonly timeMs: number
+  readonly reason: string
+}
+
+export type Manifest = {
+  /** In order, apart. */
+  readonly segments: readonly SegmentEntry[]
+  /** In order. The first one may stand before all segments: what was there before the history began. */
+  readonly keyframes: readonly KeyframeEntry[]
+  /** Records up to this one are sealed, save what waits. */
+  readonly sealedTo: number
+  /** What the document held there (as `Known`); null: nothing. */
+  readonly known: BlobEntry | null
+  /** Updates up to `sealedTo` of which something is not sealed, as it hangs on what is not known. */
+  readonly waiting: readonly UpdatePlace[]
+  /** Updates that a compaction has refused, above `sealedTo` or waiting: no part of the document. */
+  readonly refused: readonly UpdatePlace[]
+  /** Copies that restores have made (`CopyRun`), a blob of each. */
+  readonly copies: readonly BlobEntry[]
+  readonly versions: readonly Version[]
+  /** The newest ones. */
+  readonly restores: readonly RestoreEntry[]
+  readonly holes: readonly HoleEntry[]
+  /** Nothing before this time or sequence number is answered: it was pruned, or the history began here. */
+  readonly beginsAt: { readonly sequence: number; readonly timeMs: number }
+}
+
+const version = 1
+
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  return Buffer.from(JSON.stringify({ version, ...manifest }))
+}
+
+/** Throws ERR_DOCUMENT_DAMAGED for what is none, or of a later version. */
+export function decodeManifest(bytes: Uint8Array): Manifest {
+  const stored = parsed(bytes)
+  if (stored.version !== version) {
+    throw new Fault('ERR_DOCUMENT_DAMAGED', `a history of version ${String(stored.version)}`)
+  }
+  // Written by `encodeManifest`, and the store vouches for the bytes.
+  const { version: _, ...manifest } = stored as Manifest & { version: number }
+  return manifest
+}
+
+function parsed(bytes: Uint8Array): { readonly version?: unknown } {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString())
+    if (typeof value === 'object' && value !== null) return value
+  } catch (cause) {
+    throw new Fault('ERR_DOCUMENT_DAMAGED', 'the manifest of a history is no JSON', { cause })
+  }
+  throw new Fault('ERR_DOCUMENT_DAMAGED', 'the manifest of a history is no object')
+}
