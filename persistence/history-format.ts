@@ -41,8 +41,15 @@ const numberBytes = 6
 
 /** history . generation . releasedTo . number of pins . pins . runs */
 export function encodeMark({ history, generation, releasedTo, pins, hidden }: HistoryMark): Buffer {
-  const runs = hidden.flatMap(({ first, last }) => [first, last])
-  return numbers(history, generation, releasedTo, pins.length, ...pins, ...runs)
+  const fixed = numbers(history, generation, releasedTo, pins.length)
+  const body = Buffer.alloc(fixed.length + (pins.length + 2 * hidden.length) * numberBytes)
+  let at = fixed.copy(body)
+  for (const pin of pins) at = body.writeUIntBE(pin, at, numberBytes)
+  for (const { first, last } of hidden) {
+    at = body.writeUIntBE(first, at, numberBytes)
+    at = body.writeUIntBE(last, at, numberBytes)
+  }
+  return body
 }
 
 export function decodeMark(incarnation: number, body: Buffer): HistoryMark {
