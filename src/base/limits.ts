@@ -357,6 +357,8 @@ export const defaultLimits = {
   changeLoadMs: 250,
   /** And so long for each MiB of the document. */
   changeLoadMsPerMiB: 1_000,
+  /** How long a restore is tried again because other nodes write to the document in between. Above: it rejects with ERR_OVERLOADED, and nothing was changed. */
+  restoreCommitMs: 30_000,
   /** Updates of `server.apply` calls under way, in bytes, and 1 KiB for each call. Above: they reject with ERR_OVERLOADED. */
   applyBytesMax: 64 * MiB,
   /** UTF-16 units of the author named in `server.apply`. Above: it rejects. */

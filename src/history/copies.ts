@@ -1,0 +1,36 @@
+/**
+ * What restores have copied from where, as bytes: the store keeps it as blobs of a history, one for each restore or for
+ * several.
+ *
+ *   copies := 01, varUint n, n × (varUint client, varUint clock, varUint length, varUint ofClient, varUint ofClock)
+ */
+import { Fault } from '../base/errors.ts'
+import { Reader } from '../base/reader.ts'
+import { ByteWriter } from '../document/byte-writer.ts'
+import type { CopyRun } from './restore.ts'
+
+const version = 1
+
+/** A new array. */
+export function encodeCopies(runs: readonly CopyRun[]): Uint8Array {
+  const writer = new ByteWriter(16 + runs.length * 16)
+  writer.writeByte(version)
+  writer.writeVarUint(runs.length)
+  for (const { client, clock, length, ofClient, ofClock } of runs) {
+    for (const number of [client, clock, length, ofClient, ofClock]) writer.writeVarUint(number)
+  }
+  return writer.toUint8Array()
+}
+
+/** Throws ERR_BAD_MESSAGE when the bytes are none. */
+export function decodeCopies(bytes: Uint8Array): CopyRun[] {
+  const reader = new Reader(bytes)
+  if (reader.varUint() !== version) throw new Fault('ERR_BAD_MESSAGE', 'copies of an unknown version')
+  const runs: CopyRun[] = []
+  for (let left = reader.varUint(); left > 0; left--) {
+    const [client, clock, length] = [reader.varUint(), reader.varUint(), reader.varUint()]
+    runs.push({ client, clock, length, ofClient: reader.varUint(), ofClock: reader.varUint() })
+  }
+  reader.end()
+  return runs
+}
