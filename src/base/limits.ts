@@ -279,7 +279,9 @@ export const defaultLimits = {
   compactionDeadlineMs: 30_000,
   /** How long one job of a join or a read may run there. Above: its thread is ended, only who asked is refused (1013). */
   joinDeadlineMs: 10_000,
-  /** V8 heap of each worker (two compact, two serve joins and reads), MiB. A document that does not fit stays uncompacted, and metrics say so. */
+  /** How long one question about a document's history may take in its worker. Above: its thread is ended, and only who asked is refused. */
+  historyDeadlineMs: 30_000,
+  /** V8 heap of each worker (two compact, two serve joins and reads; one seals histories, two read them), MiB. A document that does not fit stays uncompacted, and metrics say so. */
   workerMegabytesMax: 2_048,
   /** Jobs waiting for each worker. Above: of the document that has most of them, a compaction waits for the next commit, a rejoin is closed with 1013. */
   workerQueueMax: 1_000,
