@@ -6,7 +6,7 @@ import type { Kept, KeptHistories } from '../history/kept.ts'
 import { openTimeline } from '../history/segment.ts'
 
 type Parts = {
-  readonly store: HistoryStore
+  readonly history: HistoryStore
   readonly histories: KeptHistories
   readonly limits: { readonly gapRecordsMax: number; readonly gapBytesMax: number }
 }
@@ -27,10 +27,10 @@ export class RestoreSearch {
 
   /** Bounded by what may be unsealed. */
   async #inRecords(document: string, { incarnation }: Kept, client: number): Promise<number | null> {
-    const { store, limits } = this.#parts
+    const { history, limits } = this.#parts
     const most = { records: limits.gapRecordsMax, bytes: limits.gapBytesMax }
     for (let after = 0; ; ) {
-      const page = await store.unreleased(document, incarnation, after, most)
+      const page = await history.unreleased(document, incarnation, after, most)
       if (page.outcome !== 'records') return null
       for (const { sequence, record } of page.records) if (isOf(record, client)) return sequence
       const last = page.records.at(-1)

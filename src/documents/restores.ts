@@ -4,7 +4,7 @@
  * What the update is, a worker computes.
  */
 import { randomUUID } from 'node:crypto'
-import type { HistoryBlob } from '../../persistence/history.ts'
+import type { HistoryBlob, HistoryStore } from '../../persistence/history.ts'
 import { type Store, StoreError } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
@@ -65,7 +65,8 @@ export type RestoreAnswer = {
 
 type Parts = {
   readonly rooms: Rooms
-  readonly store: Store
+  readonly store: Pick<Store, 'load'>
+  readonly history: HistoryStore
   readonly histories: KeptHistories
   readonly slices: Slices
   readonly time: Time

@@ -153,3 +153,15 @@ function withCopies(before: readonly BlobEntry[], copies: NewCopies | null): rea
   if (copies === null) return before
   return [...before.filter(({ blob }) => !copies.replaces.includes(blob)), copies.entry]
 }
+
+/** Named by somebody; null: there are as many as there may be. */
+export function withNamed(manifest: Manifest, version: Version, versionsMax: number): Manifest | null {
+  const named = manifest.versions.filter(({ kind }) => kind === 'named')
+  return named.length >= versionsMax ? null : { ...manifest, versions: [...manifest.versions, version] }
+}
+
+/** Null: there is none with this id. What is left of a restore then names none. */
+export function withoutVersion(manifest: Manifest, id: string): Manifest | null {
+  const versions = manifest.versions.filter(version => version.id !== id)
+  return versions.length === manifest.versions.length ? null : { ...manifest, versions }
+}
