@@ -3,7 +3,8 @@
  * STORE_ARGUMENT.
  */
 import { bounds } from './bounds.ts'
-import { encodeName, encodePrefix } from './format.ts'
+import { encodeName, encodePrefix, numberMax } from './format.ts'
+import type { HistoryRequest } from './history.ts'
 import {
   type AppendEntry,
   type CheckpointRequest,
@@ -112,6 +113,62 @@ export function checkCheckpoint(request: CheckpointRequest, sequenceMax: number)
       throw new StoreError('STORE_ARGUMENT', text)
     }
   }
+}
+
+/** All that can be said of it without the store: see HistoryRequest. */
+export function checkHistory(request: HistoryRequest): void {
+  const { document, incarnation, base, checkpoint, manifest, blobs, drops, releasedTo, pins } = request
+  encodeName(document)
+  if (incarnation === '') throw new StoreError('STORE_ARGUMENT', 'A life has a name')
+  checkNumber(base ?? 0, 'A generation')
+  checkNumber(checkpoint ?? 0, 'A generation')
+  checkValue(manifest)
+  for (const { bytes } of blobs) checkValue(bytes)
+  checkBlobNumbers(drops)
+  const numbers = blobs.map(each => each.number)
+  checkBlobNumbers(numbers)
+  if (new Set([...numbers, ...drops]).size < numbers.length + drops.length) {
+    throw new StoreError('STORE_ARGUMENT', 'A blob is written or dropped once')
+  }
+  checkNumber(releasedTo, 'A sequence number')
+  checkPins(pins, releasedTo)
+}
+
+/** `before`: what was released so far. `head`: a record not written yet cannot be released. */
+export function checkReleased(
+  { releasedTo }: Pick<HistoryRequest, 'releasedTo'>,
+  { before, head }: { readonly before: number; readonly head: number }
+): void {
+  if (releasedTo >= before && releasedTo <= head) return
+  const text = `Records are released up to ${before} or further, at most to ${head}, not to ${releasedTo}`
+  throw new StoreError('STORE_ARGUMENT', text)
+}
+
+export function checkBlobNumbers(numbers: readonly number[]): void {
+  checkCount(numbers, 'blobs')
+  for (const number of numbers) {
+    if (Number.isSafeInteger(number) && number >= 1 && number <= numberMax) continue
+    throw new StoreError('STORE_ARGUMENT', `The number of a blob is from 1 to ${numberMax}, not ${number}`)
+  }
+}
+
+function checkPins(pins: readonly number[], releasedTo: number): void {
+  checkCount(pins, 'pins')
+  for (const [index, pin] of pins.entries()) {
+    if (Number.isSafeInteger(pin) && pin > (pins[index - 1] ?? 0) && pin <= releasedTo) continue
+    const text = 'Pins are sequence numbers in ascending order, at most what is released'
+    throw new StoreError('STORE_ARGUMENT', text)
+  }
+}
+
+function checkCount(numbers: readonly number[], what: string): void {
+  if (numbers.length <= bounds.historyNumbersMax) return
+  throw new StoreError('STORE_ARGUMENT', `At most ${bounds.historyNumbersMax} ${what} at once`)
+}
+
+/** The order of names: that of their UTF-8 bytes. */
+export function compareUtf8(left: string, right: string): number {
+  return Buffer.compare(Buffer.from(left, 'utf8'), Buffer.from(right, 'utf8'))
 }
 
 /** The options with their defaults; the empty string stands for no prefix and for the beginning. */

@@ -4,6 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import type { StorePlace } from './conformance-case.ts'
+import {
+  describeHistories,
+  drawHistoryCall,
+  type HistoryCall,
+  performHistoryCall
+} from './conformance-model-history.ts'
 import { bytesOf, labelOf, overwrite, seen } from './conformance-tools.ts'
 import { createMemoryStore } from './memory.ts'
 import type { Store } from './store.ts'
@@ -18,6 +24,8 @@ export type ModelOptions = {
   readonly isDead?: () => boolean
   /** How often a rejected call may be repeated before it counts as a fault of the store. */
   readonly rejectionsMax?: number
+  /** Chance, 0 to 1, of a call about histories in the place of another one. Absent: none is made. */
+  readonly histories?: number
 }
 
 const documents = ['a', 'ab', 'ü/文', '__proto__'] as const
@@ -40,6 +48,7 @@ type Call =
   | { readonly kind: 'metadata'; readonly label: string }
   | { readonly kind: 'reopen' }
   | { readonly kind: 'crash' }
+  | HistoryCall
 
 /** Rejects with an AssertionError that names seed and call. Resolves with the number of rejected calls. */
 export async function runModel(options: ModelOptions): Promise<number> {
@@ -64,7 +73,7 @@ class ModelRun {
 
   async all(): Promise<number> {
     for (let index = 0; index < this.#options.calls; index++) {
-      const call = drawCall(this.#random, index)
+      const call = this.#draw(index)
       try {
         await this.#one(call)
       } catch (error) {
@@ -76,6 +85,13 @@ class ModelRun {
     await this.#compare('at the end')
     await this.#close()
     return this.#rejected
+  }
+
+  #draw(index: number): Call {
+    const { histories = 0 } = this.#options
+    if (histories === 0 || this.#random() >= histories) return drawCall(this.#random, index)
+    const document = documents[Math.floor(this.#random() * documents.length)] ?? 'a'
+    return drawHistoryCall(this.#random, { document, label: `${index}` })
   }
 
   async #one(call: Call): Promise<void> {
@@ -103,9 +119,9 @@ class ModelRun {
     this.#rejected++
     assert.ok(this.#rejected <= (this.#options.rejectionsMax ?? 0), 'too many rejections')
     const actual = await this.#describePatiently()
-    if (actual === (await describe(this.#oracle))) return
+    if (actual === (await this.#describe(this.#oracle))) return
     await this.#happened(call)
-    const after = await describe(this.#oracle)
+    const after = await this.#describe(this.#oracle)
     assert.equal(actual, after, 'a rejected call happened by half')
   }
 
@@ -114,7 +130,7 @@ class ModelRun {
     for (let attempt = 0; ; attempt++) {
       try {
         if (this.#options.isDead?.() === true) this.#store = null
-        const description = await describe(await this.#opened())
+        const description = await this.#describe(await this.#opened())
         await this.#checkNumbers()
         return description
       } catch (error) {
@@ -124,7 +140,13 @@ class ModelRun {
   }
 
   async #compare(when: string): Promise<void> {
-    assert.equal(await this.#describePatiently(), await describe(this.#oracle), when)
+    assert.equal(await this.#describePatiently(), await this.#describe(this.#oracle), when)
+  }
+
+  async #describe(store: Store): Promise<string> {
+    const seen = await describe(store)
+    if ((this.#options.histories ?? 0) === 0) return seen
+    return [seen, ...(await describeHistories(store, documents))].join('\n')
   }
 
   /** No sequence number of a document ever stands for two records. */
@@ -151,7 +173,7 @@ class ModelRun {
       await this.#close()
     }
     const actual = await this.#describePatiently()
-    assert.equal(actual, await describe(this.#oracle), `after ${how}`)
+    assert.equal(actual, await this.#describe(this.#oracle), `after ${how}`)
   }
 
   async #close(): Promise<void> {
@@ -194,6 +216,9 @@ async function perform(store: Store, call: Call): Promise<void> {
     case 'metadata':
       await store.writeMetadata('k', bytesOf(call.label))
       return
+    case 'history':
+    case 'dropHistory':
+      return performHistoryCall(store, call)
     case 'reopen':
     case 'crash':
       return

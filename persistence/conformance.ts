@@ -5,22 +5,36 @@
  *   for (const { name, run } of selectCases(['persistence', 'crash'])) test(name, async () => run(await
  * newPlace()))
  */
+import assert from 'node:assert/strict'
 import type { ConformanceCase, ConformanceFeature } from './conformance-case.ts'
 import { checkpointCases } from './conformance-checkpoints.ts'
+import { historyCases } from './conformance-history.ts'
+import { historyEndCases } from './conformance-history-ends.ts'
 import { logCases } from './conformance-log.ts'
 import { sideCases } from './conformance-side.ts'
+import { aCase } from './conformance-tools.ts'
 import { writerCases } from './conformance-writers.ts'
 
 export const storeConformanceCases: readonly ConformanceCase[] = [
   ...logCases,
   ...checkpointCases,
   ...sideCases,
-  ...writerCases
+  ...writerCases,
+  ...historyCases,
+  ...historyEndCases
 ]
+
+/** Says in the list of what has passed that a store keeps none, and fails where it does and was not asked about them. */
+const noHistories = aCase('keeps no histories: the cases of `history` are left out', async store => {
+  assert.equal(store.history, undefined, 'the store keeps histories: name the feature `history`')
+})
 
 /** The cases a store with these features must pass. */
 export function selectCases(features: readonly ConformanceFeature[]): ConformanceCase[] {
-  return storeConformanceCases.filter(one => one.features.every(feature => features.includes(feature)))
+  const chosen = storeConformanceCases.filter(one =>
+    one.features.every(feature => features.includes(feature))
+  )
+  return features.includes('history') ? chosen : [...chosen, noHistories]
 }
 
 export type { ConformanceCase, ConformanceFeature, StorePlace } from './conformance-case.ts'

@@ -6,7 +6,10 @@
  */
 import type { DamageReport, Gone, RecordIdentity, RecordLimits, StoredRecord } from './log-record.ts'
 
-/** `generation` increases with each write of this history. */
+/**
+ * `generation` increases with each write, also from one history of a life to the next: a writer that is late never meets its
+ * own base again.
+ */
 export type StoredHistory = {
   readonly incarnation: string
   readonly generation: number
@@ -47,6 +50,8 @@ export type HistoryRequest = {
    * record there answers `superseded`.
    */
   readonly through?: RecordIdentity | null
+  /** About how many bytes of records this releases: as in a CheckpointRequest. */
+  readonly freedBytes?: number
 }
 
 /**
@@ -62,8 +67,8 @@ export type HistoryRecord = StoredRecord & { readonly isReplaced: boolean }
 
 export type UnreleasedRecords =
   /**
-   * In order. Fewer than asked for, and not up to `head`: ask again, after the last one. Numbers may be missing: of records
-   * that were damaged, or gone before the history began. `damaged`: could not be read, and were left in place.
+   * In order. Not up to `head`: ask again, after the last one; a page without records is the end. Numbers may be missing: of
+   * records that were damaged, or gone before the history began. `damaged`: could not be read, and were left in place.
    */
   | {
       readonly outcome: 'records'

@@ -3,11 +3,14 @@
  */
 export {
   checkAppend,
+  checkBlobNumbers,
   checkCheckpoint,
   checkHeads,
+  checkHistory,
   checkLease,
   checkList,
   checkRecordsAfter,
+  checkReleased,
   checkValue
 } from './arguments.ts'
 export type { Author, Origin } from './author.ts'

@@ -10,12 +10,14 @@ import {
   checkHeads,
   checkList,
   checkRecordsAfter,
-  checkValue
+  checkValue,
+  compareUtf8
 } from './arguments.ts'
 import { bounds } from './bounds.ts'
 import { following } from './following.ts'
 import { encodeName } from './format.ts'
 import { Leases } from './leases.ts'
+import { type Life, MemoryHistories, replaceRecord } from './memory-history.ts'
 import { digestOf, isSameValue } from './metadata.ts'
 import {
   type AppendAnswer,
@@ -32,22 +34,12 @@ import {
   type RecordsAfter,
   type SetAside,
   type Store,
-  type StoredCheckpoint,
   type StoredRecord,
   type StoredSetAside,
   StoreError,
   singleWriter,
   type Tombstone
 } from './store.ts'
-
-type Life = {
-  readonly incarnation: string
-  /** Its numbers are above this one. */
-  readonly floor: number
-  lastSequence: number
-  checkpoint: StoredCheckpoint | null
-  readonly records: Map<number, Uint8Array>
-}
 
 /**
  * Documents live until `close`. `copyTo` is refused with STORE_ARGUMENT: there is nothing to open a copy
@@ -65,6 +57,12 @@ class MemoryStore implements Store {
   readonly #tombstones = new Map<string, Tombstone>()
   readonly #metadata = new Map<string, Uint8Array>()
   readonly #leases = new Leases(() => performance.now())
+  readonly history = new MemoryHistories({
+    lives: this.#documents,
+    checkOpen: (...names) => this.#checkOpen(...names),
+    floorOf: life => this.#floorOf(life),
+    nextNumber: () => ++this.#incarnations
+  })
   #incarnations = 0
   #sequenceFloor = 0
   #isClosed = false
@@ -139,7 +137,7 @@ class MemoryStore implements Store {
     const life = found ?? this.#begin(request.document)
     // Its head is above 0: there is a document.
     if (found === undefined) life.lastSequence++
-    for (const sequence of request.replaces) life.records.delete(sequence)
+    for (const sequence of request.replaces) replaceRecord(life, sequence)
     const generation = (request.base ?? 0) + 1
     const segments = request.segments.map(segment => segment.slice())
     life.checkpoint = { generation, meta: request.meta.slice(), segments }
@@ -275,7 +273,9 @@ class MemoryStore implements Store {
       floor: this.#sequenceFloor,
       lastSequence: this.#sequenceFloor,
       checkpoint: null,
-      records: new Map()
+      records: new Map(),
+      hidden: new Map(),
+      history: null
     }
     this.#documents.set(document, life)
     return life
@@ -295,8 +295,4 @@ function makeRoom(entries: StoredSetAside[]): void {
   while (entries.length > 1 && (entries.length > bounds.setAsideMax || bytes > bounds.setAsideBytesMax)) {
     bytes -= entries.shift()?.bytes.length ?? 0
   }
-}
-
-function compareUtf8(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left, 'utf8'), Buffer.from(right, 'utf8'))
 }

@@ -114,6 +114,16 @@ export const faults = {
     httpStatus: 404,
     publicReason: 'there is no such version of this document'
   },
+  ERR_KEY_REUSED: {
+    closeCode: 4400,
+    httpStatus: 409,
+    publicReason: 'this key was given for something else before; use a new one'
+  },
+  ERR_TOO_MANY_VERSIONS: {
+    closeCode: 4400,
+    httpStatus: 409,
+    publicReason: 'the document has as many named versions as it may have; remove some'
+  },
   ERR_STORE: { closeCode: 1013, httpStatus: 503, publicReason: 'the store failed; try again' },
   ERR_LOAD: {
     closeCode: 1013,

@@ -357,6 +357,24 @@ export const defaultLimits = {
   changeLoadMs: 250,
   /** And so long for each MiB of the document. */
   changeLoadMsPerMiB: 1_000,
+  /** Restores and undos under way, of different documents; more wait for their turn. */
+  restoresAtOnceMax: 2,
+  /** Attempts at one of them, as others restored the same document meanwhile. Above: ERR_OVERLOADED, and nothing was changed. */
+  restoreAttemptsMax: 8,
+  /** Restores of one document that are known by their keys. Above: the oldest is forgotten, and its key would begin another. */
+  restoresMax: 200,
+  /** Attempts at one restore of which nobody knows what became of them, as the server was killed in each. Above: the oldest is forgotten. */
+  restoreTriesMax: 16,
+  /** Versions that were named because something was restored after them. Above: the oldest goes. */
+  restoreVersionsMax: 100,
+  /** Restores of one document whose copies the store keeps apart. Above: they are put together. */
+  restoreCopiesMax: 32,
+  /** Bytes of all of them together. Above: the oldest are forgotten, and what they had brought back is written once more by the next restore. */
+  restoreCopiesBytesMax: 4 * MiB,
+  /** Versions with names of one document. Above: ERR_TOO_MANY_VERSIONS. */
+  versionsMax: 1_000,
+  /** UTF-16 units of the name of a version, or of a key. Above: it is refused. */
+  versionNameLengthMax: 200,
   /** How long a restore is tried again because other nodes write to the document in between. Above: it rejects with ERR_OVERLOADED, and nothing was changed. */
   restoreCommitMs: 30_000,
   /** Updates of `server.apply` calls under way, in bytes, and 1 KiB for each call. Above: they reject with ERR_OVERLOADED. */

@@ -24,8 +24,7 @@ export function encodeCopies(runs: readonly CopyRun[]): Uint8Array {
 
 /** Throws ERR_BAD_MESSAGE when the bytes are none. */
 export function decodeCopies(bytes: Uint8Array): CopyRun[] {
-  const reader = new Reader(bytes)
-  if (reader.varUint() !== version) throw new Fault('ERR_BAD_MESSAGE', 'copies of an unknown version')
+  const reader = openCopies(bytes)
   const runs: CopyRun[] = []
   for (let left = reader.varUint(); left > 0; left--) {
     const [client, clock, length] = [reader.varUint(), reader.varUint(), reader.varUint()]
@@ -33,4 +32,30 @@ export function decodeCopies(bytes: Uint8Array): CopyRun[] {
   }
   reader.end()
   return runs
+}
+
+/** All of them as one, newest last; the oldest are left out where they would be more than `bytesMax`. A new array. */
+export function mergeCopies(blobs: readonly Uint8Array[], bytesMax: number): Uint8Array {
+  const bodies: Uint8Array[] = []
+  let [count, bytes] = [0, 0]
+  for (const blob of blobs.toReversed()) {
+    const reader = openCopies(blob)
+    const runs = reader.varUint()
+    const body = blob.subarray(reader.position)
+    bytes += body.length
+    if (bytes > bytesMax) break
+    count += runs
+    bodies.unshift(body)
+  }
+  const writer = new ByteWriter(bytes + 16)
+  writer.writeByte(version)
+  writer.writeVarUint(count)
+  for (const body of bodies) writer.writeRange(body, 0, body.length)
+  return writer.toUint8Array()
+}
+
+function openCopies(bytes: Uint8Array): Reader {
+  const reader = new Reader(bytes)
+  if (reader.varUint() !== version) throw new Fault('ERR_BAD_MESSAGE', 'copies of an unknown version')
+  return reader
 }

@@ -8,6 +8,7 @@ import {
   type StorePlace,
   selectCases
 } from '../../persistence/conformance.ts'
+import { createMemoryStore } from '../../persistence/memory.ts'
 import type { SimulatedOutcome } from '../../persistence/simulated.ts'
 import { levelPlace, memoryPlace, simulatedPlace } from './places.ts'
 
@@ -16,7 +17,7 @@ const suites: readonly {
   readonly features: readonly ConformanceFeature[]
   readonly place: () => StorePlace
 }[] = [
-  { name: 'memory', features: [], place: memoryPlace },
+  { name: 'memory', features: ['history'], place: memoryPlace },
   { name: 'LevelDB', features: ['persistence', 'copy'], place: () => levelPlace() },
   {
     name: 'LevelDB, relaxed',
@@ -51,13 +52,8 @@ const onceFailed = [235211445]
 
 describe('random calls against the memory store', () => {
   test('memory', async () => {
-    const store = memoryPlace()
-    const kept = await store.open()
-    // Opening again must find the same one.
-    kept.close = async () => {}
-    const place = { open: async () => kept }
-
-    await runModel({ seed: firstSeed, calls: 300, place })
+    await runModel({ seed: firstSeed, calls: 300, place: memoryThatStays() })
+    await runModel({ seed: firstSeed, calls: 300, place: memoryThatStays(), histories: 0.3 })
   })
 
   test('LevelDB', async () => {
@@ -82,6 +78,13 @@ describe('random calls against the memory store', () => {
     }
   )
 })
+
+/** Opening again must find the same one. */
+function memoryThatStays(): StorePlace {
+  const kept = createMemoryStore()
+  kept.close = async () => {}
+  return { open: async () => kept }
+}
 
 /** One batch in twelve goes wrong, in every way there is; a crash keeps part of what was not synced. */
 function faultyPlace(seed: number) {
