@@ -112,11 +112,13 @@ const homes: Homes = {
       'src/history/keyframe.ts',
       'src/history/restore.ts',
       'src/history/differences.ts',
-      'src/history/held.ts'
+      'src/history/held.ts',
+      'src/history/keyframe.ts',
+      'src/history/contents.ts'
     ]
   ],
   lib0: ['src/dialect/'],
-  'node:worker_threads': ['src/document/worker-host.ts', 'src/document/worker.ts'],
+  'node:worker_threads': ['src/document/worker-host.ts', 'src/document/worker-thread.ts'],
   'node:http': [
     ...['src/http/', 'src/transport/', 'src/access/request.ts', 'type src/access/', 'type src/server.ts'],
     ...['type src/options.ts', 'type src/chaos/']
@@ -132,7 +134,7 @@ const homes: Homes = {
   ],
   'node:fs': [
     ...['src/command/', 'src/http/control.ts', 'src/http/pages.ts', 'persistence/directory.ts'],
-    ...['src/document/worker.ts', 'src/chaos/']
+    ...['src/document/worker-thread.ts', 'src/chaos/']
   ]
 }
 

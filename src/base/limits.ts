@@ -279,7 +279,9 @@ export const defaultLimits = {
   compactionDeadlineMs: 30_000,
   /** How long one job of a join or a read may run there. Above: its thread is ended, only who asked is refused (1013). */
   joinDeadlineMs: 10_000,
-  /** V8 heap of each worker (two compact, two serve joins and reads), MiB. A document that does not fit stays uncompacted, and metrics say so. */
+  /** How long one question about a document's history may take in its worker. Above: its thread is ended, and only who asked is refused. */
+  historyDeadlineMs: 30_000,
+  /** V8 heap of each worker (two compact, two serve joins and reads; one seals histories, two read them), MiB. A document that does not fit stays uncompacted, and metrics say so. */
   workerMegabytesMax: 2_048,
   /** Jobs waiting for each worker. Above: of the document that has most of them, a compaction waits for the next commit, a rejoin is closed with 1013. */
   workerQueueMax: 1_000,
@@ -395,6 +397,26 @@ export const defaultLimits = {
   changeLoadMs: 250,
   /** And so long for each MiB of the document. */
   changeLoadMsPerMiB: 1_000,
+  /** Restores and undos under way, of different documents; more wait for their turn. */
+  restoresAtOnceMax: 2,
+  /** Attempts at one of them, as others restored the same document meanwhile. Above: ERR_OVERLOADED, and nothing was changed. */
+  restoreAttemptsMax: 8,
+  /** Restores of one document that are known by their keys. Above: the oldest is forgotten, and its key would begin another. */
+  restoresMax: 200,
+  /** Attempts at one restore of which nobody knows what became of them, as the server was killed in each. Above: the oldest is forgotten. */
+  restoreTriesMax: 16,
+  /** Versions that were named because something was restored after them. Above: the oldest goes. */
+  restoreVersionsMax: 100,
+  /** Restores of one document whose copies the store keeps apart. Above: they are put together. */
+  restoreCopiesMax: 32,
+  /** Bytes of all of them together. Above: the oldest are forgotten, and what they had brought back is written once more by the next restore. */
+  restoreCopiesBytesMax: 4 * MiB,
+  /** Versions with names of one document. Above: ERR_TOO_MANY_VERSIONS. */
+  versionsMax: 1_000,
+  /** UTF-16 units of the name of a version, or of a key. Above: it is refused. */
+  versionNameLengthMax: 200,
+  /** How long a restore is tried again because other nodes write to the document in between. Above: it rejects with ERR_OVERLOADED, and nothing was changed. */
+  restoreCommitMs: 30_000,
   /** Updates of `server.apply` calls under way, in bytes, and 1 KiB for each call. Above: they reject with ERR_OVERLOADED. */
   applyBytesMax: 64 * MiB,
   /** UTF-16 units of the author named in `server.apply`. Above: it rejects. */

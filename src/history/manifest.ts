@@ -39,13 +39,23 @@ export type Version = {
 }
 
 /**
- * A restore or an undo, by the key that whoever asks for it gave. `client`: the clientID that its changes have, chosen
- * before it is committed, so that a second try finds out whether the first one was. `sequence`: of the record; null: begun.
+ * An attempt to commit a restore of which it is not known that it failed. `client`: the clientID of what it writes, which
+ * no other attempt has: if the document has it, this is the one that was committed. `copies`: the number of its blob
+ * among `Manifest.copies`; null: it copies nothing.
+ */
+export type RestoreTry = { readonly client: number; readonly copies: number | null }
+
+/**
+ * A restore or an undo, by the key that whoever asks for it gave. `asked`: what for. `tries`: none if it is over and
+ * nothing had to be changed; the one that was committed if it is over; else those so far. `sequence`: of the record, or
+ * of the last one when nothing had to be changed; null: begun. `version`: the id of the version named before it.
  */
 export type RestoreEntry = {
   readonly key: string
-  readonly client: number
+  readonly asked: string
+  readonly tries: readonly RestoreTry[]
   readonly sequence: number | null
+  readonly version: string | null
   readonly timeMs: number
 }
 
