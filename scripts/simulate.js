@@ -39,8 +39,8 @@ async function main(args) {
   const untilMs = Date.now() + 60_000 * Number(values.minutes)
   const runsMax = Number(values.runs ?? Number.POSITIVE_INFINITY)
   process.env.LINES = values.lines
-  const { simulate, plants: ofOne, fleetPlants: ofSeveral } = await load()
-  const plants = { ...ofOne, ...ofSeveral }
+  const { simulate, plants: ofOne, fleetPlants: ofSeveral, pastPlants: ofHistories } = await load()
+  const plants = { ...ofOne, ...ofSeveral, ...ofHistories }
   const name = values.plant === undefined ? undefined : Object.keys(plants)[Number(values.plant) - 1]
   if (values.plant !== undefined && name === undefined) throw new Error(listOf(plants))
   say(`simulating from seed ${seed} on${name === undefined ? '' : `; planted: ${name}`}`)

@@ -225,13 +225,17 @@ function checkHead(past: OpenPast, loaded: LoadedDocument): void {
   if (at !== live) throw new Violation(`the present is not as it is:\n${at}\n${live}`)
 }
 
-/** Where a change ends is a moment that can be told apart: those of one second and author are one change. */
 function checkMoments(
   past: OpenPast,
   changes: readonly Change[],
   { truth, chance, loaded }: PastParts
 ): void {
-  const ends = changes.filter(({ sequence }, i) => sequence !== changes[i + 1]?.sequence)
+  const records = new Map(
+    truth.records(past.stored.incarnation, loaded.head).map(each => [each.sequence, each.record])
+  )
+  const ends = changes.filter((change, i) =>
+    isToldApart(change, changes[i + 1], records.get(change.sequence))
+  )
   const moments = new Set(past.manifest.keyframes.map(({ sequence }) => sequence))
   for (let count = 0; count < momentsMax && ends.length > 0; count++) moments.add(chance.pick(ends).sequence)
   for (const sequence of moments) {
@@ -240,6 +244,17 @@ function checkMoments(
     const was = truth.at(past.stored.incarnation, sequence)
     if (at !== was) throw new Violation(`after record ${sequence} it was not as it is told:\n${at}\n${was}`)
   }
+}
+
+/**
+ * Changes of one second and author are one, which comes with its last record. So the end of a record is a moment of its own
+ * where nothing of its second follows.
+ */
+function isToldApart({ timeMs }: Change, next: Change | undefined, record: Uint8Array | undefined): boolean {
+  if (next === undefined) return true
+  const times = record === undefined ? [] : decodeRecord(record).map(update => update.timeMs)
+  const second = Math.floor(Math.max(timeMs, ...times) / 1000)
+  return Math.floor(next.timeMs / 1000) > second
 }
 
 function updateAt({ manifest, blobs, segments, start }: OpenPast, sequence: number): Uint8Array {

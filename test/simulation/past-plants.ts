@@ -1,0 +1,110 @@
+/** Bugs of histories, put in from outside, to see that the simulation finds them. */
+import type { HistoryRequest, HistoryStore } from '../../persistence/history.ts'
+import { decodeRecord, encodeRecord } from '../../src/document/record.ts'
+import { decodeManifest, encodeManifest, type Manifest } from '../../src/history/manifest.ts'
+import type { Plant } from './plants.ts'
+
+export const pastPlants = {
+  'records are released before what they are sealed in is there': {
+    history: history =>
+      writing(history, async request => {
+        const before = await history.read(request.document)
+        if (before === null || before.generation !== request.base || request.releasedTo === before.releasedTo)
+          return history.write(request)
+        // What goes now is in no segment yet: a crash in between, and it is nowhere.
+        const released = { ...request, manifest: before.manifest, blobs: [], drops: [] }
+        const result = await history.write(released)
+        return result.outcome === 'written' ? history.write({ ...request, base: result.generation }) : result
+      })
+  },
+  'records are sealed twice': {
+    history: history => {
+      let writes = 0
+      return writing(history, async request => {
+        const before = await history.read(request.document)
+        if (++writes % 3 !== 0 || before === null || before.generation !== request.base)
+          return history.write(request)
+        // The segment is kept, and that it was sealed is not.
+        const { sealedTo, known, waiting, refused } = decodeManifest(before.manifest)
+        const { releasedTo, pins } = before
+        const kept = changed(request, manifest => ({ ...manifest, sealedTo, known, waiting, refused }))
+        const drops = request.drops.filter(number => number !== known?.blob)
+        return history.write({ ...kept, drops, releasedTo, pins })
+      })
+    }
+  },
+  'what waits is forgotten': {
+    history: history =>
+      writing(history, request =>
+        history.write({ ...changed(request, manifest => ({ ...manifest, waiting: [] })), pins: [] })
+      )
+  },
+  'a keyframe is of another moment': {
+    history: history =>
+      writing(history, request =>
+        history.write(
+          changed(request, manifest => ({
+            ...manifest,
+            keyframes: manifest.keyframes.map((each, i) =>
+              i === manifest.keyframes.length - 1 && each.sequence > manifest.beginsAt.sequence + 2
+                ? { ...each, sequence: each.sequence - 1 }
+                : each
+            )
+          }))
+        )
+      )
+  },
+  'a segment is lost when small ones are merged': {
+    history: history =>
+      writing(history, request =>
+        history.write(
+          changed(request, manifest => {
+            const { segments } = manifest
+            const [one, two] = segments.slice(-2)
+            // The one before goes as well, as if it had been merged into the last.
+            if (one === undefined || two === undefined || segments.length % 4 !== 3) return manifest
+            return { ...manifest, segments: [...segments.slice(0, -2), two] }
+          })
+        )
+      )
+  },
+  'whoever wrote last has written it all': {
+    history: history => ({
+      ...boundTo(history),
+      unreleased: async (document, incarnation, sequence, limits) => {
+        const page = await history.unreleased(document, incarnation, sequence, limits)
+        if (page.outcome === 'gone') return page
+        return { ...page, records: page.records.map(each => ({ ...each, record: ofOneAuthor(each.record) })) }
+      }
+    })
+  }
+} as const satisfies Record<string, Plant>
+
+export type PastPlantName = keyof typeof pastPlants
+
+function ofOneAuthor(record: Uint8Array): Uint8Array {
+  const updates = decodeRecord(record)
+  const author = updates.at(-1)?.author ?? null
+  return encodeRecord(updates.map(each => ({ ...each, author })))
+}
+
+function writing(history: HistoryStore, write: HistoryStore['write']): HistoryStore {
+  return { ...boundTo(history), write }
+}
+
+function changed(request: HistoryRequest, change: (manifest: Manifest) => Manifest): HistoryRequest {
+  return { ...request, manifest: encodeManifest(change(decodeManifest(request.manifest))) }
+}
+
+/** The calls as own members, so that some can be replaced. */
+function boundTo(history: HistoryStore): HistoryStore {
+  return {
+    read: document => history.read(document),
+    write: request => history.write(request),
+    blobs: (document, incarnation, numbers) => history.blobs(document, incarnation, numbers),
+    unreleased: (document, incarnation, sequence, limits) =>
+      history.unreleased(document, incarnation, sequence, limits),
+    drop: (document, incarnation) => history.drop(document, incarnation),
+    list: options => history.list(options)
+  }
+}

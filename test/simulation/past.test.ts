@@ -1,0 +1,49 @@
+/**
+ * Histories in runs of the simulation: see `past-checks.ts` for what they owe. The runs themselves are those of
+ * simulation.test.ts and fleet.test.ts, of which more than half have documents with a history.
+ */
+import { describe, expect, test } from 'vitest'
+import { seed as first } from '../support/seed.ts'
+import { type PastPlantName, pastPlants } from './past-plants.ts'
+import { RunFailed, simulate } from './run.ts'
+
+/** Each planted bug is found in fewer runs than this. */
+const plantRunsMax = 120
+
+test(`histories are sealed, cut and looked at in runs from seed ${first} on`, {
+  timeout: 10 * 60_000
+}, async () => {
+  const counts = new Map<string, number>()
+  for (let seed = first; seed < first + 12; seed++) {
+    const results = [await simulate(seed, { nodes: seed % 4 === 0 ? 3 : 1 })]
+    for (const [what, count] of results.flatMap(result => [...result.counts]))
+      counts.set(what, (counts.get(what) ?? 0) + count)
+  }
+
+  expect(counts.get('segments sealed')).toBeGreaterThan(0)
+  expect(counts.get('histories looked at')).toBeGreaterThan(0)
+})
+
+describe('a bug planted on purpose is found', () => {
+  test.each(Object.keys(pastPlants) as PastPlantName[])('%s', { timeout: 300_000 }, async name => {
+    const seed = await firstFailure(name)
+
+    console.info(`simulation: "${name}" was found by seed ${seed}`)
+    expect(seed).toBeLessThan(Number.POSITIVE_INFINITY)
+    // Without the bug the same run is fine, so it is the bug that was found.
+    await simulate(seed)
+  })
+})
+
+/** The first seed that finds the bug; from 1 on, so that a bug which is found once is found again. */
+async function firstFailure(name: PastPlantName): Promise<number> {
+  for (let seed = 1; seed <= plantRunsMax; seed++) {
+    try {
+      await simulate(seed, { plant: pastPlants[name] })
+    } catch (error) {
+      if (error instanceof RunFailed) return seed
+      throw error
+    }
+  }
+  return Number.POSITIVE_INFINITY
+}
