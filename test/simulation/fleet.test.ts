@@ -41,7 +41,7 @@ const formerFailures: readonly (readonly [seed: number, what: string])[] = [
 ]
 
 test.each(formerFailures)('seed %i: %s', { timeout: 60_000 }, async seed => {
-  await simulate(seed, { nodes })
+  await simulate(seed, { nodes, histories: 'none' })
 })
 
 describe('a bug planted on purpose is found', () => {
@@ -51,7 +51,7 @@ describe('a bug planted on purpose is found', () => {
     console.info(`simulation: "${name}" was found by seed ${seed}`)
     expect(seed).toBeLessThan(Number.POSITIVE_INFINITY)
     // Without the bug the same run is fine, so it is the bug that was found.
-    await simulate(seed, { nodes })
+    await simulate(seed, { nodes, histories: 'none' })
   })
 })
 
@@ -71,7 +71,7 @@ async function firstFailure(name: FleetPlantName): Promise<number> {
   const from = searchFrom[name] ?? 1
   for (let seed = from; seed < from + plantRunsMax; seed++) {
     try {
-      await simulate(seed, { plant: fleetPlants[name], nodes })
+      await simulate(seed, { plant: fleetPlants[name], nodes, histories: 'none' })
     } catch (error) {
       if (error instanceof RunFailed) return seed
       throw error

@@ -11,6 +11,7 @@ import { scanUpdate } from '../../src/document/scan.ts'
 import { entriesOf } from '../../src/history/kept.ts'
 import { type BlobEntry, decodeManifest, type Manifest } from '../../src/history/manifest.ts'
 import { documentAt } from '../../src/history/moment.ts'
+import { endOf } from '../../src/history/past.ts'
 import { openTimeline, openUpdate, type Segment } from '../../src/history/segment.ts'
 import type { Change } from '../../src/history/timeline.ts'
 import { inThread } from '../history/keeping.ts'
@@ -41,6 +42,7 @@ export async function checkPast(parts: PastParts): Promise<boolean> {
   if (stored === null) return false
   try {
     if (stored.incarnation !== loaded.incarnation) throw new Violation('is of another life')
+    checkHoles(decodeManifest(stored.manifest))
     const past = await readPast(history, room, stored)
     checkRecords(past, loaded)
     const changes = walk(past, parts)
@@ -113,11 +115,11 @@ async function allUnreleased(
 }
 
 async function sealedOnTheFly(
-  { known, refused, segments, keyframes }: Manifest,
+  manifest: Manifest,
   blobs: ReadonlyMap<number, Uint8Array>,
   unreleased: readonly HistoryRecord[]
 ): Promise<Segment[]> {
-  const end = Math.max(segments.at(-1)?.lastSequence ?? 0, keyframes.at(-1)?.sequence ?? 0)
+  const { known, refused } = manifest
   const { segment } = await inThread.seal({
     ...{
       document: 'past',
@@ -125,9 +127,17 @@ async function sealedOnTheFly(
       records: unreleased,
       refused
     },
-    ...{ exact: unreleased.map(({ sequence }) => sequence), after: { sequence: end, timeMs: 0 } }
+    ...{ exact: unreleased.map(({ sequence }) => sequence), after: endOf(manifest) }
   })
   return segment === null ? [] : [segment]
+}
+
+/** A worker that dies and a log too long make holes; nothing else happens here that would. */
+const expectedHoles = /the worker died|records were not sealed/
+
+function checkHoles({ holes }: Manifest): void {
+  const odd = holes.find(({ reason }) => !expectedHoles.test(reason))
+  if (odd !== undefined) throw new Violation(`has a hole after ${odd.afterSequence}: ${odd.reason}`)
 }
 
 /** What is not sealed is all there. */

@@ -1,6 +1,8 @@
 /** Bugs of histories, put in from outside, to see that the simulation finds them. */
 import type { HistoryRequest, HistoryStore } from '../../persistence/history.ts'
 import { decodeRecord, encodeRecord } from '../../src/document/record.ts'
+import { scanUpdate } from '../../src/document/scan.ts'
+import { decodeKnown, encodeKnown } from '../../src/history/known.ts'
 import { decodeManifest, encodeManifest, type Manifest } from '../../src/history/manifest.ts'
 import type { Plant } from './plants.ts'
 
@@ -34,10 +36,23 @@ export const pastPlants = {
     }
   },
   'what waits is forgotten': {
-    history: history =>
-      writing(history, request =>
-        history.write({ ...changed(request, manifest => ({ ...manifest, waiting: [] })), pins: [] })
-      )
+    sealing: sealing => ({
+      ...sealing,
+      seal: async job => {
+        const sealed = await sealing.seal(job)
+        // Who sends it again is told that it is there: nobody waits for it any more, and nobody seals it.
+        const known = decodeKnown(sealed.known)
+        const vector = new Map(known.vector)
+        for (const { sequence, index } of sealed.waiting) {
+          const record = job.records.find(each => each.sequence === sequence)?.record
+          const update = record === undefined ? undefined : decodeRecord(record)[index]?.update
+          const { structs } = scanUpdate(update ?? Uint8Array.of(0, 0))
+          for (const { client, clock, length } of structs)
+            vector.set(client, Math.max(vector.get(client) ?? 0, clock + length))
+        }
+        return { ...sealed, known: encodeKnown({ ...known, vector }), waiting: [] }
+      }
+    })
   },
   'a keyframe is of another moment': {
     history: history =>

@@ -11,6 +11,7 @@ import { Awareness } from '../../src/room/awareness.ts'
 import type { Nodes } from '../../src/room/nodes.ts'
 import { Renewals } from '../../src/room/renewals.ts'
 import type { Connection } from '../../src/transport/connection.ts'
+import type { VirtualSealing } from './past-work.ts'
 import type { SharedDatabase } from './shared-database.ts'
 import type { Scope } from './virtual-time.ts'
 
@@ -21,6 +22,8 @@ export type Plant = {
   readonly store?: (store: Store) => Store
   /** What keeps the histories, as the server sees it. */
   readonly history?: (history: HistoryStore) => HistoryStore
+  /** The worker that seals them. */
+  readonly sealing?: (sealing: VirtualSealing) => VirtualSealing
   readonly workers?: (workers: Workers) => Workers
   readonly connection?: (connection: Connection) => void
   /** Of several nodes: what stands between rooms and other nodes, and the database they share. */

@@ -224,15 +224,16 @@ export class ServerProcess {
   }
 
   #createSealing(): VirtualSealing | null {
-    const { plan, isCalm } = this.#parts
+    const { plan, isCalm, plant } = this.#parts
     const { past } = plan
     if (past === null) return null
     const chance = this.#parts.chance.fork()
-    return createVirtualSealing({
+    const sealing = createVirtualSealing({
       time: this.#time,
       delayMs: () => chance.gapMs(past.workMs),
       fails: () => !isCalm() && chance.hits(past.failures)
     })
+    return plant.sealing?.(sealing) ?? sealing
   }
 
   #createHistories(store: Store, work: VirtualSealing, slices: Slices): Histories | null {
