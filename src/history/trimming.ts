@@ -6,18 +6,19 @@ import { pastAfter } from './past.ts'
 import { bytesAllowed, type HistoryPolicy } from './policy.ts'
 import {
   beyondBytes,
-  beyondCounts,
+  beyondCount,
   type CutKind,
   cutAfter,
   isAllOlderThan,
   olderThan,
   thinned,
-  withoutFirst
+  withoutFirst,
+  withoutFirstHoles
 } from './retention.ts'
 import { areSame } from './sealing.ts'
 import type { SealingWork } from './work.ts'
 
-type Parts = {
+export type Trimming = {
   readonly kept: KeptHistories
   readonly work: Pick<SealingWork, 'keyframeAfter'>
   readonly limits: Limits
@@ -33,7 +34,7 @@ export async function cut(
   document: string,
   kept: Kept,
   { count, kind }: Cutting,
-  parts: Parts
+  parts: Trimming
 ): Promise<Kept | null> {
   const { kept: histories, work } = parts
   const { manifest, incarnation } = kept
@@ -86,12 +87,27 @@ export async function cutToSize(
   document: string,
   kept: Kept,
   policy: HistoryPolicy,
-  parts: Parts
+  parts: Trimming
 ): Promise<Kept | null> {
-  const { manifest } = kept
-  const allowed = bytesAllowed(policy, manifest.documentBytes, parts.limits)
-  const count = Math.max(beyondBytes(manifest, allowed), beyondCounts(manifest, parts.limits))
-  return cut(document, kept, { count, kind: 'all' }, parts)
+  const { limits } = parts
+  const left = await withoutHoles(document, kept, parts)
+  if (left === null) return null
+  const { manifest } = left
+  const allowed = bytesAllowed(policy, manifest.documentBytes, limits)
+  const count = Math.max(beyondBytes(manifest, allowed), beyondCount(manifest, limits))
+  return cut(document, left, { count, kind: 'all' }, parts)
+}
+
+async function withoutHoles(
+  document: string,
+  kept: Kept,
+  { kept: histories, limits }: Trimming
+): Promise<Kept | null> {
+  if (withoutFirstHoles(kept.manifest, limits) === null) return kept
+  return histories.change(document, kept.incarnation, ({ manifest }) => {
+    const left = withoutFirstHoles(manifest, limits)
+    return left === null ? null : { manifest: left }
+  })
 }
 
 /**
@@ -102,7 +118,7 @@ export async function cutToAge(
   document: string,
   { kept, nowMs }: { readonly kept: Kept; readonly nowMs: number },
   { days }: Pick<HistoryPolicy, 'days'>,
-  parts: Parts
+  parts: Trimming
 ): Promise<Kept | 'gone' | null> {
   const { kept: histories } = parts
   const oldestMs = nowMs - days * dayMs
