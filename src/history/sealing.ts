@@ -53,14 +53,34 @@ export class Sealing {
     for (let misses = 0; misses < limits.historyTriesMax; ) {
       if (kept === null || kept.incarnation !== goal.incarnation) return null
       if (kept.manifest.sealedTo >= goal.upTo) return { kept, known }
-      const sealed = await this.#sealPage(document, kept, goal)
+      const from: Kept = kept
+      const sealed = await this.#unlessOvertaken(document, from, () => this.#sealPage(document, from, goal))
       if (sealed === null) misses++
       known = sealed?.known ?? known
-      kept = sealed?.kept ?? (await histories.read(document))
-      if (kept !== null && kept.manifest.sealedTo < goal.upTo)
-        kept = await this.#keyframeIfDue(document, kept)
+      const next = sealed?.kept ?? (await histories.read(document))
+      kept = next
+      if (next === null || next.manifest.sealedTo >= goal.upTo) continue
+      kept = await this.#unlessOvertaken(document, next, () => this.#keyframeIfDue(document, next))
+      if (kept !== null) continue
+      misses++
+      kept = await histories.read(document)
     }
     throw new Fault('ERR_OVERLOADED', 'others seal the history of the document too')
+  }
+
+  /**
+   * Null also where something is not there which the history does not name any more: somebody else has changed it while this
+   * was about to read it, and it is not damaged.
+   */
+  async #unlessOvertaken<T>(document: string, kept: Kept, work: () => Promise<T | null>): Promise<T | null> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'ERR_DOCUMENT_DAMAGED') throw error
+      const now = await this.#parts.kept.read(document)
+      if (now?.generation === kept.generation) throw error
+      return null
+    }
   }
 
   /** A keyframe at the end of what is sealed, of these updates (V1), or (null) from the segments. Null: it was overtaken. */

@@ -24,6 +24,15 @@ test(`histories are sealed, cut and looked at in runs from seed ${first} on`, {
   expect(counts.get('histories looked at')).toBeGreaterThan(0)
 })
 
+/** Seeds that once failed, of one server or several, and of what; see simulation.test.ts. */
+const formerFailures: readonly (readonly [seed: number, nodes: number, what: string])[] = [
+  [162, 3, 'a blob that another node had dropped meanwhile was taken for damage, and the history had a hole']
+]
+
+test.each(formerFailures)('seed %i with %i nodes: %s', { timeout: 120_000 }, async (seed, nodes) => {
+  await simulate(seed, { nodes })
+})
+
 describe('a bug planted on purpose is found', () => {
   test.each(Object.keys(pastPlants) as PastPlantName[])('%s', { timeout: 300_000 }, async name => {
     const seed = await firstFailure(name)
