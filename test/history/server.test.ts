@@ -3,7 +3,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryStore, openStore } from '../../persistence/index.ts'
 import { entriesOf, KeptHistories } from '../../src/history/kept.ts'
-import { barrier, connect, synced, until } from '../support/clients.ts'
+import type { Server } from '../../src/server.ts'
+import { barrier, connect, synced, untilAsync } from '../support/clients.ts'
 import { randomOf } from '../support/random.ts'
 import { startServer, temporaryDirectory } from '../support/server.ts'
 import { type Call, watched } from './watched.ts'
@@ -22,6 +23,11 @@ async function type(url: string, room: string, words: readonly string[]): Promis
   const text = client.doc.getText('t').toString()
   client.destroy()
   return text
+}
+
+function compacted(server: Server): Promise<void> {
+  const isThere = async () => /compactions_total\{outcome="written"\} [1-9]/.test(await server.metrics())
+  return untilAsync(isThere, 'a compaction')
 }
 
 const words = Array.from({ length: 60 }, (_, index) => `word ${index} `)
@@ -44,7 +50,10 @@ test('documents that a rule names have a history in their directory, others have
     random: randomOf(1),
     limits: { historyTriesMax: 8 }
   })
-  await until(async () => ((await kept.read('notes/a'))?.manifest.segments.length ?? 0) > 0)
+  await untilAsync(
+    async () => ((await kept.read('notes/a'))?.manifest.segments.length ?? 0) > 0,
+    'a sealed segment'
+  )
   await server.stop()
 
   const { manifest, incarnation } = (await kept.read('notes/a')) as NonNullable<
@@ -73,7 +82,7 @@ test('where no rule names a document, opening, typing, compactions and closing a
     const store = watched(createMemoryStore(), call => calls.push(call))
     const server = await startServer({ store, history, limits: often })
     await type(server.url, 'other', words)
-    await until(async () => /compactions_total\{outcome="written"\} [1-9]/.test(await server.metrics()))
+    await compacted(server)
     await server.stop()
     const names = calls.map(({ name }) => name)
     expect(names.filter(name => name.startsWith('history.'))).toEqual([])
@@ -108,7 +117,7 @@ test("gc: 'keep': a client that collects nothing sees its own snapshots after a 
       doc.getText('t').insert(doc.getText('t').length, word)
       await barrier(client)
     }
-    await until(async () => /compactions_total\{outcome="written"\} [1-9]/.test(await server.metrics()))
+    await compacted(server)
     client.destroy()
 
     const reloaded = new Y.Doc({ gc: false })
