@@ -136,6 +136,7 @@ export class Rooms {
       slot.room?.dispose(new Fault('ERR_GOING_DOWN'))
     }
     this.#slots.clear()
+    await this.#parts.setAsides.settled()
   }
 
   /** Throws ERR_ROOM_NAME when no document may have the name. */
