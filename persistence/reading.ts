@@ -34,7 +34,9 @@ import {
 } from './store.ts'
 import { readTombstone } from './tombstones.ts'
 
-const nothing = { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [] } as const
+// The floor is not the document's own here, and one writer has no use for it.
+const floor = null
+const nothing = { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [], floor } as const
 
 /** Everything of a document. Damaged records are reported and still in place. Rejects with STORE_DAMAGED. */
 export async function readDocument(database: OrderedDatabase, document: string): Promise<LoadedDocument> {
@@ -48,7 +50,7 @@ export async function readDocument(database: OrderedDatabase, document: string):
       readCheckpoint(reader, document, head),
       readRecords(reader, head)
     ])
-    return { incarnation: String(head.incarnation), checkpoint, ...log, tombstone }
+    return { incarnation: String(head.incarnation), checkpoint, ...log, tombstone, floor }
   })
 }
 

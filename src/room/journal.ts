@@ -5,6 +5,7 @@
 import type {
   AppendAnswer,
   AppendEntry,
+  Floor,
   Incarnation,
   RecordIdentity,
   Store
@@ -19,6 +20,8 @@ export type Life = {
   incarnation: Incarnation
   /** What is written is the document's beginning, or nothing. */
   isPlanting: boolean
+  /** What the store said when the document was opened: what is known of its deletions ends there. Null: it says none. */
+  readonly floor: Floor
 }
 
 export type Refused = Extract<AppendAnswer, { readonly outcome: 'gone' | 'conflict' }>
@@ -195,6 +198,9 @@ export class Journal {
 }
 
 function entryOf({ name, life }: BatchWriter, record: Uint8Array): AppendEntry {
+  // What a room of no life knows of deletions ends at its floor: it must not begin a life with an old copy of a later one.
+  if (life.incarnation === null && life.floor !== null && !life.isPlanting)
+    return { document: name, record, ifFloor: life.floor }
   if (life.isPlanting) return { document: name, record, ifHead: 0 }
   return { document: name, record, incarnation: life.incarnation }
 }

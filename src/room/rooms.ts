@@ -211,7 +211,7 @@ export class Rooms {
         () => this.#breathe()
       )
       await this.#setAside(name, unreadable)
-      const life = { incarnation: loaded.incarnation, isPlanting: false }
+      const life = { incarnation: loaded.incarnation, isPlanting: false, floor: loaded.floor }
       const quarantines = loaded.checkpoint === null ? 0 : quarantineOf(loaded.checkpoint.meta).count
       return new Room(document, { life, start: startOf(loaded), quarantines }, this.#parts, {
         onIdle: room => this.#idle(room),
