@@ -85,6 +85,8 @@ export class SharedDatabase {
   readonly #options: Options
   readonly #leases: Leases
   #numbers = 0
+  /** Does not go back with the rest. */
+  #attempts = 0
   #rows = new Map<string, Row>()
   #lanes = new Map<string, number>()
   #tombstones = new Map<string, Tombstone>()
@@ -217,7 +219,7 @@ export class SharedDatabase {
     if (!isOf(row, request)) return null
     // A life that has not begun has no records.
     checkCheckpoint(request, row.incarnation === null ? 0 : row.lastSequence)
-    const generation = this.nextNumber()
+    const generation = this.nextAttempt()
     if (!row.parts.has(generation)) row.parts.set(generation, new Map())
     return generation
   }
@@ -291,6 +293,11 @@ export class SharedDatabase {
 
   lease(key: string, holder: string, ms: number): boolean {
     return this.#leases.take(key, holder, ms)
+  }
+
+  /** Above those before it, and not given again after the database went back: in PostgreSQL the lower part is random. */
+  nextAttempt(): number {
+    return this.nextNumber() * 2 ** 20 + (this.#attempts++ % 2 ** 20)
   }
 
   /** One sequence for lives, lanes and attempts. */
