@@ -9,6 +9,7 @@ import { type CheckpointRequest, type CheckpointResult, StoreError } from '../st
 import { syncedCommit } from './appending.ts'
 import type { Connections } from './connections.ts'
 import type { NameRow, Names } from './names.ts'
+import { newAttempt } from './schema.ts'
 
 const superseded: CheckpointResult = { outcome: 'superseded' }
 
@@ -51,7 +52,7 @@ export class Checkpoints {
          WHERE id = $1 AND hash = $2 AND incarnation IS NOT DISTINCT FROM $3::bigint AND generation = $4),
        noted AS (
          INSERT INTO ${s}.garbage (document, generation_to, sequence_to)
-         SELECT id, nextval('${s}.numbers'), 0 FROM d RETURNING generation_to)
+         SELECT id, ${newAttempt(s)}, 0 FROM d RETURNING generation_to)
        SELECT noted.generation_to, d.last_sequence, set_config('synchronous_commit', ${syncedCommit}, true) FROM noted, d`,
       [id, hash, request.incarnation, request.base ?? 0]
     )

@@ -5,6 +5,7 @@ import { type Deletion, StoreError, type Tombstone } from '../store.ts'
 import { syncedCommit } from './appending.ts'
 import type { Connections, Row } from './connections.ts'
 import { hashOf } from './names.ts'
+import { attemptsSoFar } from './schema.ts'
 
 /** A document that is deleted and created again while it is being deleted: so often that is looked at. */
 const roundsMax = 100
@@ -91,7 +92,7 @@ WITH ended AS (
   WHERE hash = $1 AND incarnation = $2::bigint RETURNING id, last_sequence),
 noted AS (
   INSERT INTO ${s}.garbage (document, generation_to, sequence_to)
-  SELECT id, nextval('${s}.numbers'), last_sequence FROM ended),
+  SELECT id, ${attemptsSoFar(s)}, last_sequence FROM ended),
 absent AS (
   SELECT 1 AS one WHERE $2::bigint IS NULL
     AND NOT EXISTS (SELECT FROM ${s}.documents WHERE hash = $1 AND incarnation IS NOT NULL)),

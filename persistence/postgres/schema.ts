@@ -6,6 +6,22 @@ import { StoreError } from '../store.ts'
 import type { Connections } from './connections.ts'
 import type { PoolClient } from './driver.ts'
 
+/** An attempt's number has so many values for each value of the sequence. With 2^33 of those they are exact in a double. */
+const attemptsPerNumber = 2 ** 20
+
+/**
+ * SQL for the number of a new attempt: above those before it, and not given again when the database was put back, as the
+ * sequence goes back with it. Else an attempt from before could mix its parts with those of another.
+ */
+export function newAttempt(schema: string): string {
+  return `(nextval('${schema}.numbers') * ${attemptsPerNumber} + floor(random() * ${attemptsPerNumber})::bigint)`
+}
+
+/** SQL for a number above all attempts so far, and below all to come. */
+export function attemptsSoFar(schema: string): string {
+  return `(nextval('${schema}.numbers') * ${attemptsPerNumber} + ${attemptsPerNumber - 1})`
+}
+
 /** Each entry leads from the version that is its index to the next one. */
 const migrations: readonly ((schema: string) => string)[] = [
   s => `

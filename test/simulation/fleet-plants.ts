@@ -56,10 +56,10 @@ export const fleetPlants = {
       database.lease = () => true
       const { beginCheckpoint } = database
       database.beginCheckpoint = request => {
-        const { nextNumber } = database
-        database.nextNumber = () => (request.base ?? 0) + 1
+        const { nextAttempt } = database
+        database.nextAttempt = () => (request.base ?? 0) + 1
         const generation = beginCheckpoint.call(database, request)
-        database.nextNumber = nextNumber
+        database.nextAttempt = nextAttempt
         return generation
       }
     }

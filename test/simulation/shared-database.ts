@@ -97,6 +97,8 @@ export class SharedDatabase {
   readonly #options: Options
   readonly #leases: Leases
   #numbers = 0
+  /** Does not go back with the rest. */
+  #attempts = 0
   #rows = new Map<string, Row>()
   #lanes = new Map<string, number>()
   #tombstones = new Map<string, Tombstone>()
@@ -173,9 +175,10 @@ export class SharedDatabase {
 
   load(document: string): LoadedDocument {
     const row = this.#rowOf(document)
+    const { floor } = row
     const tombstone = this.#tombstones.get(document) ?? null
     if (row.incarnation === null)
-      return { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [], tombstone }
+      return { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [], tombstone, floor }
     const parts = this.#partsOf(row, row.generation)
     const [meta = new Uint8Array(), ...segments] = parts ?? []
     return {
@@ -184,7 +187,8 @@ export class SharedDatabase {
       checkpoint: parts === null ? null : { generation: row.generation, meta, segments },
       records: [...row.records.values()].filter(each => each.replacedAtMs === null).map(storedOf),
       damaged: [],
-      tombstone
+      tombstone,
+      floor
     }
   }
 
@@ -227,7 +231,7 @@ export class SharedDatabase {
     if (!isOf(row, request)) return null
     // A life that has not begun has no records.
     checkCheckpoint(request, row.incarnation === null ? 0 : row.lastSequence)
-    const generation = this.nextNumber()
+    const generation = this.nextAttempt()
     if (!row.parts.has(generation)) row.parts.set(generation, new Map())
     return generation
   }
@@ -304,6 +308,11 @@ export class SharedDatabase {
     return this.#leases.take(key, holder, ms)
   }
 
+  /** Above those before it, and not given again after the database went back: in PostgreSQL the lower part is random. */
+  nextAttempt(): number {
+    return this.nextNumber() * 2 ** 20 + (this.#attempts++ % 2 ** 20)
+  }
+
   /** One sequence for lives, lanes and attempts. */
   nextNumber(): number {
     return ++this.#numbers
@@ -328,9 +337,10 @@ function laneKey(node: string, lane: number): string {
   return `${node}/${lane}`
 }
 
-function refusalOf(row: Row, { incarnation = null, ifHead }: AppendEntry): AppendAnswer | null {
+function refusalOf(row: Row, { incarnation = null, ifHead, ifFloor }: AppendEntry): AppendAnswer | null {
   const present = row.incarnation === null ? null : String(row.incarnation)
   if (incarnation !== null && incarnation !== present) return { outcome: 'gone', floor: row.floor }
+  if (ifFloor !== undefined && ifFloor !== row.floor) return { outcome: 'gone', floor: row.floor }
   const head = present === null ? 0 : row.lastSequence
   return ifHead !== undefined && ifHead !== head ? { outcome: 'conflict', head } : null
 }

@@ -43,3 +43,39 @@ test.skipIf(postgresMissing !== null)(
     expect(found.records.map(({ record }) => Buffer.from(record).toString())).toEqual(['one', 'two'])
   }
 )
+
+test.skipIf(postgresMissing !== null)(
+  'an attempt at a checkpoint has a number of its own, also when the database was put back meanwhile',
+  async () => {
+    const postgres = await startPostgres()
+    onTestFinished(() => postgres.stop())
+    const open = async () => {
+      const store = await openPostgresStore(postgres.url('again'))
+      onTestFinished(() => store.close())
+      return store
+    }
+    const compact = async (store: Awaited<ReturnType<typeof open>>) => {
+      const { incarnation, records } = await store.load('d')
+      const replaces = records.map(({ sequence }) => sequence)
+      const segments = [bytes('one')]
+      return store.checkpoint({
+        document: 'd',
+        incarnation,
+        base: null,
+        replaces,
+        meta: bytes('meta'),
+        segments
+      })
+    }
+    const before = await open()
+    await before.append([{ document: 'd', record: bytes('one') }])
+    const dump = await postgres.dump('again')
+    const first = await compact(before)
+    await postgres.query(`DROP SCHEMA again CASCADE;\n${dump}`)
+
+    const second = await compact(before)
+
+    expect([first.outcome, second.outcome]).toEqual(['written', 'written'])
+    expect(second).not.toEqual(first)
+  }
+)
