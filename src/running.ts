@@ -184,12 +184,12 @@ function callsOf(
 }
 
 function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeeds) {
-  const { authorize, origins = null, tokenCookie = null } = options
+  const { authorize, origins = null, tokenCookie = null, openHistory = 'none' } = options
   const { onStateless = null, statelessRelay = false, hocuspocus = 'any-path' } = options
   const authentication = authorize === undefined ? 'loopback' : authorize === 'none' ? 'none' : 'asked'
   const gate = new Gate({ authentication, origins })
   const asked = authorize === undefined || authorize === 'none' ? null : authorize
-  const admission = new Admission({ authorize: asked, gate, tokenCookie }, parts)
+  const admission = new Admission({ authorize: asked, openHistory, gate, tokenCookie }, parts)
   const passes = new Passes({ ...parts, admission })
   const stateless = new Stateless({ ...parts, onStateless, isRelayed: statelessRelay })
   const addresses = new Addresses(parts.time, parts.limits)

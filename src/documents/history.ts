@@ -5,7 +5,6 @@
 import type { Limits } from '../base/limits.ts'
 import { recordHead } from '../document/record.ts'
 import { bytesOf } from '../history/kept.ts'
-import { type NamedMoment, now } from '../history/moments.ts'
 import { endOf } from '../history/past.ts'
 import { checkDocumentName } from '../room/document-name.ts'
 import { differencesOf, parsedAnswer } from './history-answers.ts'
@@ -67,6 +66,17 @@ export class HistoryQuestioning {
       diff: (from, to, options) => this.#diff(document, { from, to }, options),
       blame: (moment, options) => this.#blame(document, moment, options)
     }
+  }
+
+  /** Questions whose answer is not parsed. */
+  get reads(): HistoryReads {
+    return this.#parts.reads
+  }
+
+  /** As long as it is the same, so are all answers. */
+  stamp(document: string): Promise<string> {
+    checkDocumentName(document, this.#parts.limits)
+    return this.#parts.views.stamp(document)
   }
 
   async extent(document: string): Promise<HistoryExtent> {
@@ -140,8 +150,7 @@ export class HistoryQuestioning {
     if (moment !== null) checkMoment('history.blame', moment)
     checkDifference('history.blame', options)
     const { roots = null, ...asking } = options
-    const from: NamedMoment = moment ?? now
-    const question = { from, roots, answerBytesMax: limits.historyAnswerBytesMax }
+    const question = { from: moment, roots, answerBytesMax: limits.historyAnswerBytesMax }
     return differencesOf(await reads.blame({ document, ...asking }, question))
   }
 }
