@@ -33,6 +33,7 @@ import type { Time } from './base/time.ts'
 import type { ChaosSetting } from './chaos/permission.ts'
 import type { DocumentCalls } from './documents/api.ts'
 import { applyShape, deleteShape, listShape, readShape } from './documents/documents.ts'
+import { type HistoryRule, historyRuleShape, historyRules } from './history/policy.ts'
 import type { OnChange } from './hooks/changes.ts'
 import type { HookOptions } from './hooks/options.ts'
 import type { Load } from './hooks/seeds.ts'
@@ -63,6 +64,11 @@ export type ServerOptions = HookOptions & {
   readonly bus?: string | Bus
   /** How this server is called in its logs, in metrics and `/readyz`. Default: the name of the machine, on PostgreSQL. */
   readonly nodeName?: string
+  /**
+   * Which documents have a history, and how far it goes back: who wrote what when, and the document as it was. The first rule
+   * whose pattern matches counts. Default: none has one. See docs/operating.md.
+   */
+  readonly history?: readonly HistoryRule[]
   /** Path below which documents and pages are served; it begins with `/` and does not end with one. Default `/`. */
   readonly path?: string
   /**
@@ -134,6 +140,7 @@ export const serverShape = {
   durability: oneOf('sync', 'relaxed'),
   bus: hidden(either(text('the URL of a bus', /./), having<Bus>('a bus', ...busMethods))),
   nodeName: text('1 to 64 letters, digits and any of . _ : @ -', /^[\w.:@-]{1,64}$/),
+  history: historyRules,
   path: text('a path that begins with / and does not end with one', prefixForm),
   authorize: either(callback<Authorize>(), oneOf('none')),
   openHistory: oneOf('none', 'read', 'restore'),
@@ -165,6 +172,7 @@ export const serverShape = {
 /** The options of every call, by the name of their table, as docs/options.md lists them. */
 export const shapes = {
   serverShape,
+  historyRuleShape,
   jwtShape,
   webhookShape,
   readShape,

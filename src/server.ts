@@ -259,6 +259,7 @@ class ChorusServer implements Server {
     })
     await this.#running.passes.admission.revocations.restore(this.#running.store)
     await this.#running.compactions.restore()
+    this.#running.past?.sweep.start()
     this.#metrics.collectProcess()
     return this.#running
   }
