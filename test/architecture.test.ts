@@ -109,6 +109,7 @@ const homes: Homes = {
     ...['src/document/compact.ts', 'src/documents/edit.ts'],
     ...[
       'src/history/segment.ts',
+      'src/history/keyframe.ts',
       'src/history/restore.ts',
       'src/history/differences.ts',
       'src/history/held.ts',

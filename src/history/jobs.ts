@@ -5,8 +5,8 @@
 import type { Author } from '../../persistence/author.ts'
 import type { ActivityQuestion } from './activity.ts'
 import type { Moment } from './moment.ts'
-import type { CopyRun, Restored } from './restore.ts'
 import type { Segment, StoredRecord, UpdatePlace } from './segment.ts'
+import type { Change } from './timeline.ts'
 
 /** As `SealJob`. `known`: as `encodeKnown` gives it; null: nothing is. */
 export type SealMessage = {
@@ -15,22 +15,21 @@ export type SealMessage = {
   readonly refused: readonly UpdatePlace[]
   /** Sequence numbers of records at whose end a moment is to be found exactly. */
   readonly exact: readonly number[]
+  readonly after: Pick<Change, 'sequence' | 'timeMs'>
 }
 
-/** `bodyBytes`: of the body before it was compressed (V1). `changes`: of the segment. */
+/** As `Sealed`. */
 export type SealedMessage = {
   readonly segment: Segment | null
   readonly known: Uint8Array
   readonly waiting: readonly UpdatePlace[]
-  readonly bodyBytes: number
-  readonly changes: number
 }
 
 /** What came after the last segment: the records that are not sealed. */
 export type UnsealedMessage = Omit<SealMessage, 'exact'>
 
 /** `body`: null where it is not needed, or pruned. */
-export type SegmentMessage = Pick<Segment, 'firstSequence' | 'firstMs' | 'timeline'> & {
+export type SegmentMessage = Pick<Segment, 'firstSequence' | 'lastSequence' | 'firstMs' | 'timeline'> & {
   readonly body: Uint8Array | null
 }
 
@@ -40,7 +39,7 @@ export type PastMessage = {
   readonly unsealed: UnsealedMessage | null
 }
 
-/** `bytes`: as `packKeyframe` gives it; `sequence`: what is sealed up to there is part of it. */
+/** `bytes`: as `packUpdate` gives it; `sequence`: what is sealed up to there is part of it. */
 export type KeyframeMessage = { readonly sequence: number; readonly bytes: Uint8Array }
 
 /** `from`: where the moment is counted from; the bodies after it are there. Null: from an empty document. */
@@ -54,29 +53,38 @@ export type DifferencesMessage = {
   readonly past: PastMessage
   readonly was: MomentMessage
   readonly is: MomentMessage | null
-  readonly copies: readonly CopyRun[]
+  /** As `encodeCopies` gives them. */
+  readonly copies: readonly Uint8Array[]
   readonly roots: readonly string[] | null
   readonly answerBytesMax: number
 }
 
+/** What restores and undos have in common. */
+export type TakeBackMessage = {
+  readonly past: PastMessage
+  /** The document as it is, as updates (V1). */
+  readonly now: readonly Uint8Array[]
+  /** Of all restores so far, as `encodeCopies` gives them. */
+  readonly copies: readonly Uint8Array[]
+  /** As in a RestoreJob. */
+  readonly client: number
+  readonly roots: readonly string[] | null
+}
+
+/** As `Restored`. `copies`: as `encodeCopies` gives them; null: none. */
+export type RestoredMessage = { readonly update: Uint8Array | null; readonly copies: Uint8Array | null }
+
 export type HistoryJobs = {
   readonly seal: { readonly job: SealMessage; readonly result: SealedMessage }
-  readonly merge: {
-    readonly job: { readonly segments: readonly Segment[] }
-    readonly result: {
-      readonly segment: Segment | null
-      readonly bodyBytes: number
-      readonly changes: number
-    }
-  }
-  /** `updates`: of a checkpoint, which together are the document. */
-  readonly firstKeyframe: {
+  readonly merge: { readonly job: { readonly segments: readonly Segment[] }; readonly result: Segment | null }
+  /** As `keyframeOf`. */
+  readonly keyframe: {
     readonly job: { readonly updates: readonly Uint8Array[] }
     readonly result: { readonly keyframe: Uint8Array; readonly known: Uint8Array }
   }
-  /** Of after all segments. */
-  readonly keyframe: {
-    readonly job: { readonly past: PastMessage; readonly from: KeyframeMessage | null }
+  /** As `keyframeAfter`. `from`: null: the document was empty before the first segment. */
+  readonly keyframeAfter: {
+    readonly job: { readonly from: Uint8Array | null; readonly segments: readonly Segment[] }
     readonly result: { readonly keyframe: Uint8Array; readonly known: Uint8Array }
   }
   /** The document as an update (V1). */
@@ -101,27 +109,18 @@ export type HistoryJobs = {
   }
   /** As JSON: see `DifferencesAnswer`. */
   readonly differences: { readonly job: DifferencesMessage; readonly result: Uint8Array }
-  /** `now`: the document as it is, updates (V1). */
   readonly restore: {
-    readonly job: {
-      readonly past: PastMessage
-      readonly at: MomentMessage
-      readonly now: readonly Uint8Array[]
-      readonly copies: readonly CopyRun[]
-    }
-    readonly result: Restored
+    readonly job: TakeBackMessage & { readonly at: MomentMessage }
+    readonly result: RestoredMessage
   }
   /** Takes back what `user`, or `connection`, did after one moment and up to another; `upTo.from` is not of after the first. */
   readonly undo: {
-    readonly job: {
-      readonly past: PastMessage
+    readonly job: TakeBackMessage & {
       readonly after: Moment
       readonly upTo: MomentMessage
       readonly by: Pick<Author, 'user'> | Pick<Author, 'connection'>
-      readonly now: readonly Uint8Array[]
-      readonly copies: readonly CopyRun[]
     }
-    readonly result: Restored
+    readonly result: RestoredMessage
   }
 }
 

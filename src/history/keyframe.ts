@@ -1,34 +1,33 @@
-/**
- * A whole document in a history, as the store keeps it: in Yjs's second format, compressed. What is deleted is collected,
- * as who asks for a moment before begins with an earlier keyframe. Runs in a worker.
- */
-import { brotliDecompressSync } from 'node:zlib'
+/** The whole document at the end of a segment, for a history to begin from there. Runs in a worker. */
 import * as Y from 'yjs'
-import { heldBy } from './held.ts'
-import type { Known } from './integration.ts'
-import { compress } from './segment.ts'
+import { ClockRuns } from '../document/clocks.ts'
+import { scanUpdate } from '../document/scan.ts'
+import { mergeUpdates } from '../document/splice.ts'
+import { encodeKnown } from './known.ts'
+import { documentAt, type Past } from './moment.ts'
+import { packUpdate } from './segment.ts'
 
-export type Keyframe = { readonly bytes: Uint8Array; readonly known: Known }
+const emptyUpdate = new Uint8Array([0, 0])
 
 /**
- * Of a document that is these updates (V1) together. What waits for something unknown is left out: it is sealed when that
- * has come. Throws what Yjs throws.
+ * Of a document that is there as updates (V1) which together are all of it, as a checkpoint is; and what it holds. As
+ * `packUpdate` and `encodeKnown` make them. Throws ERR_UPDATE_MALFORMED.
  */
-export function packKeyframe(updates: readonly Uint8Array[]): Keyframe {
-  const doc = new Y.Doc()
-  doc.transact(() => {
-    for (const update of updates) Y.applyUpdate(doc, update)
-  })
-  doc.store.pendingStructs = null
-  doc.store.pendingDs = null
-  const { deletes } = heldBy(doc)
-  const vector = Y.decodeStateVector(Y.encodeStateVector(doc))
-  const bytes = compress(Y.encodeStateAsUpdateV2(doc))
-  doc.destroy()
-  return { bytes, known: { vector, deletes } }
+export function keyframeOf(updates: readonly Uint8Array[]): { keyframe: Uint8Array; known: Uint8Array } {
+  const whole = mergeUpdates([...updates, emptyUpdate])
+  const { structs, deletes } = scanUpdate(whole)
+  const known = { vector: ClockRuns.from(structs).stateVector(), deletes: ClockRuns.from(deletes) }
+  return { keyframe: packUpdate(whole), known: encodeKnown(known) }
 }
 
-/** The document as an update (V1). */
-export function openKeyframe(bytes: Uint8Array): Uint8Array {
-  return Y.convertUpdateFormatV2ToV1(brotliDecompressSync(bytes))
+/**
+ * After the last of the segments, without the content of what was deleted by then. Throws ERR_BAD_MESSAGE or
+ * ERR_UPDATE_MALFORMED for what is damaged, and what Yjs throws.
+ */
+export function keyframeAfter(past: Past): { keyframe: Uint8Array; known: Uint8Array } {
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, documentAt(past, { sequence: Number.MAX_SAFE_INTEGER }))
+  const update = Y.encodeStateAsUpdate(doc)
+  doc.destroy()
+  return keyframeOf([update])
 }

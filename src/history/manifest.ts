@@ -15,11 +15,13 @@ export type SegmentEntry = {
   readonly firstMs: number
   readonly lastMs: number
   readonly changes: number
+  /** Of the body before it was compressed, as of what was pruned. */
+  readonly joinedBytes: number
   readonly timeline: BlobEntry
   readonly body: BlobEntry | null
 }
 
-/** The whole document (an update, V1) after all segments up to `sequence`, and when that was. */
+/** The whole document (as `packUpdate` keeps it) after all segments up to `sequence`, and when that was. */
 export type KeyframeEntry = BlobEntry & { readonly sequence: number; readonly timeMs: number }
 
 /**
@@ -84,6 +86,10 @@ export type Manifest = {
   /** The newest ones. */
   readonly restores: readonly RestoreEntry[]
   readonly holes: readonly HoleEntry[]
+  /** Of the live document when something was sealed last: what the history may take is measured by it. */
+  readonly documentBytes: number
+  /** Since when (since the epoch) no setting asks for this history; null: one does. It goes when that is too long ago. */
+  readonly offSinceMs: number | null
   /** Nothing before this time or sequence number is answered: it was pruned, or the history began here. */
   readonly beginsAt: { readonly sequence: number; readonly timeMs: number }
 }

@@ -28,14 +28,21 @@ export type SealJob = {
   readonly isRefused: (place: UpdatePlace) => boolean
   /** Records at whose end a moment is to be found exactly; others are found to the second. */
   readonly exact: ReadonlySet<number>
+  /** Where the history ends before these records: neither numbers nor times go back behind it. Absent: it begins. */
+  readonly after?: Pick<Change, 'sequence' | 'timeMs'>
 }
 
-/** Of at least one change. `firstMs`, `lastMs`: since the epoch. */
+/**
+ * Of at least one change. `firstMs`, `lastMs`: since the epoch. `changes`: how many the timeline has. `joinedBytes`: of the
+ * body before it was compressed.
+ */
 export type Segment = {
   readonly firstSequence: number
   readonly lastSequence: number
   readonly firstMs: number
   readonly lastMs: number
+  readonly changes: number
+  readonly joinedBytes: number
   /** As `encodeTimeline` makes it, compressed. */
   readonly timeline: Uint8Array
   /** An update (V2) of what was inserted, compressed. */
@@ -49,11 +56,11 @@ export type PartBody = { readonly body: Uint8Array | null } | { readonly structs
 type OpenPart = { readonly opened: Timeline; readonly structs: Uint8Array }
 
 /** A part of the history, sealed or open, or open in part. */
-export type Part = Pick<Segment, 'firstSequence' | 'firstMs'> & PartTimeline & PartBody
+export type Part = Pick<Segment, 'firstSequence' | 'lastSequence' | 'firstMs'> & PartTimeline & PartBody
 
 /** As `Sealed`, open. */
 export type Gathered = {
-  readonly part: (Pick<Segment, 'firstSequence' | 'firstMs'> & OpenPart) | null
+  readonly part: (Pick<Segment, 'firstSequence' | 'lastSequence' | 'firstMs'> & OpenPart) | null
   readonly known: Known
   readonly waiting: readonly UpdatePlace[]
 }
@@ -66,6 +73,7 @@ export type Sealed = {
 }
 
 const emptyUpdate = new Uint8Array([0, 0])
+const noTime = { sequence: 0, timeMs: 0 }
 const quality = 5
 
 /** Throws ERR_BAD_MESSAGE or ERR_UPDATE_MALFORMED for what is no record. */
@@ -75,10 +83,10 @@ export function seal(job: SealJob): Sealed {
 }
 
 /** The same for a reader, who would open again at once what was sealed. Throws as `seal`. */
-export function gather({ known, records, isRefused, exact }: SealJob): Gathered {
+export function gather({ known, records, isRefused, exact, after = noTime }: SealJob): Gathered {
   const before = new Map(known.vector)
   const integration = new Integration<UpdatePlace>(known)
-  const changes = new Changes(exact)
+  const changes = new Changes(exact, after)
   const structs: Uint8Array[] = []
   for (const { sequence, record } of records) {
     for (const [index, logged] of decodeRecord(record).entries()) {
@@ -95,6 +103,7 @@ export function gather({ known, records, isRefused, exact }: SealJob): Gathered 
   if (first === undefined) return { part: null, known: integration.known, waiting }
   const part = {
     firstSequence: first.sequence,
+    lastSequence: changes.all.at(-1)?.sequence ?? first.sequence,
     firstMs: first.timeMs,
     opened: { before, changes: changes.all },
     structs: mergeUpdates([emptyUpdate, ...structs])
@@ -123,25 +132,37 @@ export function openTimeline(part: PartTimeline): Timeline {
 export function openBody(part: PartBody): Uint8Array {
   if ('structs' in part) return part.structs
   if (part.body === null) throw new Fault('ERR_NO_MOMENT', 'what was written then was pruned')
-  return Y.convertUpdateFormatV2ToV1(brotliDecompressSync(part.body))
+  return openUpdate(part.body)
+}
+
+/** An update (V1) as a history keeps it: of the second format, compressed. What is deleted comes with it. */
+export function packUpdate(update: Uint8Array): Uint8Array {
+  return compress(Y.convertUpdateFormatV1ToV2(update))
+}
+
+/** What `packUpdate` was given. */
+export function openUpdate(packed: Uint8Array): Uint8Array {
+  return Y.convertUpdateFormatV2ToV1(brotliDecompressSync(packed))
 }
 
 function segmentOf(timeline: Timeline, structs: Uint8Array): Segment | null {
   const [first] = timeline.changes
   const last = timeline.changes.at(-1)
   if (first === undefined || last === undefined) return null
+  const joined = Y.convertUpdateFormatV1ToV2(joinStrings(structs))
   return {
     firstSequence: first.sequence,
     lastSequence: last.sequence,
     firstMs: first.timeMs,
     lastMs: last.timeMs,
+    changes: timeline.changes.length,
+    joinedBytes: joined.length,
     timeline: compress(encodeTimeline(timeline)),
-    body: compress(Y.convertUpdateFormatV1ToV2(joinStrings(structs)))
+    body: compress(joined)
   }
 }
 
-/** As segments are. */
-export function compress(bytes: Uint8Array): Uint8Array {
+function compress(bytes: Uint8Array): Uint8Array {
   const compressed = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: quality } })
   // Small ones are parts of a buffer that Node shares, which can neither be kept nor leave the thread.
   return Uint8Array.from(compressed)
@@ -155,15 +176,18 @@ type At = Pick<LoggedUpdate, 'timeMs'> & { readonly sequence: number }
 class Changes {
   readonly all: Change[] = []
   readonly #exact: ReadonlySet<number>
+  readonly #after: At
 
-  constructor(exact: ReadonlySet<number>) {
+  constructor(exact: ReadonlySet<number>, after: At) {
     this.#exact = exact
+    this.#after = after
   }
 
   add({ author, inserted, deleted }: Effect, { sequence, timeMs: at }: At): void {
     const last = this.all.at(-1)
-    const timeMs = Math.max(at, last?.timeMs ?? 0)
-    const change = { sequence: Math.max(sequence, last?.sequence ?? 0), timeMs, author, inserted, deleted }
+    const before = last ?? this.#after
+    const timeMs = Math.max(at, before.timeMs)
+    const change = { sequence: Math.max(sequence, before.sequence), timeMs, author, inserted, deleted }
     if (last === undefined || !this.#mayJoin(last, change)) this.all.push(change)
     else this.all[this.all.length - 1] = joined(last, change)
   }

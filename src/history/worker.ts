@@ -1,11 +1,14 @@
 /** The program of a history's worker threads: sealing, reading, restoring. It keeps nothing between jobs. */
 import type { Author } from '../../persistence/author.ts'
+import { ClockRuns } from '../document/clocks.ts'
 import { mergeUpdates } from '../document/splice.ts'
 import { answerJobs } from '../document/worker-thread.ts'
 import { activity } from './activity.ts'
 import { Attributions } from './attribution.ts'
 import { asJson, contentsJson, differencesJson } from './contents.ts'
+import { decodeCopies, encodeCopies } from './copies.ts'
 import { differences } from './differences.ts'
+import type { Known } from './integration.ts'
 import type {
   DifferencesMessage,
   HistoryAnswer,
@@ -14,19 +17,21 @@ import type {
   KeyframeMessage,
   MomentMessage,
   PastMessage,
+  RestoredMessage,
   SealedMessage,
   SealMessage,
+  TakeBackMessage,
   UnsealedMessage
 } from './jobs.ts'
-import { openKeyframe, packKeyframe } from './keyframe.ts'
+import { keyframeAfter, keyframeOf } from './keyframe.ts'
 import { decodeKnown, encodeKnown } from './known.ts'
 import { deedsIn, documentAt, type Past } from './moment.ts'
 import { type Restored, restore, undo } from './restore.ts'
 import {
   gather,
   mergeSegments,
-  openBody,
   openTimeline,
+  openUpdate,
   type Part,
   type Segment,
   seal,
@@ -35,7 +40,7 @@ import {
 
 type Progress = (share: number) => void
 
-const everything = { sequence: Number.MAX_SAFE_INTEGER }
+const emptyUpdate = new Uint8Array([0, 0])
 
 answerJobs<HistoryJob, HistoryAnswer>({ run, bytesOf })
 
@@ -44,15 +49,13 @@ function run(message: HistoryJob, progress: Progress): HistoryAnswer {
   switch (type) {
     case 'seal':
       return { type, result: sealed(message.job) }
-    case 'merge': {
-      const segment = mergeSegments(message.job.segments)
-      return { type, result: { segment, ...sizesOf(segment) } }
-    }
-    case 'firstKeyframe':
+    case 'merge':
+      return { type, result: mergeSegments(message.job.segments) }
+    case 'keyframe':
       return { type, result: keyframeOf(message.job.updates) }
-    case 'keyframe': {
-      const { past, from } = message.job
-      return { type, result: keyframeOf([documentOf(openPast(past), { from, moment: everything })]) }
+    case 'keyframeAfter': {
+      const { from, segments } = message.job
+      return { type, result: keyframeAfter({ keyframe: from === null ? null : openUpdate(from), segments }) }
     }
     case 'at':
       return { type, result: documentOf(openPast(message.job.past), message.job.at) }
@@ -78,34 +81,29 @@ function run(message: HistoryJob, progress: Progress): HistoryAnswer {
   }
 }
 
-function sealed({ known, records, refused, exact }: SealMessage): SealedMessage {
-  const job = { known: decodeKnown(known), records, isRefused: isAmong(refused), exact: new Set(exact) }
-  const { segment, known: after, waiting } = seal(job)
-  return { segment, known: encodeKnown(after), waiting, ...sizesOf(segment) }
+function sealed({ known, records, refused, exact, after }: SealMessage): SealedMessage {
+  const isRefused = isAmong(refused)
+  const job = { known: knownOf(known), records, isRefused, exact: new Set(exact), after }
+  const { segment, known: end, waiting } = seal(job)
+  return { segment, known: encodeKnown(end), waiting }
 }
 
-function sizesOf(segment: Segment | null): { bodyBytes: number; changes: number } {
-  if (segment === null) return { bodyBytes: 0, changes: 0 }
-  return { bodyBytes: openBody(segment).length, changes: openTimeline(segment).changes.length }
-}
-
-function keyframeOf(updates: readonly Uint8Array[]) {
-  const { bytes, known } = packKeyframe(updates)
-  return { keyframe: bytes, known: encodeKnown(known) }
+function knownOf(bytes: Uint8Array | null): Known {
+  return bytes === null ? { vector: new Map(), deletes: new ClockRuns() } : decodeKnown(bytes)
 }
 
 /** Timelines are read several times, bodies where they are needed. Of what is not sealed every record can be told apart. */
 function openPast({ segments, unsealed }: PastMessage): Part[] {
-  const parts: Part[] = segments.map(({ firstSequence, firstMs, timeline, body }) => {
-    return { firstSequence, firstMs, opened: openTimeline({ timeline }), body }
+  const parts: Part[] = segments.map(({ timeline, ...rest }) => {
+    return { ...rest, opened: openTimeline({ timeline }) }
   })
   const last = unsealed === null ? null : gathered(unsealed)
   return last === null ? parts : [...parts, last]
 }
 
-function gathered({ known, records, refused }: UnsealedMessage): Part | null {
+function gathered({ known, records, refused, after }: UnsealedMessage): Part | null {
   const exact = new Set(records.map(({ sequence }) => sequence))
-  return gather({ known: decodeKnown(known), records, isRefused: isAmong(refused), exact }).part
+  return gather({ known: knownOf(known), records, isRefused: isAmong(refused), exact, after }).part
 }
 
 function isAmong(places: readonly UpdatePlace[]): (place: UpdatePlace) => boolean {
@@ -119,8 +117,8 @@ function keyOf({ sequence, index }: UpdatePlace): string {
 
 function pastFrom(parts: readonly Part[], from: KeyframeMessage | null): Past {
   if (from === null) return { keyframe: null, segments: parts }
-  const segments = parts.filter(({ firstSequence }) => firstSequence > from.sequence)
-  return { keyframe: openKeyframe(from.bytes), segments }
+  const segments = parts.filter(({ lastSequence }) => lastSequence > from.sequence)
+  return { keyframe: openUpdate(from.bytes), segments }
 }
 
 function documentOf(parts: readonly Part[], { from, moment }: MomentMessage): Uint8Array {
@@ -133,7 +131,7 @@ function differencesOf(job: DifferencesMessage, progress: Progress): Uint8Array 
   const earlier = documentOf(parts, was)
   const later = is === null ? earlier : documentOf(parts, is)
   progress(1 / 4)
-  const by = new Attributions(changesOf(parts), copies)
+  const by = new Attributions(changesOf(parts), copies.flatMap(decodeCopies))
   progress(1 / 2)
   const found = differences({ was: earlier, is: later, by, roots })
   progress(3 / 4)
@@ -144,21 +142,27 @@ function* changesOf(parts: readonly Part[]) {
   for (const part of parts) yield* openTimeline(part).changes
 }
 
-function restored({ past, at, now, copies }: HistoryJobs['restore']['job'], progress: Progress): Restored {
-  const was = documentOf(openPast(past), at)
+function restored(job: HistoryJobs['restore']['job'], progress: Progress): RestoredMessage {
+  const past = documentOf(openPast(job.past), job.at)
   progress(1 / 4)
-  return restore({ past: was, now: mergeUpdates(now), copies })
+  return messageOf(restore({ past, ...takenBack(job) }))
 }
 
-function undone(
-  { past, after, upTo, by, now, copies }: HistoryJobs['undo']['job'],
-  progress: Progress
-): Restored {
+function undone(job: HistoryJobs['undo']['job'], progress: Progress): RestoredMessage {
+  const { past, after, upTo, by } = job
   const isOf = (author: Author | null) =>
     'user' in by ? author?.user === by.user : author?.connection === by.connection
   const deeds = deedsIn(pastFrom(openPast(past), upTo.from), { after, upTo: upTo.moment, isOf })
   progress(1 / 4)
-  return undo({ ...deeds, now: mergeUpdates(now), copies })
+  return messageOf(undo({ ...deeds, ...takenBack(job) }))
+}
+
+function takenBack({ now, copies, client, roots }: TakeBackMessage) {
+  return { now: mergeUpdates([...now, emptyUpdate]), copies: copies.flatMap(decodeCopies), client, roots }
+}
+
+function messageOf({ update, copies }: Restored): RestoredMessage {
+  return { update, copies: copies.length === 0 ? null : encodeCopies(copies) }
 }
 
 /** What each answer holds of bytes, all of them this thread's own. */
@@ -167,9 +171,9 @@ function bytesOf(answer: HistoryAnswer): readonly Uint8Array[] {
     case 'seal':
       return [...bytesOfSegment(answer.result.segment), answer.result.known]
     case 'merge':
-      return bytesOfSegment(answer.result.segment)
-    case 'firstKeyframe':
+      return bytesOfSegment(answer.result)
     case 'keyframe':
+    case 'keyframeAfter':
       return [answer.result.keyframe, answer.result.known]
     case 'at':
     case 'json':
@@ -177,8 +181,10 @@ function bytesOf(answer: HistoryAnswer): readonly Uint8Array[] {
     case 'differences':
       return [answer.result]
     case 'restore':
-    case 'undo':
-      return answer.result.update === null ? [] : [answer.result.update]
+    case 'undo': {
+      const { update, copies } = answer.result
+      return [...(update === null ? [] : [update]), ...(copies === null ? [] : [copies])]
+    }
     default:
       return answer satisfies never
   }

@@ -35,7 +35,7 @@ export type HistoryQuestion<N extends HistoryJobName> = {
 }
 
 /** What writes a history; the others read. */
-const writing: ReadonlySet<HistoryJobName> = new Set(['seal', 'merge', 'firstKeyframe', 'keyframe'])
+const writing: ReadonlySet<HistoryJobName> = new Set(['seal', 'merge', 'keyframe', 'keyframeAfter'])
 
 export class HistoryWorkers {
   readonly #options: Options
