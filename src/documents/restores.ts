@@ -13,6 +13,7 @@ import type { Time } from '../base/time.ts'
 import { NamedWorkQueue } from '../base/work-queue.ts'
 import { openDocument } from '../document/stored-document.ts'
 import { mergeCopies } from '../history/copies.ts'
+import type { RestoredMessage } from '../history/jobs.ts'
 import type { Change, Kept, KeptHistories } from '../history/kept.ts'
 import type { RestoreEntry, Version } from '../history/manifest.ts'
 import * as entries from '../history/restore-entries.ts'
@@ -29,9 +30,6 @@ export type RestoreQuestion = {
   /** Rejects with a Fault when the moment is not known (any more), and as a worker's jobs do. */
   compute(job: RestoreInput): Promise<RestoredMessage>
 }
-
-/** As `Restored`. `copies`: as `encodeCopies` gives them; null: none. */
-export type RestoredMessage = { readonly update: Uint8Array | null; readonly copies: Uint8Array | null }
 
 export type RestoreInput = {
   readonly kept: Kept
@@ -165,10 +163,10 @@ export class Restores {
     if (known !== null) return this.#found(asked, kept, known.client, state)
     const client = this.#freshClient(state.vector)
     const copies = await this.#copies(asked.document, kept)
-    asked.signal?.throwIfAborted()
+    checkSignal(asked)
     const { question } = asked
     const restored = await question.compute({ kept, now: state.updates, copies, client })
-    asked.signal?.throwIfAborted()
+    checkSignal(asked)
     if (restored.update === null) return this.#nothingToDo(asked, kept, state)
     const begun = await this.#begin(asked, kept, state, { client, restored, copies })
     if (!begun) return 'again'
@@ -264,10 +262,10 @@ export class Restores {
     const { limits, time } = this.#parts
     const { document, key, question } = asked
     const entry = { key, asked: question.text, timeMs: time.wallMs(), sequence: state.head }
+    const known = this.#entryOf(kept, asked)?.tries.map(({ client }) => client) ?? []
     const after = await this.#change(document, kept, now => {
-      const other = this.#entryOf(now, asked)
-      // Another try of it is under way, or may have been committed.
-      if (other !== null && other.tries.some(({ client }) => !asked.failed.includes(client))) return null
+      // Another try of it has begun since the state was read, and may have been committed.
+      if (this.#entryOf(now, asked)?.tries.some(({ client }) => !known.includes(client))) return null
       return { manifest: entries.unchanged(now.manifest, entry, limits) }
     })
     if (after === null) return 'again'
@@ -341,6 +339,10 @@ export class Restores {
       if (!vector.has(client)) return client
     }
   }
+}
+
+function checkSignal({ signal }: Asked): void {
+  if (signal?.aborted === true) throw new Fault('ERR_CANCELLED')
 }
 
 function faultOf(error: unknown): unknown {

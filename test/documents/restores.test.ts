@@ -222,7 +222,8 @@ describe('a restore', () => {
     const other = inside.restores.once(name, backTo(Uint8Array.of(0, 0)), settings)
     await expect(other).rejects.toMatchObject({ code: 'ERR_KEY_REUSED' })
     const aborted = { ...settings, key: 'l', signal: AbortSignal.abort() }
-    await expect(inside.restores.once(name, backTo(Uint8Array.of(0, 0)), aborted)).rejects.toThrow()
+    const cancelled = inside.restores.once(name, backTo(Uint8Array.of(0, 0)), aborted)
+    await expect(cancelled).rejects.toMatchObject({ code: 'ERR_CANCELLED' })
     const gone = backTo(past, async () => void (await inside.running.documents.delete(name)))
     await edit(inside, text => text.insert(0, 'more '))
     const deleted = inside.restores.once(name, gone, { ...settings, key: 'm' })
@@ -299,6 +300,20 @@ describe(`a restore of which the answer was lost (SEED=${seed})`, () => {
       expect(before?.sequence).toBe(answer.sequence - 1)
       expect(await inside.restores.once(name, backTo(past), settings)).toEqual(answer)
     }
+  })
+
+  test('has nothing to do any more when it is asked for again after another restore to the same', async () => {
+    const store = createMemoryStore()
+    const past = await begun(start(store, random))
+    const { dying } = dyingAt(store, 1, 'after')
+    await expect(start(dying, random).restores.once(name, backTo(past), settings)).rejects.toThrow()
+    const inside = start(store, random)
+    await inside.restores.once(name, backTo(past), { ...settings, key: 'other' })
+
+    const answer = await inside.restores.once(name, backTo(past), settings)
+
+    expect(answer).toMatchObject({ isChanged: false, sequence: 4 })
+    await expectClean(inside, 1)
   })
 
   test('a write after those is none that a restore makes', async () => {
