@@ -76,7 +76,7 @@ const layers: Layers = {
   'src/documents/': ['src/room/', 'src/document/', store, `type ${author}`, base],
   'src/hooks/': ['src/room/', 'src/document/', `type ${author}`, base],
   'src/room/': [
-    ...['src/document/', store, `type ${author}`, base],
+    ...['src/document/', 'type src/history/', store, `type ${author}`, base],
     // The room speaks in messages and frames; which dialect they become is its members' business.
     ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts']
   ],

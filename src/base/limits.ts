@@ -301,6 +301,46 @@ export const defaultLimits = {
   uncompactedMax: 1_000,
   /** Entries that a list of what is set aside holds. Above: it says that there is more. */
   setAsideListMax: 10_000,
+  /** Updates in one sealed segment of a history, if a record has no more of them. Above: the next segment begins. */
+  historySegmentUpdatesMax: 5_000,
+  /** Bytes of the records in one, if a record has no more of them. Above: the next segment begins. */
+  historySegmentBytesMax: 256 * KiB,
+  /** Changes in a segment that small ones were merged into. Above: they stay apart. */
+  historyMergedChangesMax: 20_000,
+  /** Bytes of such a segment before it is compressed. Above: they stay apart. */
+  historyMergedBytesMax: 512 * KiB,
+  /** The time such a segment may be about. Above: they stay apart, as a segment grows old as a whole. */
+  historyMergedMs: 3 * 86_400_000,
+  /** Segments of one history. Above: the oldest go. */
+  historySegmentsMax: 2_000,
+  /** A keyframe is made when more than this, and more than the next, was sealed since the last one (before it is compressed). */
+  historyKeyframeBytesMin: 1_000_000,
+  /** Times the bytes of the document. */
+  historyKeyframeRatio: 2,
+  /** Updates of one document that wait in its history for what is unknown. Above: it has a hole, and begins again. */
+  historyWaitingMax: 5_000,
+  /** Bytes of their records. Above: it has a hole, and begins again. */
+  historyWaitingBytesMax: 8 * MiB,
+  /** Records of one document that a checkpoint has replaced and that could not be sealed. Above: its history has a hole, and begins again. */
+  historyUnsealedMax: 200_000,
+  /** Holes of one history. Above: it begins after the oldest. */
+  historyHolesMax: 100,
+  /** Attempts to change a history that others change too. After that: ERR_OVERLOADED, or the next compaction tries again. */
+  historyTriesMax: 8,
+  /** Days that a history goes back, where `history` does not say so. */
+  historyDays: 30,
+  /** Bytes that a history may have, where `history` does not say so: the larger of this and of the next. Above: the oldest goes. */
+  historyBytesMin: 4 * MiB,
+  /** Times the bytes of the document. */
+  historyDocumentRatio: 4,
+  /** How often all histories are looked at, and what is too old goes. */
+  historySweepMs: 6 * 3_600_000,
+  /** The first time, after a start. */
+  historySweepFirstMs: 60_000,
+  /** The rest between one history and the next meanwhile. */
+  historySweepPauseMs: 20,
+  /** How long a node that looks at them may be silent, before another one may (several nodes). */
+  historySweepLeaseMs: 60_000,
   /** Documents that were deleted and of which old copies are known. Above: the oldest are forgotten, and told of in the log. */
   tombstonesMax: 100_000,
   /** How long old copies of a deleted document are known. After that they are taken again. */

@@ -94,6 +94,14 @@ export type Manifest = {
   readonly beginsAt: { readonly sequence: number; readonly timeMs: number }
 }
 
+/** Of a history that begins there, with nothing in it. */
+export function emptyManifest(beginsAt: Manifest['beginsAt']): Manifest {
+  return {
+    ...{ segments: [], keyframes: [], sealedTo: beginsAt.sequence, known: null, waiting: [], refused: [] },
+    ...{ copies: [], versions: [], restores: [], holes: [], documentBytes: 0, offSinceMs: null, beginsAt }
+  }
+}
+
 const version = 1
 
 export function encodeManifest(manifest: Manifest): Uint8Array {

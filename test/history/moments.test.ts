@@ -19,42 +19,11 @@ import {
   type StoredRecord,
   seal
 } from '../../src/history/segment.ts'
-import { createHistory, createRandom, type Random, seed } from '../document/random-docs.ts'
+import { createRandom, type Random, seed } from '../document/random-docs.ts'
+import { logOf, recordsOf, startMs } from './logs.ts'
 import { seen, withoutPairs } from './seen.ts'
 
 const nothingKnown = { vector: new Map(), deletes: new ClockRuns() }
-const startMs = 1_700_000_000_000
-
-/** A log of random edits; some come late, some again, some as the whole state of somebody who collects garbage. */
-function logOf(random: Random, { steps }: { steps: number }): LoggedUpdate[] {
-  const { updates, docs } = createHistory(random, { clients: 3, steps, syncRate: 0.3 })
-  const log: Uint8Array[] = []
-  const late: Uint8Array[] = []
-  for (const update of updates) {
-    if (random.next() < 0.1) late.push(update)
-    else log.push(update)
-    if (random.next() < 0.3 && late.length > 0)
-      log.push(late.splice(random.below(late.length), 1)[0] as Uint8Array)
-    if (random.next() < 0.05) log.push(random.pick(updates.slice(0, log.length + 1)))
-    if (random.next() < 0.02) log.push(Y.mergeUpdates([...log].slice(-1 - random.below(8))))
-  }
-  log.push(...late)
-  for (const doc of docs) log.push(Y.encodeStateAsUpdate(doc))
-  return log.map((update, index) => {
-    const author = { user: `user ${index % 3}`, connection: `c${index % 5}`, origin: 'client' as const }
-    return { update, author, timeMs: startMs + index * 400 }
-  })
-}
-
-function recordsOf(random: Random, log: readonly LoggedUpdate[]): StoredRecord[] {
-  const records: StoredRecord[] = []
-  for (let at = 0; at < log.length; ) {
-    const count = 1 + random.below(3)
-    records.push({ sequence: records.length + 1, record: encodeRecord(log.slice(at, at + count)) })
-    at += count
-  }
-  return records
-}
 
 /** Sealed in several goes; what waits comes again with the next. */
 function sealAll(
