@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import type { HistoryStore } from '../../persistence/history.ts'
 import { createMemoryStore, type Store, StoreError } from '../../persistence/index.ts'
+import { Fault } from '../../src/base/errors.ts'
 import { defaultLimits } from '../../src/base/limits.ts'
 import { Slices } from '../../src/base/slices.ts'
 import { systemTime } from '../../src/base/time.ts'
@@ -14,6 +15,7 @@ import { mergeUpdates } from '../../src/document/splice.ts'
 import { type RestoreQuestion, type RestoreSettings, Restores } from '../../src/documents/restores.ts'
 import { decodeCopies, encodeCopies } from '../../src/history/copies.ts'
 import { KeptHistories } from '../../src/history/kept.ts'
+import { emptyManifest } from '../../src/history/manifest.ts'
 import { restore } from '../../src/history/restore.ts'
 import type { Running } from '../../src/running.ts'
 import { buildParts } from '../support/inside.ts'
@@ -21,7 +23,7 @@ import { seed } from '../support/seed.ts'
 import { randomFrom } from '../support/trace.ts'
 
 const name = 'd'
-const limits = { ...defaultLimits, historyTriesMax: 8 }
+const limits = defaultLimits
 const settings: RestoreSettings = { user: 'ada', key: 'k', signal: null }
 const typist = { user: 'bob', connection: 'c1', origin: 'client' } as const
 
@@ -40,16 +42,13 @@ function start(store: Store, random: () => number = Math.random): Inside {
   const history = store.history as HistoryStore
   const kept = new KeptHistories({ store: history, random, limits })
   const slices = new Slices(systemTime, limits)
-  const parts = {
-    rooms: running.rooms,
-    store,
-    history,
-    histories: kept,
-    slices,
-    time: systemTime,
-    limits,
-    random
+  const begin = async () => {
+    const there = await kept.read(name)
+    if (there === null) throw new Fault('ERR_NO_HISTORY')
+    return there
   }
+  const stored = { store, history, histories: kept, begin }
+  const parts = { rooms: running.rooms, ...stored, slices, time: systemTime, limits, random }
   return { running, kept, restores: new Restores(parts) }
 }
 
@@ -89,11 +88,7 @@ async function textOf({ running }: Inside): Promise<string> {
   return (await read(running)).getText('t').toString()
 }
 
-const nothing = {
-  ...{ segments: [], keyframes: [], sealedTo: 0, known: null, waiting: [], refused: [], copies: [] },
-  ...{ versions: [], restores: [], holes: [], documentBytes: 0, offSinceMs: null },
-  beginsAt: { sequence: 0, timeMs: 0 }
-}
+const nothing = emptyManifest({ sequence: 0, timeMs: 0 })
 
 /** A document that was "one two" and has a history; the state then is given back. */
 async function begun(inside: Inside): Promise<Uint8Array> {
@@ -237,7 +232,6 @@ describe('a restore', () => {
     let restarts = 0
     const question = backTo(past, async () => {
       if (restarts++ > 0) return
-      const { Fault } = await import('../../src/base/errors.ts')
       ;(await inside.running.rooms.open(name)).end(new Fault('ERR_ROOM_RESTARTS'))
     })
 
