@@ -20,10 +20,19 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     return { open: () => openPostgresStore(url, options) }
   }
 
-  test.each(selectCases(['persistence', 'writers']))('$name', ({ run }) => run(place()))
+  test.each(selectCases(['persistence', 'writers', 'history']))('$name', ({ run }) => run(place()))
 
   test('random calls against the memory store', async () => {
     await runModel({ seed, calls: 80, place: place() })
+  })
+
+  test('random calls, some of them about histories', async () => {
+    await runModel({ seed: seed + 2, calls: 80, place: place(), histories: 0.5 })
+  })
+
+  test('random calls about histories, and what they let go collected beside them', async () => {
+    const collecting = place({ graceMs: 2_000, collectEveryMs: 10 })
+    await runModel({ seed: seed + 3, calls: 120, place: collecting, histories: 0.5 })
   })
 
   test('random calls with one lane, and what was replaced collected beside them', async () => {
