@@ -19,7 +19,7 @@ export type CollectingParts = {
 const notesMax = 200
 const recordsStep = 2_000
 /** Each of at most 8 MiB. */
-const partsStep = 64
+const partsStep = 16
 const blobsStep = 64
 /** A lane of which nobody was seen for so long is of a server that is gone. */
 const laneDays = 7
