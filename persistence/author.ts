@@ -4,8 +4,11 @@
  * earlier formats had instead, is here too, for records and set-aside entries alike.
  */
 
-/** The way it came: from a client, from the application by `apply` or `change`, or as what `load` gave. */
-export type Origin = 'client' | 'server' | 'load'
+/**
+ * The way it came: from a client, from the application by `apply` or `change`, as what `load` gave, or as what brings a
+ * document back to what it was.
+ */
+export type Origin = 'client' | 'server' | 'load' | 'restore'
 
 /**
  * `user`: the id of whoever it was, as the grant or the application names them; null where nobody signed in or is named.
@@ -18,7 +21,7 @@ export type Author = {
 }
 
 /** In the order of their numbers, from 1; 0 stands for an author who is not known. Later ones go behind. */
-const origins: readonly Origin[] = ['client', 'server', 'load']
+const origins: readonly Origin[] = ['client', 'server', 'load', 'restore']
 const originMask = 0x0f
 export const userMark = 0x10
 export const connectionMark = 0x20

@@ -99,7 +99,7 @@ export function build(store: Store, setup: Setup): Running {
   const window = new LoadWindow({ limits, time }, readEventLoop())
   const journal = new Journal(store, { time, metrics, window })
   const cluster = mayBeOneOfSeveral(store, bus) ? new Cluster({ ...shared, store, bus }) : null
-  const compactions = new CompactionSchedule({ ...shared, store, workers, nodes: cluster })
+  const compactions = new CompactionSchedule({ ...shared, store, workers, nodes: cluster, histories: null })
   const { load, onChange, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
   const seeds = load === undefined ? null : new Seeds(load, shared)
   const read = (document: string): ReturnType<Server['read']> => documents.read(document)

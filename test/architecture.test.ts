@@ -76,7 +76,7 @@ const layers: Layers = {
   'src/documents/': ['src/room/', 'src/document/', store, `type ${author}`, base],
   'src/hooks/': ['src/room/', 'src/document/', `type ${author}`, base],
   'src/room/': [
-    ...['src/document/', store, `type ${author}`, base],
+    ...['src/document/', 'type src/history/', store, `type ${author}`, base],
     // The room speaks in messages and frames; which dialect they become is its members' business.
     ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts']
   ],
@@ -109,13 +109,16 @@ const homes: Homes = {
     ...['src/document/compact.ts', 'src/documents/edit.ts'],
     ...[
       'src/history/segment.ts',
+      'src/history/keyframe.ts',
       'src/history/restore.ts',
       'src/history/differences.ts',
-      'src/history/held.ts'
+      'src/history/held.ts',
+      'src/history/keyframe.ts',
+      'src/history/contents.ts'
     ]
   ],
   lib0: ['src/dialect/'],
-  'node:worker_threads': ['src/document/worker-host.ts', 'src/document/worker.ts'],
+  'node:worker_threads': ['src/document/worker-host.ts', 'src/document/worker-thread.ts'],
   'node:http': [
     ...['src/http/', 'src/transport/', 'src/access/request.ts', 'type src/access/', 'type src/server.ts'],
     ...['type src/options.ts', 'type src/chaos/']
@@ -131,7 +134,7 @@ const homes: Homes = {
   ],
   'node:fs': [
     ...['src/command/', 'src/http/control.ts', 'src/http/pages.ts', 'persistence/directory.ts'],
-    ...['src/document/worker.ts', 'src/chaos/']
+    ...['src/document/worker-thread.ts', 'src/chaos/']
   ]
 }
 

@@ -55,6 +55,23 @@ export function listOf<T extends z.ZodType>(kind: string, element: T) {
   return z.array(element, `must be ${kind}`).meta({ kind })
 }
 
+/** An object with these members, of which those that are named must be there. */
+export function record<const T extends Shape, const Named extends keyof T & string>(
+  kind: string,
+  members: T,
+  { required }: { readonly required: readonly Named[] }
+) {
+  const optional = Object.entries(members).map(([name, schema]) => {
+    return [name, (required as readonly string[]).includes(name) ? schema : schema.optional()] as const
+  })
+  const message = `must be ${kind}`
+  const error = (issue: { readonly code?: string; readonly keys?: readonly string[] }) =>
+    issue.code === 'unrecognized_keys'
+      ? `has no member "${issue.keys?.join('", "')}"; it ${message}`
+      : message
+  return z.strictObject(Object.fromEntries(optional), { error }).meta({ kind })
+}
+
 export function callback<F extends (...call: never[]) => unknown>() {
   const kind = 'a function'
   return z.custom<F>(value => typeof value === 'function', `must be ${kind}`).meta({ kind })

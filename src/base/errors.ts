@@ -93,6 +93,37 @@ export const faults = {
     httpStatus: 503,
     publicReason: 'this takes longer than the server allows; try again later'
   },
+  ERR_CANCELLED: {
+    closeCode: 1013,
+    httpStatus: 503,
+    publicReason: 'this was given up, as nobody waits for it any more'
+  },
+  ERR_ANSWER_TOO_LARGE: {
+    closeCode: 1013,
+    httpStatus: 413,
+    publicReason: 'the answer would be too large; ask for less at once'
+  },
+  ERR_NO_HISTORY: { closeCode: 4404, httpStatus: 404, publicReason: 'no history is kept of this document' },
+  ERR_NO_MOMENT: {
+    closeCode: 4404,
+    httpStatus: 404,
+    publicReason: 'the history of this document does not know that moment'
+  },
+  ERR_NO_VERSION: {
+    closeCode: 4404,
+    httpStatus: 404,
+    publicReason: 'there is no such version of this document'
+  },
+  ERR_KEY_REUSED: {
+    closeCode: 4400,
+    httpStatus: 409,
+    publicReason: 'this key was given for something else before; use a new one'
+  },
+  ERR_TOO_MANY_VERSIONS: {
+    closeCode: 4400,
+    httpStatus: 409,
+    publicReason: 'the document has as many named versions as it may have; remove some'
+  },
   ERR_STORE: { closeCode: 1013, httpStatus: 503, publicReason: 'the store failed; try again' },
   ERR_LOAD: {
     closeCode: 1013,

@@ -13,6 +13,9 @@ export type HookName = 'load' | 'change' | 'authorize' | 'stateless'
 /** `dropped`: not called, as the server stopped or too many were waiting. */
 export type HookOutcome = 'done' | 'failed' | 'refused' | 'timed-out' | 'dropped'
 
+/** Why something of a history went. `off`: no rule names the document any more. */
+export type HistoryCut = 'too-old' | 'too-large' | 'pruned' | 'off'
+
 /** A bus as it is now. `counts`: since it was opened, by what became of messages. */
 export type BusReading = {
   readonly isWell: boolean
@@ -53,6 +56,7 @@ export function createMetrics() {
     batchFailed: () => meters.batchFailures.inc(),
     compacted: (outcome: 'written' | 'superseded' | 'failed') => meters.compactions.inc({ outcome }),
     uncompacted: (documents: number) => meters.uncompacted.set(documents),
+    ...historyCounts(meters),
     tombstonesDropped: (reason: 'too-old' | 'too-many' | 'in-part', count: number) =>
       meters.tombstonesDropped.inc({ reason }, count),
     hookCalled: (hook: HookName, outcome: HookOutcome) => meters.hookCalls.inc({ hook, outcome }),
@@ -86,6 +90,35 @@ export function createMetrics() {
   }
 }
 
+/** What is counted of histories. */
+function historyCounts(meters: Meters) {
+  const lags = new Map<string, number>()
+  return {
+    historySealed: (bytes: number) => {
+      meters.historySegments.inc()
+      meters.historyBytes.inc(bytes)
+    },
+    historyFailed: () => meters.historyFailures.inc(),
+    historyHole: () => meters.historyHoles.inc(),
+    historyCut: (reason: HistoryCut) => meters.historyCuts.inc({ reason }),
+    /** Records of one document that a checkpoint has replaced and that are not sealed. */
+    historyLag: (document: string, records: number) => {
+      if (records === 0 && !lags.has(document)) return
+      lags.delete(document)
+      if (records > 0 && lags.size < laggingMax) lags.set(document, records)
+      meters.historyUnsealed.set([...lags.values()].reduce((sum, each) => sum + each, 0))
+    },
+    /** All histories, when they were looked at last. */
+    historiesMeasured: (documents: number, bytes: number) => {
+      meters.histories.set(documents)
+      meters.historyStored.set(bytes)
+    }
+  }
+}
+
+/** Documents whose lag is known. Further ones are left out of the sum. */
+const laggingMax = 1_000
+
 /** A number that is counted with every message, and becomes a Prometheus counter when somebody asks. */
 function tally(registry: Registry, name: string, help: string): { inc(by?: number): void } {
   let total = 0
@@ -100,6 +133,8 @@ function tally(registry: Registry, name: string, help: string): { inc(by?: numbe
     }
   }
 }
+
+type Meters = ReturnType<typeof createMeters>
 
 function createMeters(registry: Registry) {
   const counter = (name: string, help: string) => tally(registry, `chorus_${name}`, help)
@@ -148,7 +183,30 @@ function createMeters(registry: Registry) {
     batchFailures,
     batchRooms,
     batchSeconds,
-    ...createLabelledMeters(registry)
+    ...createLabelledMeters(registry),
+    ...createHistoryMeters(registry)
+  }
+}
+
+function createHistoryMeters(registry: Registry) {
+  const counter = (name: string, help: string) => tally(registry, `chorus_history_${name}`, help)
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `chorus_${name}`, help, registers: [registry] })
+  const historyCuts = new Counter({
+    name: 'chorus_history_cuts_total',
+    help: 'Histories of which the oldest part was removed, by reason',
+    labelNames: ['reason'],
+    registers: [registry]
+  })
+  return {
+    historySegments: counter('segments_total', 'Segments of histories that were sealed'),
+    historyBytes: counter('sealed_bytes_total', 'Bytes of those segments'),
+    historyFailures: counter('failures_total', 'Attempts to write a history that failed'),
+    historyHoles: counter('holes_total', 'Histories that begin again, as something could not be sealed'),
+    historyCuts,
+    historyUnsealed: gauge('history_unsealed_records', 'Replaced records that could not be sealed yet'),
+    histories: gauge('histories', 'Documents that have a history, when all were looked at last'),
+    historyStored: gauge('history_bytes', 'Bytes of all histories, when they were looked at last')
   }
 }
 

@@ -30,6 +30,17 @@ export class FairQueue<T> {
     return undefined
   }
 
+  /** Whether it was there to be taken out. O(what waits of the name). */
+  remove(name: string, item: T): boolean {
+    const items = this.#waiting.get(name) ?? []
+    const at = items.indexOf(item)
+    if (at < 0) return false
+    items.splice(at, 1)
+    if (items.length === 0) this.#waiting.delete(name)
+    this.#size--
+    return true
+  }
+
   /** Takes out what came last of the name that has most waiting. O(names). */
   popLongest(): T | undefined {
     let longest: [name: string, items: T[]] | undefined

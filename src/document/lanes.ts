@@ -4,7 +4,6 @@
  * but other long ones.
  */
 import { Fault } from '../base/errors.ts'
-import type { WorkerAnswer } from './worker.ts'
 import { type HostedJob, type HostOptions, WorkerHost } from './worker-host.ts'
 
 export type LanesOptions = HostOptions & {
@@ -14,10 +13,10 @@ export type LanesOptions = HostOptions & {
   readonly slowMax: number
 }
 
-export class Lanes {
+export class Lanes<Job, Answer> {
   readonly #options: LanesOptions
-  readonly #quick: WorkerHost
-  readonly #long: WorkerHost
+  readonly #quick: WorkerHost<Job, Answer>
+  readonly #long: WorkerHost<Job, Answer>
   readonly #slow = new Set<string>()
 
   constructor(options: LanesOptions) {
@@ -27,14 +26,14 @@ export class Lanes {
   }
 
   /** As `WorkerHost.run`. The job may be packed twice. */
-  async run(job: HostedJob): Promise<WorkerAnswer> {
+  async run(job: HostedJob<Job>): Promise<Answer> {
     const { quickMs } = this.#options
-    const { document, deadlineMs } = job
+    const { document, deadlineMs, signal, onProgress } = job
     if (deadlineMs <= quickMs) return (await this.#quick.run(job)).answer
     if (!this.#slow.has(document)) {
       try {
         const pack = () => (this.#slow.has(document) ? Promise.reject(becameSlow()) : job.pack())
-        return (await this.#quick.run({ document, pack, deadlineMs: quickMs })).answer
+        return (await this.#quick.run({ document, pack, deadlineMs: quickMs, signal, onProgress })).answer
       } catch (error) {
         if (!isDeadline(error)) throw error
         this.#remember(document)

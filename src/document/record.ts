@@ -68,6 +68,17 @@ export function decodeRecord(record: Uint8Array): LoggedUpdate[] {
   return updates
 }
 
+/** When its first update was committed, and how many it has, without reading them. Throws ERR_BAD_MESSAGE when it is none. */
+export function recordHead(record: Uint8Array): { readonly timeMs: number; readonly updates: number } {
+  const reader = new Reader(record)
+  if (reader.varUint() > 1) {
+    const timeMs = reader.varUint()
+    return { timeMs, updates: reader.varUint() }
+  }
+  const updates = reader.varUint()
+  return { timeMs: updates === 0 ? 0 : reader.varUint(), updates }
+}
+
 function writeAuthor(writer: ByteWriter, author: Author | null, authors: Map<Author | null, number>): void {
   const index = authors.get(author)
   writer.writeVarUint(index ?? 0)

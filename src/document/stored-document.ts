@@ -2,7 +2,7 @@
 import { createCheckpoint, readCheckpointMeta } from './checkpoint.ts'
 import { Document, rangesAtOnceMax, rangesOf, setsOf } from './document.ts'
 import { LogMerge } from './log-merge.ts'
-import { decodeRecord } from './record.ts'
+import { decodeRecord, type LoggedUpdate } from './record.ts'
 import { RecordSpans } from './record-spans.ts'
 import { at } from './runs.ts'
 import { scanInSteps } from './scan.ts'
@@ -84,9 +84,10 @@ function findSpans(found: RecordSpans, { sequence, bytes }: Stored, unreadable: 
   }
 }
 
-/** The updates of a record that were added to a document. */
+/** The updates of a record that were added to a document. `isRestore`: it brings the document back to what it was. */
 export type AppendedRecord = {
   readonly updates: readonly Uint8Array[]
+  readonly isRestore: boolean
   readonly unreadable: readonly Unreadable[]
 }
 
@@ -97,19 +98,21 @@ export function* appendRecord(
 ): Steps<AppendedRecord> {
   const unreadable: Unreadable[] = []
   const updates: Uint8Array[] = []
-  for (const update of updatesOf({ sequence, bytes: record }, unreadable)) {
+  const logged = updatesOf({ sequence, bytes: record }, unreadable)
+  for (const { update } of logged) {
     const known = unreadable.length
     yield* appendUpdate(document, { sequence, bytes: update }, unreadable)
     if (unreadable.length === known) updates.push(update)
   }
-  return { updates, unreadable }
+  const isRestore = logged.some(({ author }) => author?.origin === 'restore')
+  return { updates, isRestore, unreadable }
 }
 
 type Stored = { readonly sequence: number; readonly bytes: Uint8Array }
 
-function updatesOf({ sequence, bytes }: Stored, unreadable: Unreadable[]): readonly Uint8Array[] {
+function updatesOf({ sequence, bytes }: Stored, unreadable: Unreadable[]): readonly LoggedUpdate[] {
   try {
-    return decodeRecord(bytes).map(({ update }) => update)
+    return decodeRecord(bytes)
   } catch (cause) {
     unreadable.push({ sequence, bytes, cause })
     return []

@@ -4,7 +4,7 @@
  * what takes longer, so that no document keeps others waiting.
  */
 import { setImmediate } from 'node:timers/promises'
-import { Fault, type FaultCode, faults } from '../base/errors.ts'
+import { Fault } from '../base/errors.ts'
 import { defaultLimits } from '../base/limits.ts'
 import { readCheckpointMeta } from './checkpoint.ts'
 import type { CompactionOptions, RecordsJob, RecordsResult } from './compact.ts'
@@ -12,7 +12,7 @@ import { Lanes } from './lanes.ts'
 import { packUpdates } from './packed-updates.ts'
 import { inTurns } from './steps.ts'
 import type { CompactedMessage, WorkerAnswer, WorkerJob } from './worker.ts'
-import { type PackedJob, WorkerHost } from './worker-host.ts'
+import { type PackedJob, programBeside, WorkerHost } from './worker-host.ts'
 
 export type { RecordsResult, RefusedEntry } from './compact.ts'
 export { isDeadline } from './lanes.ts'
@@ -83,8 +83,11 @@ export function createWorkers(options: WorkersOptions = {}): Workers {
   const { gc = 'collect', sizes = {}, ...own } = options
   const settings = { ...defaultSettings, ...own }
   const { compactionDeadlineMs, joinDeadlineMs: deadlineMs, quickMs } = settings
-  const compactions = { quick: new WorkerHost(settings), long: new WorkerHost(settings) }
-  const joins = new Lanes(settings)
+  const compactions = {
+    quick: new WorkerHost<WorkerJob, WorkerAnswer>(settings),
+    long: new WorkerHost<WorkerJob, WorkerAnswer>(settings)
+  }
+  const joins = new Lanes<WorkerJob, WorkerAnswer>(settings)
   return {
     compact: async ({ document, lane, segments, records, ...own }) => {
       const options = { gc, ...own, sizes: { ...sizes, ...own.sizes } }
@@ -124,6 +127,7 @@ export function createWorkers(options: WorkersOptions = {}): Workers {
 }
 
 const defaultSettings = {
+  program: programBeside(import.meta.url, 'document', 'worker'),
   memoryMegabytes: defaultLimits.workerMegabytesMax,
   queueMax: defaultLimits.workerQueueMax,
   quickMs: defaultLimits.quickJobMs,
@@ -133,7 +137,7 @@ const defaultSettings = {
   slowMax: defaultLimits.slowDocumentsMax
 }
 
-function packed(job: WorkerJob, ...bytes: readonly Uint8Array<ArrayBuffer>[]): PackedJob {
+function packed(job: WorkerJob, ...bytes: readonly Uint8Array<ArrayBuffer>[]): PackedJob<WorkerJob> {
   return { job, transfer: bytes.map(({ buffer }) => buffer) }
 }
 
@@ -145,15 +149,9 @@ type Results = {
 }
 
 function resultOf<T extends keyof Results>(answer: WorkerAnswer, type: T): Results[T] {
-  // The worker answers each job with its own type, or fails; TypeScript cannot tie the two together.
-  if (answer.type === type && 'result' in answer) return answer.result as Results[T]
-  if (answer.type !== 'failed')
-    throw new Fault('ERR_INTERNAL', `the worker answered ${answer.type} to ${type}`)
-  throw new Fault(isFaultCode(answer.code) ? answer.code : 'ERR_INTERNAL', answer.message)
-}
-
-function isFaultCode(code: string): code is FaultCode {
-  return Object.hasOwn(faults, code)
+  // The worker answers each job with its own type; TypeScript cannot tie the two together.
+  if (answer.type === type) return answer.result as Results[T]
+  throw new Fault('ERR_INTERNAL', `the worker answered ${answer.type} to ${type}`)
 }
 
 async function compactionOf(message: CompactedMessage): Promise<CompactedRecords> {

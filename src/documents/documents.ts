@@ -235,7 +235,8 @@ function authorNamed(user: string | undefined, { authorLengthMax }: Limits): Aut
   return { user, connection: null, origin: 'server' }
 }
 
-function updatesOf({ checkpoint, tail }: Document): readonly Uint8Array[] {
+/** In the order in which a joiner is sent them. */
+export function updatesOf({ checkpoint, tail }: Document): readonly Uint8Array[] {
   const updates = [...(checkpoint?.segments ?? [])]
   for (let node = tail.head.next; node !== null; node = node.next) {
     if (node.update !== null) updates.push(node.update)

@@ -38,19 +38,29 @@ export type Difference = {
   readonly entries: ReadonlyMap<string, readonly Piece[]>
 }
 
-/** `was`, `is`: the document at the earlier and the later moment (updates, V1). */
-export type DifferencesJob = { readonly was: Uint8Array; readonly is: Uint8Array; readonly by: Attributions }
+/**
+ * `was`, `is`: the document at the earlier and the later moment (updates, V1), which may be the same. `roots`: names of root
+ * types; null: all there are.
+ */
+export type DifferencesJob = {
+  readonly was: Uint8Array
+  readonly is: Uint8Array
+  readonly by: Attributions
+  readonly roots: readonly string[] | null
+}
 
 /** By the names of the roots. Throws what Yjs throws. */
-export function differences({ was, is, by }: DifferencesJob): ReadonlyMap<string, Difference> {
+export function differences({ was, is, by, roots }: DifferencesJob): ReadonlyMap<string, Difference> {
   const doc = new Y.Doc({ gc: false })
   // In this order: what the later moment has collected keeps the content that it had.
   Y.applyUpdate(doc, was)
   const then = heldBy(doc)
-  Y.applyUpdate(doc, is)
+  if (is !== was) Y.applyUpdate(doc, is)
   const walk = new Walk(then, by)
   const found = new Map<string, Difference>()
-  for (const [name, type] of doc.share) found.set(name, walk.type(type))
+  for (const [name, type] of doc.share) {
+    if (roots === null || roots.includes(name)) found.set(name, walk.type(type))
+  }
   doc.destroy()
   return found
 }

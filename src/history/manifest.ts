@@ -15,11 +15,13 @@ export type SegmentEntry = {
   readonly firstMs: number
   readonly lastMs: number
   readonly changes: number
+  /** Of the body before it was compressed, as of what was pruned. */
+  readonly joinedBytes: number
   readonly timeline: BlobEntry
   readonly body: BlobEntry | null
 }
 
-/** The whole document (an update, V1) after all segments up to `sequence`, and when that was. */
+/** The whole document (as `packUpdate` keeps it) after all segments up to `sequence`, and when that was. */
 export type KeyframeEntry = BlobEntry & { readonly sequence: number; readonly timeMs: number }
 
 /**
@@ -37,13 +39,23 @@ export type Version = {
 }
 
 /**
- * A restore or an undo, by the key that whoever asks for it gave. `client`: the clientID that its changes have, chosen
- * before it is committed, so that a second try finds out whether the first one was. `sequence`: of the record; null: begun.
+ * An attempt to commit a restore of which it is not known that it failed. `client`: the clientID of what it writes, which
+ * no other attempt has: if the document has it, this is the one that was committed. `copies`: the number of its blob
+ * among `Manifest.copies`; null: it copies nothing.
+ */
+export type RestoreTry = { readonly client: number; readonly copies: number | null }
+
+/**
+ * A restore or an undo, by the key that whoever asks for it gave. `asked`: what for. `tries`: none if it is over and
+ * nothing had to be changed; the one that was committed if it is over; else those so far. `sequence`: of the record, or
+ * of the last one when nothing had to be changed; null: begun. `version`: the id of the version named before it.
  */
 export type RestoreEntry = {
   readonly key: string
-  readonly client: number
+  readonly asked: string
+  readonly tries: readonly RestoreTry[]
   readonly sequence: number | null
+  readonly version: string | null
   readonly timeMs: number
 }
 
@@ -74,8 +86,20 @@ export type Manifest = {
   /** The newest ones. */
   readonly restores: readonly RestoreEntry[]
   readonly holes: readonly HoleEntry[]
+  /** Of the live document when something was sealed last: what the history may take is measured by it. */
+  readonly documentBytes: number
+  /** Since when (since the epoch) no setting asks for this history; null: one does. It goes when that is too long ago. */
+  readonly offSinceMs: number | null
   /** Nothing before this time or sequence number is answered: it was pruned, or the history began here. */
   readonly beginsAt: { readonly sequence: number; readonly timeMs: number }
+}
+
+/** Of a history that begins there, with nothing in it. */
+export function emptyManifest(beginsAt: Manifest['beginsAt']): Manifest {
+  return {
+    ...{ segments: [], keyframes: [], sealedTo: beginsAt.sequence, known: null, waiting: [], refused: [] },
+    ...{ copies: [], versions: [], restores: [], holes: [], documentBytes: 0, offSinceMs: null, beginsAt }
+  }
 }
 
 const version = 1

@@ -1,16 +1,20 @@
 /** A document as it was: from a whole state, the segments after it, and a part of the last one. */
+import type { Author } from '../../persistence/author.ts'
 import { ClockRuns } from '../document/clocks.ts'
 import { scanUpdate } from '../document/scan.ts'
 import { mergeUpdates } from '../document/splice.ts'
 import { cutUpdate } from './cut.ts'
-import { openBody, openTimeline, type Segment } from './segment.ts'
+import { openBody, openTimeline, type Part } from './segment.ts'
 import type { Change } from './timeline.ts'
 
 /** Up to a record of the log, or up to a time since the epoch: what came then is part of it. */
 export type Moment = { readonly sequence: number } | { readonly timeMs: number }
 
 /** `keyframe`: the whole document as one update (V1) before the first of the segments; null: it was empty. */
-export type Past = { readonly keyframe: Uint8Array | null; readonly segments: readonly Segment[] }
+export type Past = {
+  readonly keyframe: Uint8Array | null
+  readonly segments: readonly Part[]
+}
 
 /** What a document held. The vector has the end of each client's clocks. */
 export type State = {
@@ -21,9 +25,11 @@ export type State = {
 /** The document as one update (V1), a new array. Throws ERR_BAD_MESSAGE or ERR_UPDATE_MALFORMED for what is damaged. */
 export function documentAt(past: Past, moment: Moment): Uint8Array {
   const { state, segments } = foundAt(past, moment)
-  const bodies = segments.map(openBody)
-  const update = mergeUpdates([...(past.keyframe === null ? [] : [past.keyframe]), ...bodies, emptyUpdate])
-  return cutUpdate(update, state.vector, state.deletes)
+  return cutUpdate(joinedUpdate(past, segments), state.vector, state.deletes)
+}
+
+function joinedUpdate({ keyframe }: Past, segments: Past['segments']): Uint8Array {
+  return mergeUpdates([...(keyframe === null ? [] : [keyframe]), ...segments.map(openBody), emptyUpdate])
 }
 
 /** From timelines alone. */
@@ -31,13 +37,39 @@ export function stateAt(past: Past, moment: Moment): State {
   return foundAt(past, moment).state
 }
 
+/** What of a document's past is to be taken back: of whom, after one moment and up to another. */
+export type Deeds = {
+  readonly after: Moment
+  readonly upTo: Moment
+  readonly isOf: (author: Author | null) => boolean
+}
+
+/**
+ * What they inserted and deleted, and the document in which what they deleted is still there, as `undo` takes it: at the
+ * later moment, without their deletions. The keyframe must not be of after the earlier moment.
+ */
+export function deedsIn(
+  past: Past,
+  { after, upTo, isOf }: Deeds
+): { content: Uint8Array; inserted: ClockRuns; deleted: ClockRuns } {
+  const { state, segments } = foundAt(past, upTo)
+  const inserted = new ClockRuns()
+  const deleted = new ClockRuns()
+  for (const segment of segments) {
+    for (const change of openTimeline(segment).changes) {
+      if (isWithin(change, after) || !isWithin(change, upTo) || !isOf(change.author)) continue
+      inserted.addAll(change.inserted)
+      deleted.addAll(change.deleted)
+    }
+  }
+  const content = cutUpdate(joinedUpdate(past, segments), state.vector, state.deletes.subtract(deleted))
+  return { content, inserted, deleted }
+}
+
 const emptyUpdate = new Uint8Array([0, 0])
 
 /** `segments`: those of which something is part of it. */
-function foundAt(
-  { keyframe, segments }: Past,
-  moment: Moment
-): { state: State; segments: readonly Segment[] } {
+function foundAt({ keyframe, segments }: Past, moment: Moment): { state: State; segments: Past['segments'] } {
   const vector = new Map<number, number>()
   const deletes = new ClockRuns()
   if (keyframe !== null) {
@@ -45,7 +77,7 @@ function foundAt(
     for (const { client, clock, length } of scan.structs) vector.set(client, clock + length)
     deletes.addAll(scan.deletes)
   }
-  const found: Segment[] = []
+  const found: Part[] = []
   for (const segment of segments) {
     if (!isWithin({ sequence: segment.firstSequence, timeMs: segment.firstMs }, moment)) break
     found.push(segment)

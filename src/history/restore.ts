@@ -10,32 +10,42 @@ import * as Y from 'yjs'
 import { ClockRuns } from '../document/clocks.ts'
 import type { ClockRange } from '../document/scan.ts'
 import { mergeUpdates } from '../document/splice.ts'
+import { UpdateBuilder } from '../document/update-builder.ts'
+import { structRef } from '../document/update-reader.ts'
 import { heldBy } from './held.ts'
 
 /** `length` clocks of `client` from `clock` on are copies of as many of `ofClient` from `ofClock` on. */
 export type CopyRun = ClockRange & { readonly ofClient: number; readonly ofClock: number }
 
-/** Updates (V1). `past`: the document as it was, `now`: as it is. `copies`: of all restores so far. */
-export type RestoreJob = {
-  readonly past: Uint8Array
+type Job = {
+  /** The document as it is, an update (V1). */
   readonly now: Uint8Array
+  /** Of all restores so far. Of a client that never came: counted as absent. */
   readonly copies: readonly CopyRun[]
+  /**
+   * The clientID of what is written. The document must not have it, nor have had it; afterwards it does, also when the
+   * update only deletes: that it is there says that the restore was committed.
+   */
+  readonly client: number
+  /** Only what is in the root types of these names is touched. Null: in all. */
+  readonly roots: readonly string[] | null
 }
+
+/** `past`: the document as it was, an update (V1). */
+export type RestoreJob = Job & { readonly past: Uint8Array }
 
 /** `update` (V1): on top of `now`, null when there is nothing to do. `copies`: those that it brings. */
 export type Restored = { readonly update: Uint8Array | null; readonly copies: readonly CopyRun[] }
 
 /** `content`: what `taken` has deleted is to be in it, and not as deleted. */
-export type UndoJob = {
+export type UndoJob = Job & {
   readonly content: Uint8Array
-  readonly now: Uint8Array
   readonly inserted: ClockRuns
   readonly deleted: ClockRuns
-  readonly copies: readonly CopyRun[]
 }
 
 /** Throws what Yjs throws. */
-export function restore({ past, now, copies }: RestoreJob): Restored {
+export function restore({ past, now, ...job }: RestoreJob): Restored {
   const doc = new Y.Doc({ gc: false })
   // First, so that its content is still there when the other deletes it.
   Y.applyUpdate(doc, past)
@@ -46,56 +56,80 @@ export function restore({ past, now, copies }: RestoreJob): Restored {
   const deleted = is.deletes.intersect(was.structs).subtract(was.deletes)
   const isWanted = (client: number, clock: number) =>
     was.structs.covers(client, clock, 1) && !was.deletes.covers(client, clock, 1)
-  return takeBack(doc, { inserted, deleted, copies, isWanted, overrides: true })
+  return takeBack(doc, { ...job, inserted, deleted, isWanted, overrides: true })
 }
 
 /** Takes back what was inserted and deleted, wherever others have gone on from there. Throws what Yjs throws. */
-export function undo({ content, now, inserted, deleted, copies }: UndoJob): Restored {
+export function undo({ content, now, ...job }: UndoJob): Restored {
   const doc = new Y.Doc({ gc: false })
   Y.applyUpdate(doc, content)
   Y.applyUpdate(doc, now)
-  const isWanted = (client: number, clock: number) => deleted.covers(client, clock, 1)
-  return takeBack(doc, { inserted, deleted, copies, isWanted, overrides: false })
+  const isWanted = (client: number, clock: number) => job.deleted.covers(client, clock, 1)
+  return takeBack(doc, { ...job, isWanted, overrides: false })
 }
 
-type Taken = {
+type Taken = Omit<Job, 'now'> & {
   readonly inserted: ClockRuns
   readonly deleted: ClockRuns
-  readonly copies: readonly CopyRun[]
   /** Whether what has this id is to be there in the end. */
   readonly isWanted: (client: number, clock: number) => boolean
   /** Whether an entry of a map comes back although others have replaced it since. */
   readonly overrides: boolean
 }
 
-function takeBack(doc: Y.Doc, { inserted, deleted, copies, isWanted, overrides }: Taken): Restored {
+function takeBack(doc: Y.Doc, taken: Taken): Restored {
+  const { copies, client, isWanted, overrides } = taken
+  if (Y.getState(doc.store, client) > 0) throw new Error(`the document has the client ${client} already`)
+  const { inserted, deleted } = within(doc, taken)
   const updates: Uint8Array[] = []
   doc.on('update', (update: Uint8Array) => updates.push(update))
-  // Not one that anybody has had, in this document or in the history of it.
-  const clientID = freshClientID(doc)
   const undoing = new Y.UndoManager(doc, { ignoreRemoteMapChanges: overrides, trackedOrigins: new Set([{}]) })
   doc.transact(transaction => {
     const standing = standingCopies(transaction, copies, isWanted)
     const insertions = deleteSetOf(inserted.subtract(standing))
     undoing.undoStack.push({ insertions, deletions: deleteSetOf(deleted), meta: new Map() } as never)
-    doc.clientID = clientID
+    doc.clientID = client
     undoing.undo()
   })
   undoing.destroy()
-  const [first] = updates
+  if (updates.length > 0 && Y.getState(doc.store, client) === 0) updates.push(markOf(client))
   const restored = {
-    update: first === undefined ? null : mergeUpdates(updates),
-    copies: copiesOf(doc, clientID)
+    update: updates.length === 0 ? null : mergeUpdates(updates),
+    copies: copiesOf(doc, client)
   }
   doc.destroy()
   return restored
 }
 
-function freshClientID(doc: Y.Doc): number {
-  const used = Y.decodeStateVector(Y.encodeStateVector(doc))
-  let clientID = new Y.Doc().clientID
-  while (used.has(clientID)) clientID = new Y.Doc().clientID
-  return clientID
+/** An update with which the client has been there: one clock of it, which is nothing and was collected. */
+function markOf(client: number): Uint8Array {
+  const builder = new UpdateBuilder(32)
+  const length = 1
+  builder.beginBlock(client, 0)
+  builder.body.writeByte(structRef.gc)
+  builder.body.writeVarUint(length)
+  builder.countStructs(1)
+  return builder.finish(ClockRuns.from([{ client, clock: 0, length }]))
+}
+
+/** What of it is in the chosen roots. */
+function within(doc: Y.Doc, { inserted, deleted, roots }: Taken) {
+  if (roots === null) return { inserted, deleted }
+  const chosen = new Set<unknown>(roots.map(name => doc.share.get(name)))
+  const held = new ClockRuns()
+  for (const structs of doc.store.clients.values()) {
+    for (const struct of structs) {
+      if (!(struct instanceof Y.Item) || !chosen.has(rootOf(struct))) continue
+      held.add(struct.id.client, struct.id.clock, struct.length)
+    }
+  }
+  return { inserted: inserted.intersect(held), deleted: deleted.intersect(held) }
+}
+
+function rootOf(item: Y.Item): unknown {
+  let type = item.parent
+  while (type instanceof Y.AbstractType && type._item !== null) type = type._item.parent
+  return type
 }
 
 /**

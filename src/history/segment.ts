@@ -5,6 +5,7 @@
  */
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import * as Y from 'yjs'
+import { Fault } from '../base/errors.ts'
 import { ClockRuns } from '../document/clocks.ts'
 import { decodeRecord, type LoggedUpdate } from '../document/record.ts'
 import { mergeUpdates } from '../document/splice.ts'
@@ -27,18 +28,41 @@ export type SealJob = {
   readonly isRefused: (place: UpdatePlace) => boolean
   /** Records at whose end a moment is to be found exactly; others are found to the second. */
   readonly exact: ReadonlySet<number>
+  /** Where the history ends before these records: neither numbers nor times go back behind it. Absent: it begins. */
+  readonly after?: Pick<Change, 'sequence' | 'timeMs'>
 }
 
-/** Of at least one change. `firstMs`, `lastMs`: since the epoch. */
+/**
+ * Of at least one change. `firstMs`, `lastMs`: since the epoch. `changes`: how many the timeline has. `joinedBytes`: of the
+ * body before it was compressed.
+ */
 export type Segment = {
   readonly firstSequence: number
   readonly lastSequence: number
   readonly firstMs: number
   readonly lastMs: number
+  readonly changes: number
+  readonly joinedBytes: number
   /** As `encodeTimeline` makes it, compressed. */
   readonly timeline: Uint8Array
   /** An update (V2) of what was inserted, compressed. */
   readonly body: Uint8Array
+}
+
+/** Of a `Segment`, or open: `structs` is an update (V1) of what was inserted. `body`: null when it is not there. */
+export type PartTimeline = Pick<Segment, 'timeline'> | { readonly opened: Timeline }
+export type PartBody = { readonly body: Uint8Array | null } | { readonly structs: Uint8Array }
+
+type OpenPart = { readonly opened: Timeline; readonly structs: Uint8Array }
+
+/** A part of the history, sealed or open, or open in part. */
+export type Part = Pick<Segment, 'firstSequence' | 'lastSequence' | 'firstMs'> & PartTimeline & PartBody
+
+/** As `Sealed`, open. */
+export type Gathered = {
+  readonly part: (Pick<Segment, 'firstSequence' | 'lastSequence' | 'firstMs'> & OpenPart) | null
+  readonly known: Known
+  readonly waiting: readonly UpdatePlace[]
 }
 
 /** `segment`: null when nothing was new. `waiting`: updates to be sealed with a later segment, as something is unknown. */
@@ -49,13 +73,20 @@ export type Sealed = {
 }
 
 const emptyUpdate = new Uint8Array([0, 0])
+const noTime = { sequence: 0, timeMs: 0 }
 const quality = 5
 
 /** Throws ERR_BAD_MESSAGE or ERR_UPDATE_MALFORMED for what is no record. */
-export function seal({ known, records, isRefused, exact }: SealJob): Sealed {
+export function seal(job: SealJob): Sealed {
+  const { part, known, waiting } = gather(job)
+  return { segment: part === null ? null : segmentOf(part.opened, part.structs), known, waiting }
+}
+
+/** The same for a reader, who would open again at once what was sealed. Throws as `seal`. */
+export function gather({ known, records, isRefused, exact, after = noTime }: SealJob): Gathered {
   const before = new Map(known.vector)
   const integration = new Integration<UpdatePlace>(known)
-  const changes = new Changes(exact)
+  const changes = new Changes(exact, after)
   const structs: Uint8Array[] = []
   for (const { sequence, record } of records) {
     for (const [index, logged] of decodeRecord(record).entries()) {
@@ -68,12 +99,16 @@ export function seal({ known, records, isRefused, exact }: SealJob): Sealed {
     }
   }
   const { waiting } = integration
-  const timeline = { before, changes: changes.all }
-  return {
-    segment: segmentOf(timeline, mergeUpdates([emptyUpdate, ...structs])),
-    known: integration.known,
-    waiting
+  const [first] = changes.all
+  if (first === undefined) return { part: null, known: integration.known, waiting }
+  const part = {
+    firstSequence: first.sequence,
+    lastSequence: changes.all.at(-1)?.sequence ?? first.sequence,
+    firstMs: first.timeMs,
+    opened: { before, changes: changes.all },
+    structs: mergeUpdates([emptyUpdate, ...structs])
   }
+  return { part, known: integration.known, waiting }
 }
 
 /** Segments that follow one another, as one. */
@@ -89,31 +124,48 @@ export function mergeSegments(segments: readonly Segment[]): Segment | null {
   return segmentOf({ before: all, changes }, mergeUpdates([emptyUpdate, ...bodies]))
 }
 
-export function openTimeline({ timeline }: Segment): Timeline {
-  return decodeTimeline(brotliDecompressSync(timeline))
+export function openTimeline(part: PartTimeline): Timeline {
+  return 'opened' in part ? part.opened : decodeTimeline(brotliDecompressSync(part.timeline))
 }
 
-/** What was inserted, as an update (V1) without deletions. */
-export function openBody({ body }: Segment): Uint8Array {
-  return Y.convertUpdateFormatV2ToV1(brotliDecompressSync(body))
+/** What was inserted, as an update (V1) without deletions. Throws ERR_NO_MOMENT where there is no body any more. */
+export function openBody(part: PartBody): Uint8Array {
+  if ('structs' in part) return part.structs
+  if (part.body === null) throw new Fault('ERR_NO_MOMENT', 'what was written then was pruned')
+  return openUpdate(part.body)
+}
+
+/** An update (V1) as a history keeps it: of the second format, compressed. What is deleted comes with it. */
+export function packUpdate(update: Uint8Array): Uint8Array {
+  return compress(Y.convertUpdateFormatV1ToV2(update))
+}
+
+/** What `packUpdate` was given. */
+export function openUpdate(packed: Uint8Array): Uint8Array {
+  return Y.convertUpdateFormatV2ToV1(brotliDecompressSync(packed))
 }
 
 function segmentOf(timeline: Timeline, structs: Uint8Array): Segment | null {
   const [first] = timeline.changes
   const last = timeline.changes.at(-1)
   if (first === undefined || last === undefined) return null
+  const joined = Y.convertUpdateFormatV1ToV2(joinStrings(structs))
   return {
     firstSequence: first.sequence,
     lastSequence: last.sequence,
     firstMs: first.timeMs,
     lastMs: last.timeMs,
+    changes: timeline.changes.length,
+    joinedBytes: joined.length,
     timeline: compress(encodeTimeline(timeline)),
-    body: compress(Y.convertUpdateFormatV1ToV2(joinStrings(structs)))
+    body: compress(joined)
   }
 }
 
 function compress(bytes: Uint8Array): Uint8Array {
-  return brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: quality } })
+  const compressed = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: quality } })
+  // Small ones are parts of a buffer that Node shares, which can neither be kept nor leave the thread.
+  return Uint8Array.from(compressed)
 }
 
 const secondMs = 1_000
@@ -124,15 +176,18 @@ type At = Pick<LoggedUpdate, 'timeMs'> & { readonly sequence: number }
 class Changes {
   readonly all: Change[] = []
   readonly #exact: ReadonlySet<number>
+  readonly #after: At
 
-  constructor(exact: ReadonlySet<number>) {
+  constructor(exact: ReadonlySet<number>, after: At) {
     this.#exact = exact
+    this.#after = after
   }
 
   add({ author, inserted, deleted }: Effect, { sequence, timeMs: at }: At): void {
     const last = this.all.at(-1)
-    const timeMs = Math.max(at, last?.timeMs ?? 0)
-    const change = { sequence: Math.max(sequence, last?.sequence ?? 0), timeMs, author, inserted, deleted }
+    const before = last ?? this.#after
+    const timeMs = Math.max(at, before.timeMs)
+    const change = { sequence: Math.max(sequence, before.sequence), timeMs, author, inserted, deleted }
     if (last === undefined || !this.#mayJoin(last, change)) this.all.push(change)
     else this.all[this.all.length - 1] = joined(last, change)
   }

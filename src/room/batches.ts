@@ -16,7 +16,10 @@ type Parts = {
 
 const nothing = new Uint8Array()
 
-export class Batches<T extends LoggedUpdate> {
+/** `isAlone`: it gets a record of its own. */
+type Gathered = LoggedUpdate & { readonly isAlone?: boolean }
+
+export class Batches<T extends Gathered> {
   readonly #writer: BatchWriter
   readonly #parts: Parts
   /** Accepted and not yet taken by the journal; taken and not yet durable. Bounded by `uncommittedBytesMax`. */
@@ -68,13 +71,16 @@ export class Batches<T extends LoggedUpdate> {
     this.#parts.journal.enqueue(this.#writer)
   }
 
-  /** What is gathered as one record, or null when there is nothing. */
+  /** What is gathered, up to what gets a record of its own, as one record; null when there is nothing. */
   take(): Uint8Array | null {
     this.#cancelOffer = null
     this.#takenAtMs = this.#parts.time.nowMs()
     if (this.#gathered.length === 0) return null
-    this.#writing = this.#gathered
-    this.#gathered = []
+    const gathered = this.#gathered
+    const first = gathered.findIndex(({ isAlone }) => isAlone === true)
+    // What comes before it, or it by itself; what is left is offered when that is written.
+    this.#writing = first < 0 ? gathered : gathered.slice(0, Math.max(first, 1))
+    this.#gathered = gathered.slice(this.#writing.length)
     this.#record = encodeRecord(this.#writing)
     return this.#record
   }
@@ -84,6 +90,7 @@ export class Batches<T extends LoggedUpdate> {
     const written = { batch: this.#writing, record: this.#record }
     this.#writing = []
     this.#record = nothing
+    if (this.#gathered.length > 0) this.#offer()
     return written
   }
 

@@ -24,6 +24,7 @@ import type { BatchWriter, Journal, Life, Refused } from './journal.ts'
 import type { Start } from './log-order.ts'
 import type { Member } from './member.ts'
 import type { Nodes } from './nodes.ts'
+import { Restoring } from './restoring.ts'
 import { SharedLog } from './shared-log.ts'
 import { type Showable, Showing } from './showing.ts'
 import { Uniting } from './uniting.ts'
@@ -45,7 +46,11 @@ export type CommitsParts = {
 /** Where an update comes from. `member` is not sent back what it sent. */
 export type Source = { readonly author: Author; readonly member: Member | null }
 
-type Accepted = Source & LoggedUpdate
+/** `isAlone`: of a restore, which gets a record of its own, so that the document before it is a moment of its history. */
+type Accepted = Source & LoggedUpdate & { readonly isAlone?: boolean }
+
+/** `seen`: what `restores` was before the state was read that the restore was computed from. */
+export type RestoreSource = { readonly author: Author; readonly seen: number }
 
 /** The room, as far as commits have an effect on it. */
 type Host = {
@@ -76,6 +81,11 @@ export class Commits implements BatchWriter {
   readonly #waiting = new Waiting()
   /** Null: no other node writes to the document. */
   readonly #log: SharedLog<readonly Accepted[]> | null
+  /** Null where `#log` is. */
+  readonly #restoring: Restoring | null
+  /** Restores that were committed here, and those that were shown, of other nodes as well. */
+  #restoresScanned = 0
+  #restoresShown = 0
   #shownSequence: number
 
   constructor(document: Document, parts: CommitsParts, host: Host) {
@@ -92,6 +102,7 @@ export class Commits implements BatchWriter {
     })
     this.#uniting = new Uniting(document, parts.slices)
     this.#log = parts.nodes === null ? null : this.#share(parts.nodes)
+    this.#restoring = this.#log === null ? null : this.#restoringIn(this.#log)
     this.#shownSequence = host.start?.sequence ?? 0
   }
 
@@ -102,7 +113,7 @@ export class Commits implements BatchWriter {
       { name: this.name, life, start },
       { ...this.#parts, nodes },
       {
-        isAppending: () => this.#batches.writing.length > 0,
+        isAppending: () => this.#batches.writing.length > 0 || this.#isRestoring,
         showOwn: (batch, sequence) => {
           metrics.recordShown('own')
           this.#settle(batch, sequence)
@@ -113,6 +124,19 @@ export class Commits implements BatchWriter {
         },
         isOver: why => this.#host.failed(new Fault(why === 'deleted' ? 'ERR_DELETED' : 'ERR_ROOM_RESTARTS')),
         checkpointIs: generation => this.#host.checkpointIs(generation)
+      }
+    )
+  }
+
+  #restoringIn(log: SharedLog<readonly Accepted[]>): Restoring {
+    return new Restoring(
+      { ...this.#parts, log },
+      {
+        restores: () => this.#restoresShown,
+        offer: () => this.#parts.journal.enqueue(this),
+        ended: () => {
+          if (!this.#host.isEnded()) this.#host.shown('own')
+        }
       }
     )
   }
@@ -141,7 +165,12 @@ export class Commits implements BatchWriter {
   }
 
   get isDurable(): boolean {
-    return this.#batches.isDurable
+    return this.#batches.isDurable && this.#restoring?.isUnderWay !== true
+  }
+
+  /** How many restores of the document were durable and shown since the room was opened. */
+  get restores(): number {
+    return this.#restoresShown
   }
 
   /**
@@ -163,6 +192,34 @@ export class Commits implements BatchWriter {
     return judgement.gap
   }
 
+  /**
+   * Commits a restore, in a record of its own, only if the document has had no other than those `seen`. Resolves with the
+   * number of its record when it is durable and shown; with null, when there was another, which is shown then: nothing was
+   * committed. Rejects with ERR_UPDATE_TOO_LARGE or ERR_OVERLOADED, and nothing was committed; or with what ended the
+   * room, and it may have been.
+   */
+  async restore(judged: JudgedUpdate, { author, seen }: RestoreSource): Promise<number | null> {
+    this.#checkRoomFor(judged)
+    const { update, scan, sets } = judged
+    const accepted = { author, update, timeMs: this.#parts.time.wallMs() }
+    if (this.#restoring !== null) {
+      const sequence = await this.#restoring.commit(accepted, seen)
+      if (!this.#host.isEnded()) this.#showing.flush()
+      return sequence
+    }
+    if (this.#restoresScanned !== seen) {
+      await this.durable()
+      return null
+    }
+    this.#restoresScanned++
+    this.#document.hold(sets === undefined ? { update, scan } : { update, scan, sets })
+    this.#batches.add({ ...accepted, member: null, isAlone: true })
+    this.#parts.metrics.updateAccepted(update.length)
+    return new Promise((resolve, fail) => {
+      this.#waiting.add({ ticket: this.scannedTicket, pass: () => resolve(this.#shownSequence), fail })
+    })
+  }
+
   #checkRoomFor({ update, scan, sets }: JudgedUpdate): void {
     const { limits } = this.#parts
     if (this.#document.bytes + update.length > limits.documentBytesMax) {
@@ -177,10 +234,19 @@ export class Commits implements BatchWriter {
   }
 
   takeBatch(): Uint8Array | null {
-    return this.#batches.take()
+    return this.#restoring?.take() ?? this.#batches.take()
+  }
+
+  get takenIfHead(): number | null {
+    return this.#restoring?.taken?.ifHead ?? null
+  }
+
+  get #isRestoring(): boolean {
+    return this.takenIfHead !== null
   }
 
   batchDurable(sequence: number, identity: RecordIdentity): void {
+    if (this.#isRestoring) return this.#restoreDurable(sequence, identity)
     const { batch, record } = this.#batches.written()
     this.#host.written(batch)
     if (this.#log === null) this.#settle(batch, sequence)
@@ -188,7 +254,16 @@ export class Commits implements BatchWriter {
     else this.#log.appended({ sequence, identity, record, own: batch })
   }
 
+  /** It was not scanned as what members send is, so that it could be refused: it is shown as another node's would be. */
+  #restoreDurable(sequence: number, identity: RecordIdentity): void {
+    this.#host.written(this.#restoresTaken())
+    this.#restoring?.durable(sequence, identity)
+    // What was gathered meanwhile was offered, and not taken.
+    this.#parts.journal.enqueue(this)
+  }
+
   #settle(batch: readonly Accepted[], sequence: number): void {
+    if (batch[0]?.isAlone === true) this.#restoresShown++
     this.#batches.settle(batch.length)
     this.#document.settle(batch.length, sequence)
     this.#uniting.after(batch)
@@ -203,7 +278,8 @@ export class Commits implements BatchWriter {
     return this.#parts.slices.run(work, null).then(appended => void this.#foreignShown(appended, sequence))
   }
 
-  #foreignShown({ updates, unreadable }: AppendedRecord, shown: number): null {
+  #foreignShown({ updates, isRestore, unreadable }: AppendedRecord, shown: number): null {
+    if (isRestore) this.#restoresShown++
     for (const { sequence, cause } of unreadable) {
       this.#parts.log.error(
         { document: this.name, sequence, error: cause },
@@ -235,12 +311,22 @@ export class Commits implements BatchWriter {
       { error: cause, document: this.name },
       'the batch failed; the room ends on this node'
     )
-    this.#host.written(this.#batches.writing)
+    this.#host.written([...this.#batches.writing, ...this.#restoresTaken()])
     this.#host.failed(new Fault('ERR_STORE', 'the append failed', { cause }))
+  }
+
+  /** What is being written, if that is a restore. */
+  #restoresTaken(): readonly Source[] {
+    const author = this.#restoring?.taken?.logged.author
+    return author == null ? [] : [{ author, member: null }]
   }
 
   /** The life of the document that it was opened with has ended, or has begun elsewhere. */
   batchRefused(answer: Refused): void {
+    if (answer.outcome === 'conflict' && this.#isRestoring) {
+      this.#restoring?.conflicted(answer.head)
+      return this.#parts.journal.enqueue(this)
+    }
     if (answer.outcome === 'conflict') return this.#host.failed(new Fault('ERR_ROOM_RESTARTS'))
     if (this.#log === null) this.#host.failed(new Fault('ERR_DELETED'))
     else this.#log.isOver(answer.floor)
@@ -288,6 +374,7 @@ export class Commits implements BatchWriter {
   /** The room has ended: what the journal has not taken is dropped. */
   close(fault: Fault): void {
     this.#log?.close(fault)
+    this.#restoring?.close(fault)
     this.#showing.close()
     this.#batches.abandon()
     this.#waiting.failed(fault)

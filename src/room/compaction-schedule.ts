@@ -11,6 +11,7 @@ import type { Metrics } from '../base/metrics.ts'
 import type { Slices } from '../base/slices.ts'
 import type { Time } from '../base/time.ts'
 import { type CompactionLane, isDeadline, type Workers } from '../document/workers.ts'
+import type { Compaction, Histories } from '../history/histories.ts'
 import { type Compacted, compactDocument } from './compaction.ts'
 import type { Nodes } from './nodes.ts'
 import type { Room } from './room.ts'
@@ -23,6 +24,8 @@ type Parts = {
   /** Null: this node is the only one. */
   readonly nodes: Nodes | null
   readonly slices: Slices
+  /** Null: no document has a history. */
+  readonly histories: Histories | null
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
@@ -41,6 +44,8 @@ export class CompactionSchedule {
   }
   /** After an attempt that failed through no fault of the document: what the log must cost before the next one. */
   readonly #floors = new WeakMap<Room, number>()
+  /** What was compacted and is not sealed yet. */
+  readonly #unsealed = new WeakMap<Room, Compaction>()
   /** Rooms whose documents were deleted while they were compacted. */
   readonly #deleted = new WeakSet<Room>()
   #isClosed = false
@@ -142,7 +147,8 @@ export class CompactionSchedule {
 
   #start(room: Room): Promise<void> {
     this.#shared?.judged(room)
-    const running = this.#inTurn(room).finally(() => this.#running.delete(room))
+    const sealed = this.#inTurn(room).then(() => this.#seal(room))
+    const running = sealed.finally(() => this.#running.delete(room))
     this.#running.set(room, running)
     return running
   }
@@ -151,6 +157,13 @@ export class CompactionSchedule {
     const isKnown = this.#uncompacted.has(room.name)
     if (!isKnown && (await this.#turn('quick', room)) === 'over') return
     await this.#turn('long', room)
+  }
+
+  /** Out of turn: whoever waits for one compacts meanwhile. Never rejects. */
+  async #seal(room: Room): Promise<void> {
+    const unsealed = this.#unsealed.get(room)
+    this.#unsealed.delete(room)
+    if (unsealed !== undefined) await this.#parts.histories?.seal(room.name, unsealed)
   }
 
   #turn(lane: CompactionLane, room: Room): Promise<'over' | 'too-long'> {
@@ -195,6 +208,7 @@ export class CompactionSchedule {
       this.#parts.log.error({ document: room.name, author }, 'an update could not be integrated; set aside')
     }
     room.compacted(compacted)
+    if (compacted.toSeal !== null) this.#unsealed.set(room, compacted.toSeal)
   }
 
   #failed(room: Room, error: unknown): void {

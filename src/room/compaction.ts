@@ -12,11 +12,13 @@ import {
   quarantineAfter,
   quarantineOf
 } from '../document/checkpoint.ts'
-import { decodeRecord, encodeRecord, type LoggedUpdate } from '../document/record.ts'
+import { decodeRecord, encodeRecord, type LoggedUpdate, recordHead } from '../document/record.ts'
 import { scanInSteps } from '../document/scan.ts'
 import type { Steps } from '../document/steps.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
 import type { CompactedRecords, CompactionLane, Workers } from '../document/workers.ts'
+import type { Compaction, Histories } from '../history/histories.ts'
+import type { UpdatePlace } from '../history/segment.ts'
 
 /** An update that could not be merged yet and stays in the log. */
 export type Carried = ScannedUpdate & { readonly sequence: number }
@@ -29,8 +31,12 @@ export type NewCheckpoint = {
   readonly carried: readonly Carried[]
 }
 
-/** `refused`: what was set aside (quarantine). */
-export type Compacted = NewCheckpoint & { readonly refused: readonly LoggedUpdate[] }
+/** `refused`: what was set aside (quarantine). `toSeal`: what the document's history is told of it. */
+export type Compacted = NewCheckpoint & {
+  readonly refused: readonly LoggedUpdate[]
+  /** Null: no history is kept of the document. */
+  readonly toSeal: Compaction | null
+}
 
 export type CompactionParts = {
   readonly store: Store
@@ -39,9 +45,12 @@ export type CompactionParts = {
   readonly lane: CompactionLane
   /** Other nodes may have the document open: the checkpoint tells them what was refused. */
   readonly isShared: boolean
+  /** Null: no document has a history. */
+  readonly histories: Histories | null
 }
 
-type LogEntry = LoggedUpdate & { readonly sequence: number }
+/** `index`: its place in its record. */
+type LogEntry = LoggedUpdate & UpdatePlace
 
 /**
  * Resolves to what the store has now, or to null when there was nothing to do or another checkpoint was faster.
@@ -57,11 +66,13 @@ export async function compactLoaded(
   loaded: LoadedDocument,
   parts: CompactionParts
 ): Promise<Compacted | null> {
-  const { store, workers, lane } = parts
+  const { store, workers, lane, histories } = parts
   if (loaded.records.length === 0) return null
+  const gc = histories?.policyOf(name)?.gc
   const result = await workers.compact({
     document: name,
     lane,
+    ...(gc === undefined ? {} : { gc }),
     segments: loaded.checkpoint?.segments ?? [],
     records: loaded.records.map(({ record }) => record)
   })
@@ -77,6 +88,7 @@ export async function compactLoaded(
   const waiting = result.pending.map(index => entries[index] as LogEntry)
   const left = { waiting, refusedIn: new Set(refused.map(({ sequence }) => sequence)) }
   if (!(await moveWaiting(name, parts, { loaded, left }))) return null
+  await histories?.prepare(name, loaded, refused.map(placeOf))
   return writeCheckpoint(name, parts, { loaded, result, refused, left })
 }
 
@@ -105,7 +117,11 @@ async function moveWaiting(
 }
 
 function entriesOf({ sequence, record }: { sequence: number; record: Uint8Array }): LogEntry[] {
-  return decodeRecord(record).map(logged => ({ ...logged, sequence }))
+  return decodeRecord(record).map((logged, index) => ({ ...logged, sequence, index }))
+}
+
+function placeOf({ sequence, index }: UpdatePlace): UpdatePlace {
+  return { sequence, index }
 }
 
 type Merged = {
@@ -139,13 +155,24 @@ async function writeCheckpoint(
   if (written.outcome === 'superseded') return null
   const keptRecords = loaded.records.filter(each => kept.has(each.sequence))
   const carried = kept.size === 0 ? [] : await slices.run(carriedInSteps(keptRecords), null)
-  const sequence = loaded.records.at(-1)?.sequence ?? 0
+  const last = loaded.records.at(-1)
+  const sequence = last?.sequence ?? 0
+  const { generation } = written
+  const isKept = loaded.incarnation !== null && parts.histories?.policyOf(name) != null
   return {
-    checkpoint: createCheckpoint(written.generation, meta, segments),
+    checkpoint: createCheckpoint(generation, meta, segments),
     meta,
     sequence,
     carried,
-    refused
+    refused,
+    toSeal: !isKept
+      ? null
+      : {
+          ...{ incarnation: loaded.incarnation, generation, sequence, segments },
+          ...{ structs: meta.structs, deletes: meta.deletes },
+          waiting: left.waiting.filter(each => kept.has(each.sequence)).map(placeOf),
+          timeMs: last === undefined ? 0 : recordHead(last.record).timeMs
+        }
   }
 }
 

@@ -75,6 +75,19 @@ export class FollowedLog<Own> {
     return this.#order.visible
   }
 
+  /** Everything that this node knows of is shown, which is up to this number; null: something is not yet. */
+  get complete(): number | null {
+    return this.#isShowing || this.#order.missing !== null ? null : this.#order.visible
+  }
+
+  /** A record of this node's own was appended that its room does not know as a batch: shown as if it were another's. */
+  appendedRecord(position: Position, record: Uint8Array): void {
+    if (this.#isClosed) return
+    this.#ownUpto = position.sequence
+    if (this.#order.learned(position, record) === 'contradicted') return this.#end('went-back')
+    this.#show()
+  }
+
   /** A batch of this node's own was appended: shown in its turn. */
   appended(position: Position, own: Own): void {
     if (this.#isClosed) return

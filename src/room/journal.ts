@@ -29,6 +29,8 @@ export type BatchWriter = {
   readonly life: Life
   /** Everything gathered so far as one record, or null when there is nothing (any more). */
   takeBatch(): Uint8Array | null
+  /** Only if the document's head is this is what was taken last to be written; null: whatever it is. */
+  readonly takenIfHead: number | null
   batchDurable(sequence: number, identity: RecordIdentity): void
   /** Nothing was written: the document is not (any more) what the writer took it for. */
   batchRefused(answer: Refused): void
@@ -194,7 +196,8 @@ export class Journal {
   }
 }
 
-function entryOf({ name, life }: BatchWriter, record: Uint8Array): AppendEntry {
+function entryOf({ name, life, takenIfHead }: BatchWriter, record: Uint8Array): AppendEntry {
   if (life.isPlanting) return { document: name, record, ifHead: 0 }
-  return { document: name, record, incarnation: life.incarnation }
+  const entry = { document: name, record, incarnation: life.incarnation }
+  return takenIfHead === null ? entry : { ...entry, ifHead: takenIfHead }
 }

@@ -5,7 +5,6 @@
 import type { Author } from '../../persistence/author.ts'
 import type { LoadedDocument } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
-import type { Pacer } from '../base/pacer.ts'
 import type { Work } from '../base/slices.ts'
 import type { Message } from '../dialect/message.ts'
 import { ClockRuns } from '../document/clocks.ts'
@@ -13,32 +12,19 @@ import type { Document } from '../document/document.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
 import { Adoption } from './adoption.ts'
 import { Answers } from './answers.ts'
-import { Awareness, type PresencePolicy } from './awareness.ts'
+import { Awareness } from './awareness.ts'
 import { refuseReader, sendReceipts } from './broadcast.ts'
-import type { CheckpointCache } from './checkpoint-cache.ts'
-import type { CheckpointReads } from './checkpoint-reads.ts'
-import { Commits, type CommitsParts, type Source } from './commits.ts'
+import { Commits, type RestoreSource, type Source } from './commits.ts'
 import type { Compacted, NewCheckpoint } from './compaction.ts'
 import { Congestion } from './congestion.ts'
 import { Farewell } from './farewell.ts'
 import { Intake, type JudgedUpdate, judgedInSlices, judgementOf } from './intake.ts'
 import type { Life } from './journal.ts'
-import type { Start } from './log-order.ts'
 import { feedOf, type Member, type MemberPerson } from './member.ts'
 import { OldCopies } from './old-copies.ts'
 import { Overdue } from './overdue.ts'
-import type { Refusals } from './refusals.ts'
-import type { SetAsides } from './set-asides.ts'
+import type { Opened, RoomParts } from './room-parts.ts'
 import { Throttle } from './throttle.ts'
-
-export type RoomParts = CommitsParts & {
-  readonly checkpointReads: CheckpointReads
-  readonly cache: CheckpointCache
-  readonly refusals: Refusals
-  readonly setAsides: SetAsides
-  readonly pacer: Pacer
-  readonly presence: PresencePolicy
-}
 
 /** What a room tells its owner. */
 export type RoomEvents = {
@@ -56,12 +42,6 @@ export type RoomEvents = {
   readonly onEnded: (room: Room) => void
 }
 
-/**
- * What a load found beside the document. `start`: the last record, null for a document that is not stored. `quarantines`:
- * how many compactions had refused something.
- */
-export type Opened = { readonly life: Life; readonly start: Start | null; readonly quarantines: number }
-
 export class Room {
   readonly document: Document
   readonly life: Life
@@ -75,6 +55,7 @@ export class Room {
   readonly #oldCopies: OldCopies | null
   readonly #congestion: Congestion
   #ended: Fault | null = null
+  #keepers = 0
   readonly #throttle: Throttle
   readonly #farewell: Farewell
   readonly #overdue: Overdue
@@ -146,9 +127,23 @@ export class Room {
     return this.#ended !== null
   }
 
-  /** Nobody is here and everything accepted is durable. */
+  /** Nobody is here or has need of it, and everything accepted is durable. */
   get isIdle(): boolean {
-    return this.#members.size === 0 && this.#commits.isDurable
+    return this.#members.size === 0 && this.#keepers === 0 && this.#commits.isDurable
+  }
+
+  /** It is not idle until what is returned is called. */
+  keep(): () => void {
+    this.#keepers++
+    return () => {
+      this.#keepers--
+      this.#reportIdle()
+    }
+  }
+
+  /** As in `Commits`. */
+  get restores(): number {
+    return this.#commits.restores
   }
 
   /** Lets a member in and, unless its dialect waits to be asked, asks it. Throws what ended the room, ERR_OVERLOADED. */
@@ -245,6 +240,13 @@ export class Room {
     const judged = yield* judgedInSlices(this.document, scanned)
     if (this.#ended !== null) throw this.#ended
     this.#commits.commit(judged, { author, member: null })
+  }
+
+  /** As `Commits.restore`; throws what ended the room. */
+  async restore(scanned: ScannedUpdate, source: RestoreSource): Promise<number | null> {
+    const judged = await this.#parts.slices.run(judgedInSlices(this.document, scanned), null)
+    if (this.#ended !== null) throw this.#ended
+    return this.#commits.restore(judged, source)
   }
 
   /** Hands what is gathered to the journal without waiting for more. */

@@ -33,13 +33,15 @@ type Parts = {
 /** A document as it was opened. `start`: where the load ended, null for a document that is not stored. */
 type Opened = { readonly name: string; readonly life: Life; readonly start: Start | null }
 
-/** A batch that is in the store. `own`: what the room calls it. */
-export type Appended<Own> = {
+/** A record that is in the store. */
+type AppendedRecord = {
   readonly sequence: number
   readonly identity: RecordIdentity
   readonly record: Uint8Array
-  readonly own: Own
 }
+
+/** A batch that is in the store. `own`: what the room calls it. */
+export type Appended<Own> = AppendedRecord & { readonly own: Own }
 
 /** The room, as far as other nodes have an effect on it. */
 export type SharedHost<Own> = LogHost<Own> & {
@@ -71,12 +73,25 @@ export class SharedLog<Own> implements Followed {
     return { incarnation: this.#opened.life.incarnation, visible: this.#log.visible }
   }
 
-  appended({ sequence, identity, record, own }: Appended<Own>): void {
+  /** Everything that this node knows of is shown, which is up to this number; null: something is not yet. */
+  get complete(): number | null {
+    return this.#log.complete
+  }
+
+  appended({ own, ...appended }: Appended<Own>): void {
+    this.#announce(appended)
+    this.#log.appended(appended, own)
+  }
+
+  /** A record that was appended here and is no batch of the room: shown as if it were another node's. */
+  appendedRecord(appended: AppendedRecord): void {
+    this.#announce(appended)
+    this.#log.appendedRecord(appended, appended.record)
+  }
+
+  #announce(appended: AppendedRecord): void {
     const { incarnation } = this.#opened.life
-    if (incarnation !== null) {
-      this.#parts.nodes.announce(this.#opened.name, { incarnation, sequence, identity, record })
-    }
-    this.#log.appended({ sequence, identity }, own)
+    if (incarnation !== null) this.#parts.nodes.announce(this.#opened.name, { incarnation, ...appended })
   }
 
   heard({ incarnation, sequence, identity, record }: Notice): void {

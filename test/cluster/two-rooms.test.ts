@@ -148,6 +148,8 @@ class Room implements BatchWriter {
     return new TextEncoder().encode(this.writing)
   }
 
+  readonly takenIfHead = null
+
   batchDurable(sequence: number, identity: { readonly node: string; readonly batch: number }): void {
     const own = this.writing ?? ''
     this.writing = null

@@ -137,7 +137,7 @@ describe(`differences (seed ${seed})`, () => {
       const [one, other] = [random.below(records.length + 1), random.below(records.length + 1)]
       const at = (sequence: number) => documentAt({ keyframe: null, segments }, { sequence })
       const [was, is] = [at(Math.min(one, other)), at(Math.max(one, other))]
-      const found = differences({ was, is, by })
+      const found = differences({ was, is, by, roots: null })
       for (const [name, root] of Object.entries(roots)) {
         const difference = found.get(name)
         const where = `${name}, seed ${seed + run}, ${one} to ${other}`
@@ -175,14 +175,14 @@ describe(`differences (seed ${seed})`, () => {
     const by = attributionsOf([seal({ ...job, records }).segment as Segment])
     const told = (pieces: readonly Piece[] = []) =>
       pieces.map(({ change, by, text }) => [change, by?.author?.user, text])
-    expect(told(differences({ was, is, by }).get('text')?.pieces)).toEqual([
+    expect(told(differences({ was, is, by, roots: null }).get('text')?.pieces)).toEqual([
       ['formatted', 'Dan', 'one'],
       ['kept', 'Ada', ' '],
       ['removed', 'Bob', 'two '],
       ['added', 'Cleo', 'and '],
       ['kept', 'Ada', 'three']
     ])
-    expect(told(differences({ was: is, is, by }).get('text')?.pieces)).toEqual([
+    expect(told(differences({ was: is, is, by, roots: null }).get('text')?.pieces)).toEqual([
       ['kept', 'Ada', 'one'],
       ['kept', 'Ada', ' '],
       ['kept', 'Cleo', 'and '],

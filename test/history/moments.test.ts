@@ -7,51 +7,23 @@ import * as Y from 'yjs'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import { decodeRecord, encodeRecord, type LoggedUpdate } from '../../src/document/record.ts'
 import { Integration } from '../../src/history/integration.ts'
+import { keyframeAfter } from '../../src/history/keyframe.ts'
+import { decodeKnown, encodeKnown } from '../../src/history/known.ts'
 import { documentAt, stateAt } from '../../src/history/moment.ts'
 import {
   mergeSegments,
   openTimeline,
+  openUpdate,
   type Sealed,
   type Segment,
   type StoredRecord,
   seal
 } from '../../src/history/segment.ts'
-import { createHistory, createRandom, type Random, seed } from '../document/random-docs.ts'
+import { createRandom, type Random, seed } from '../document/random-docs.ts'
+import { logOf, recordsOf, startMs } from './logs.ts'
 import { seen, withoutPairs } from './seen.ts'
 
 const nothingKnown = { vector: new Map(), deletes: new ClockRuns() }
-const startMs = 1_700_000_000_000
-
-/** A log of random edits; some come late, some again, some as the whole state of somebody who collects garbage. */
-function logOf(random: Random, { steps }: { steps: number }): LoggedUpdate[] {
-  const { updates, docs } = createHistory(random, { clients: 3, steps, syncRate: 0.3 })
-  const log: Uint8Array[] = []
-  const late: Uint8Array[] = []
-  for (const update of updates) {
-    if (random.next() < 0.1) late.push(update)
-    else log.push(update)
-    if (random.next() < 0.3 && late.length > 0)
-      log.push(late.splice(random.below(late.length), 1)[0] as Uint8Array)
-    if (random.next() < 0.05) log.push(random.pick(updates.slice(0, log.length + 1)))
-    if (random.next() < 0.02) log.push(Y.mergeUpdates([...log].slice(-1 - random.below(8))))
-  }
-  log.push(...late)
-  for (const doc of docs) log.push(Y.encodeStateAsUpdate(doc))
-  return log.map((update, index) => {
-    const author = { user: `user ${index % 3}`, connection: `c${index % 5}`, origin: 'client' as const }
-    return { update, author, timeMs: startMs + index * 400 }
-  })
-}
-
-function recordsOf(random: Random, log: readonly LoggedUpdate[]): StoredRecord[] {
-  const records: StoredRecord[] = []
-  for (let at = 0; at < log.length; ) {
-    const count = 1 + random.below(3)
-    records.push({ sequence: records.length + 1, record: encodeRecord(log.slice(at, at + count)) })
-    at += count
-  }
-  return records
-}
 
 /** Sealed in several goes; what waits comes again with the next. */
 function sealAll(
@@ -183,6 +155,44 @@ describe(`a sealed history (seed ${seed})`, () => {
       .getText('text')
       .toString()
     expect(text).toBe('abc')
+  })
+
+  test('goes on behind what was sealed before, whatever the clocks of nodes say', () => {
+    const doc = new Y.Doc()
+    doc.getText('text').insert(0, 'x')
+    const record = encodeRecord([{ update: Y.encodeStateAsUpdate(doc), author: null, timeMs: startMs }])
+    const { segment } = seal({
+      known: nothingKnown,
+      records: [{ sequence: 8, record }],
+      isRefused: () => false,
+      exact: new Set(),
+      after: { sequence: 9, timeMs: startMs + 5_000 }
+    })
+    expect(segment).toMatchObject({ firstSequence: 9, lastSequence: 9, firstMs: startMs + 5_000, changes: 1 })
+  })
+
+  test('a whole state at its end, without what was deleted, begins what comes after', () => {
+    const random = createRandom(seed + 11)
+    const records = recordsOf(random, logOf(random, { steps: 150 }))
+    const { segments } = sealAll(random, records)
+    const half = Math.floor(segments.length / 2)
+    const keyframe = openUpdate(keyframeAfter({ keyframe: null, segments: segments.slice(0, half) }).keyframe)
+    for (const { sequence } of records) {
+      if (sequence <= (segments[half - 1]?.lastSequence ?? 0)) continue
+      const from = documentAt({ keyframe, segments: segments.slice(half) }, { sequence })
+      const whole = documentAt({ keyframe: null, segments }, { sequence })
+      expect(seen(docOf(from)), `seed ${seed + 11}, record ${sequence}`).toEqual(seen(docOf(whole)))
+    }
+  })
+
+  test('what it holds goes into bytes and comes back', () => {
+    const random = createRandom(seed + 12)
+    const { sealed } = sealAll(random, recordsOf(random, logOf(random, { steps: 150 })))
+    const known = (sealed as Sealed).known
+    const { vector, deletes } = decodeKnown(encodeKnown(known))
+    expect(vector).toEqual(new Map([...known.vector].filter(([, end]) => end > 0)))
+    expect(deletes.equals(known.deletes)).toBe(true)
+    expect(() => decodeKnown(encodeKnown(known).subarray(1))).toThrow()
   })
 
   test('what was refused never enters it', () => {

@@ -2,13 +2,16 @@
  * Restores as ordinary updates: the document is what it was, everybody agrees, and whoever typed offline keeps what they
  * typed. `RESTORES=4000` tries as many histories; CI tries a part of them.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { ClockRuns } from '../../src/document/clocks.ts'
+import { mergeUpdates } from '../../src/document/splice.ts'
 import { type CopyRun, type Restored, restore, undo } from '../../src/history/restore.ts'
 import { createHistory, createRandom, type Random, seed } from '../document/random-docs.ts'
 import { seen, withoutPairs } from './seen.ts'
 
+const emptyUpdate = new Uint8Array([0, 0])
 const runs = Number(process.env.RESTORES ?? 150)
 
 function docOf(...updates: readonly Uint8Array[]): Y.Doc {
@@ -22,9 +25,9 @@ function stateOf(updates: readonly Uint8Array[]): Uint8Array {
   return Y.encodeStateAsUpdate(docOf(Y.encodeStateAsUpdate(docOf(...updates))))
 }
 
-function whatIsSeen(...updates: readonly Uint8Array[]): unknown {
+function whatIsSeen(...updates: readonly Uint8Array[]): Record<string, unknown> {
   const { vector: _, ...rest } = seen(docOf(...updates))
-  return withoutPairs(rest)
+  return withoutPairs(rest) as Record<string, unknown>
 }
 
 /** `log`: what the server has; `offline`: what one of the three has done since, and not sent. */
@@ -40,8 +43,36 @@ function historyOf(random: Random): { log: Uint8Array[]; offline: Uint8Array[]; 
   return { log: updates.slice(0, offline), offline: updates.slice(offline), target: random.below(offline) }
 }
 
-function restoredTo(log: readonly Uint8Array[], target: number, copies: readonly CopyRun[] = []): Restored {
-  return restore({ past: stateOf(log.slice(0, target)), now: stateOf(log), copies })
+/** A clientID that no document has: those of the histories are below 2 ** 32. */
+function fresh(): number {
+  nextFresh++
+  return nextFresh
+}
+
+let nextFresh = 2 ** 32
+
+type Restoring = (log: readonly Uint8Array[], target: number, copies?: readonly CopyRun[]) => Restored
+
+const restoredTo: Restoring = (log, target, copies = []) => {
+  const past = stateOf(log.slice(0, target))
+  return restore({ past, now: stateOf(log), copies, client: fresh(), roots: null })
+}
+
+/** What is wrong with a restore in the middle of a random history; null: nothing. */
+function wrongOf(run: number, restoring: Restoring): string | null {
+  const { log, offline, target } = historyOf(createRandom(seed + run))
+  const back = asUpdates(restoring(log, target))
+  const where = `seed ${seed + run}, to ${target} of ${log.length}`
+  const was = whatIsSeen(...log.slice(0, target))
+  if (!isEqual(whatIsSeen(stateOf(log), ...back), was)) return `${where}: not what it was`
+  const one = seen(docOf(...log, ...back, ...offline))
+  const others = [docOf(...log, ...offline, ...back), docOf(stateOf([...log, ...back]), ...offline)]
+  if (!others.every(other => isEqual(seen(other), one))) return `${where}: they do not agree`
+  return JSON.stringify(one).includes('off') ? null : `${where}: what was typed offline is gone`
+}
+
+function isEqual(one: unknown, other: unknown): boolean {
+  return isDeepStrictEqual(one, other)
 }
 
 function asUpdates({ update }: Restored): Uint8Array[] {
@@ -50,17 +81,62 @@ function asUpdates({ update }: Restored): Uint8Array[] {
 
 describe(`restores (seed ${seed})`, () => {
   test(`bring back what was, for everybody, and keep what somebody typed offline (${runs} histories)`, () => {
+    const wrong: string[] = []
     for (let run = 0; run < runs; run++) {
-      const random = createRandom(seed + run)
-      const { log, offline, target } = historyOf(random)
-      const back = asUpdates(restoredTo(log, target))
-      const where = `seed ${seed + run}, to ${target} of ${log.length}`
-      expect(whatIsSeen(stateOf(log), ...back), where).toEqual(whatIsSeen(...log.slice(0, target)))
-      const one = seen(docOf(...log, ...back, ...offline))
-      expect(seen(docOf(...log, ...offline, ...back)), where).toEqual(one)
-      expect(seen(docOf(stateOf([...log, ...back]), ...offline)), where).toEqual(one)
-      expect(JSON.stringify(one), where).toContain('off')
+      const found = wrongOf(run, restoredTo)
+      if (found !== null) wrong.push(found)
     }
+    expect(wrong).toEqual([])
+  })
+
+  test('are found to be wrong when they bring back the moment before, or what was deleted twice', () => {
+    const some = Math.min(runs, 40)
+    const early: Restoring = (log, target) => restoredTo(log, Math.max(0, target - 1))
+    const twice: Restoring = (log, target) => {
+      const [one, other] = [restoredTo(log, target), restoredTo(log, target)]
+      return { ...one, update: mergeUpdates([...asUpdates(one), ...asUpdates(other), emptyUpdate]) }
+    }
+    for (const mutant of [early, twice]) {
+      const wrong = Array.from({ length: some }, (_, run) => wrongOf(run, mutant)).filter(
+        found => found !== null
+      )
+      expect(wrong.length).toBeGreaterThan(some / 4)
+    }
+  })
+
+  test('of chosen roots leave the others as they are', () => {
+    for (let run = 0; run < Math.ceil(runs / 2); run++) {
+      const random = createRandom(seed + run)
+      const { log, target } = historyOf(random)
+      const chosen = random.pick([['text'], ['map', 'xml'], ['array', 'rich'], ['none']])
+      const job = { past: stateOf(log.slice(0, target)), now: stateOf(log), copies: [] }
+      const back = asUpdates(restore({ ...job, client: fresh(), roots: chosen }))
+      const [was, is] = [whatIsSeen(...log.slice(0, target)), whatIsSeen(...log)]
+      const wanted = Object.fromEntries(
+        Object.keys(is).map(name => [name, chosen.includes(name) ? was[name] : is[name]])
+      )
+      expect(whatIsSeen(...log, ...back), `seed ${seed + run}, ${chosen}`).toEqual(wanted)
+    }
+  })
+
+  test('show that they were committed also when they only delete', () => {
+    const doc = new Y.Doc()
+    const log: Uint8Array[] = []
+    doc.on('update', (update: Uint8Array) => log.push(update))
+    doc.getText('text').insert(0, 'kept')
+    doc.getText('text').insert(4, ' and not')
+    const client = fresh()
+    const now = stateOf(log)
+    const { update } = restore({ past: stateOf(log.slice(0, 1)), now, copies: [], client, roots: null })
+
+    const after = docOf(...log, update as Uint8Array)
+    expect(after.getText('text').toString()).toBe('kept')
+    expect(Y.decodeStateVector(Y.encodeStateVector(after)).get(client)).toBe(1)
+    const again = docOf(stateOf([...log, update as Uint8Array]))
+    expect(Buffer.from(Y.encodeStateAsUpdate(again))).toEqual(Buffer.from(Y.encodeStateAsUpdate(after)))
+    expect(() =>
+      restore({ past: now, now: Y.encodeStateAsUpdate(after), copies: [], client, roots: null })
+    ).toThrow()
   })
 
   test('can be restored themselves, and done again', () => {
@@ -126,7 +202,7 @@ describe(`restores (seed ${seed})`, () => {
     Y.applyUpdate(one, Y.encodeStateAsUpdate(other))
     expect(one.getText('text').toString()).toBe('OTHER text ONE ')
     const insertedByOther = ClockRuns.from([{ client: other.clientID, clock: 0, length: 6 }])
-    const job = { content: before, now: Y.encodeStateAsUpdate(one), copies: [] }
+    const job = { content: before, now: Y.encodeStateAsUpdate(one), copies: [], client: fresh(), roots: null }
     const { update } = undo({ ...job, inserted: insertedByOther, deleted: deletedByOther })
     expect(
       docOf(Y.encodeStateAsUpdate(one), update as Uint8Array)
@@ -148,7 +224,7 @@ describe(`restores (seed ${seed})`, () => {
     }
     const result = () => {
       const now = Y.encodeStateAsUpdate(one)
-      const back = asUpdates(undo({ content, now, copies: [], ...byOther }))
+      const back = asUpdates(undo({ content, now, copies: [], client: fresh(), roots: null, ...byOther }))
       return docOf(now, ...back)
         .getMap('map')
         .get('key')

@@ -180,6 +180,7 @@ export class ServerProcess {
     const membership = home.join(store, { time, limits, metrics, log })
     const nodes = membership?.nodes ?? null
     const compactions = new CompactionSchedule({
+      histories: null,
       ...{ store, workers, nodes, slices },
       ...{ time, limits, metrics, log }
     })
@@ -360,6 +361,12 @@ function countingMetrics(trace: Trace): Metrics {
     compacted: outcome => trace.note('compacted', outcome),
     uncompacted: documents => trace.note('uncompacted', String(documents)),
     tombstonesDropped: () => {},
+    historySealed: () => trace.count('segments sealed'),
+    historyFailed: () => trace.count('seals failed'),
+    historyHole: () => trace.count('holes in histories'),
+    historyCut: reason => trace.note('history cut', reason),
+    historyLag: () => {},
+    historiesMeasured: () => {},
     hookCalled: () => {},
     ignored: kind => trace.count(`ignored ${kind}`),
     refused: code => trace.note('refused', code),

@@ -25,7 +25,8 @@ async function compact(store: ReturnType<typeof createMemoryStore>) {
     workers: createVirtualWorker(worker),
     slices,
     lane: 'quick',
-    isShared: false
+    isShared: false,
+    histories: null
   } as const
   let isOver = false
   const compacting = compactDocument('x', parts).finally(() => {

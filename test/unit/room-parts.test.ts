@@ -48,6 +48,7 @@ function writer(name: string): Recorded {
     events,
     offer: bytes => void gathered.push(...bytes),
     takeBatch: () => (gathered.length === 0 ? null : Uint8Array.from(gathered.splice(0))),
+    takenIfHead: null,
     life: { incarnation: null, isPlanting: false },
     batchDurable: sequence => void events.push(`durable ${sequence}`),
     batchRefused: answer => void events.push(answer.outcome),

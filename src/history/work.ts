@@ -1,0 +1,47 @@
+/**
+ * What sealing has done in a worker, as it has to be asked for: everything that compresses, loads a document, or walks
+ * thousands of updates. All updates and states go as bytes.
+ */
+import type { Segment, StoredRecord, UpdatePlace } from './segment.ts'
+import type { Change } from './timeline.ts'
+
+/** As `SealJob`. */
+export type SealWork = {
+  readonly document: string
+  /** As `encodeKnown` writes it; null: nothing. */
+  readonly known: Uint8Array | null
+  readonly records: readonly StoredRecord[]
+  readonly refused: readonly UpdatePlace[]
+  readonly exact: readonly number[]
+  readonly after: Pick<Change, 'sequence' | 'timeMs'>
+}
+
+/** As `Sealed`. */
+export type SealedWork = {
+  readonly segment: Segment | null
+  readonly known: Uint8Array
+  readonly waiting: readonly UpdatePlace[]
+}
+
+/** A keyframe, and what it holds as `encodeKnown` writes it. */
+export type KeyframeWork = { readonly keyframe: Uint8Array; readonly known: Uint8Array }
+
+/** A whole state (as `packUpdate` keeps it; null: nothing) and the segments after it. */
+export type PastWork = {
+  readonly document: string
+  readonly keyframe: Uint8Array | null
+  readonly segments: readonly Segment[]
+}
+
+/**
+ * Every job rejects with ERR_DEADLINE, ERR_OVERLOADED, ERR_INTERNAL when the worker died or the job failed, ERR_GOING_DOWN
+ * after it was closed, and ERR_BAD_MESSAGE or ERR_UPDATE_MALFORMED for what cannot be read.
+ */
+export type SealingWork = {
+  seal(job: SealWork): Promise<SealedWork>
+  merge(job: { readonly document: string; readonly segments: readonly Segment[] }): Promise<Segment | null>
+  /** As `keyframeOf`: of updates (V1) that together are the whole document. */
+  keyframe(job: { readonly document: string; readonly updates: readonly Uint8Array[] }): Promise<KeyframeWork>
+  /** As `keyframeAfter`. */
+  keyframeAfter(job: PastWork): Promise<KeyframeWork>
+}
