@@ -107,15 +107,34 @@ describe.skipIf(postgresMissing !== null)('PostgreSQL in the hands of operators'
     expect(await needed(store, 'a')).toEqual(['(one)'])
   })
 
+  test('a dump without the histories has the documents, whose histories begin anew', async () => {
+    const { store } = await open(postgres.url('bare'))
+    await written(store, 'one')
+    await writeHistory(store, { document: 'a', blobs: [{ number: 1, bytes: bytesOf('blob') }] })
+    await mergeAll(store, 'a')
+    await written(store, 'two')
+
+    restoreElsewhere('bare', 'without', '--exclude-table-data=bare.histor*')
+    const { store: copy } = await open(postgres.url('bare').replace('/postgres?', '/without?'))
+
+    expect(await copy.load('a')).toEqual(await store.load('a'))
+    expect(await copy.history?.read('a')).toBeNull()
+    expect(await needed(copy, 'a')).toEqual(['two'])
+    await writeHistory(copy, { document: 'a', blobs: [{ number: 1, bytes: bytesOf('anew') }] })
+    await mergeAll(copy, 'a')
+    expect(await needed(copy, 'a')).toEqual(['(two)'])
+    expect(await blobLabels(copy, 'a', [1])).toEqual(['anew'])
+  })
+
   /** As docs/operating.md says, but for the owner and the place. */
-  function restoreElsewhere(schema: string, database: string): void {
+  function restoreElsewhere(schema: string, database: string, ...options: string[]): void {
     const file = join(process.env.TMPDIR ?? '/tmp', `chorus-${process.pid}-${schema}.dump`)
     const run = (command: string, ...args: string[]) =>
       execFileSync(join(findPostgres() ?? '', command), [
         ...['-h', '127.0.0.1', '-p', String(postgres.port), '-U', 'chorus'],
         ...args
       ])
-    run('pg_dump', `--schema=${schema}`, '--format=custom', `--file=${file}`, 'postgres')
+    run('pg_dump', `--schema=${schema}`, '--format=custom', `--file=${file}`, ...options, 'postgres')
     run('createdb', database)
     run('pg_restore', '--exit-on-error', `--dbname=${database}`, file)
     execFileSync('rm', [file])
