@@ -76,26 +76,39 @@ function board(changes) {
   const random = randomOf(11)
   const { doc, updates, wait } = recorder()
   const map = doc.getMap('shapes')
-  const shapes = Array.from({ length: 200 }, (_, id) => {
-    const props = {
-      w: 100,
-      h: 80,
-      geo: 'rectangle',
-      color: 'black',
-      fill: 'none',
-      dash: 'draw',
-      size: 'm',
-      text: ''
+  const word = length =>
+    Array.from({ length }, () => 'abcdefghijklmnopqrstuvwxyz'[Math.floor(random() * 26)]).join('')
+  const shapes = Array.from({ length: 200 }, () => ({
+    ...{
+      id: `shape:${word(21)}`,
+      x: Math.floor(random() * 4_000),
+      y: Math.floor(random() * 3_000),
+      rotation: 0
+    },
+    ...{ isLocked: false, opacity: 1, meta: {}, type: 'geo', parentId: 'page:page', index: `a${word(3)}` },
+    typeName: 'shape',
+    props: {
+      ...{ w: 100 + Math.floor(random() * 300), h: 100 + Math.floor(random() * 300), geo: 'rectangle' },
+      ...{
+        color: 'black',
+        labelColor: 'black',
+        fill: 'none',
+        dash: 'draw',
+        size: 'm',
+        font: 'draw',
+        text: ''
+      },
+      ...{ align: 'middle', verticalAlign: 'middle', growY: 0, url: '', scale: 1 }
     }
-    return { id: `shape:${id}`, x: 0, y: 0, rotation: 0, type: 'geo', parentId: 'page:page', props }
-  })
+  }))
   for (let made = 0; made < changes; ) {
     const shape = shapes[Math.floor(random() * shapes.length)]
+    const [right, down] = [random() * 20 - 10, random() * 20 - 10]
     wait(500 + random() * 5_000)
     for (let step = 20 + random() * 60; step > 0 && made < changes; step--, made++) {
       wait(33)
-      shape.x += random() * 20 - 10
-      shape.y += random() * 20 - 10
+      shape.x += right
+      shape.y += down
       map.set(shape.id, { ...shape, props: { ...shape.props } })
     }
   }
@@ -202,7 +215,9 @@ async function sizes(store, name, updates) {
   const { manifest } = await on.histories.kept.read(name)
   await on.close()
   const doc = new Y.Doc()
-  doc.transact(() => updates.forEach(({ update }) => Y.applyUpdate(doc, update)))
+  doc.transact(() => {
+    for (const { update } of updates) Y.applyUpdate(doc, update)
+  })
   const live = Y.encodeStateAsUpdate(doc).length
   const { segments, keyframes, holes } = manifest
   const counts = `${segments.length} segments, ${keyframes.length} keyframes, ${holes.length} holes`
