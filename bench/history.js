@@ -3,7 +3,7 @@
  * worker threads included); and the bytes of a history beside its document: generated prose, a board that is redrawn, and
  * editing traces (https://github.com/josephg/editing-traces) that are named.
  *
- *   node bench/history.js [--rounds 10] [trace.json.gz …]
+ *   node bench/history.js [--rounds 10] [--only sizes|costs] [trace.json.gz …]
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,7 +27,7 @@ import { compactDocument } from '../dist/src/room/compaction.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '10' } }
+  options: { rounds: { type: 'string', default: '10' }, only: { type: 'string' } }
 })
 const rounds = Number(values.rounds)
 const limits = withLimits({})
@@ -230,10 +230,12 @@ async function sizes(store, name, updates) {
 const directory = mkdtempSync(join(tmpdir(), 'chorus-bench-'))
 const store = await openStore(directory)
 try {
-  await sizes(store, 'prose', prose(120_000))
-  await sizes(store, 'board', board(20_000))
-  for (const path of positionals) await sizes(store, path.split('/').at(-1), trace(path))
-  await costs(store)
+  if (values.only !== 'costs') {
+    await sizes(store, 'prose', prose(120_000))
+    await sizes(store, 'board', board(20_000))
+    for (const path of positionals) await sizes(store, path.split('/').at(-1), trace(path))
+  }
+  if (values.only !== 'sizes') await costs(store)
 } finally {
   await store.close()
   rmSync(directory, { recursive: true, force: true })
