@@ -1,7 +1,7 @@
 /** The public API: re-exports only. */
 export type { Author, Origin } from '../persistence/author.ts'
 export type { Disconnected, Disconnection } from './access/disconnects.ts'
-export type { Access, Attempt, Authorize, Grant, User } from './access/grant.ts'
+export type { Access, Attempt, Authorize, Grant, HistoryAccess, User } from './access/grant.ts'
 export { type JwtKey, type JwtOptions, jwt } from './access/jwt.ts'
 export type { Rechecked } from './access/passes.ts'
 export type { Revocation, Whom } from './access/revocations.ts'
@@ -13,6 +13,26 @@ export type { Time } from './base/time.ts'
 export type { DocumentCalls } from './documents/api.ts'
 export type { ApplyOptions, ListDocumentsOptions, ReadOptions } from './documents/documents.ts'
 export type { Mutate } from './documents/edit.ts'
+export type {
+  ActivityAnswer,
+  ActivityOptions,
+  ContentsOptions,
+  DifferenceOptions,
+  DifferencePiece,
+  DocumentDifferences,
+  DocumentHistory,
+  HistoryExtent,
+  HistoryMoment,
+  HistoryVersion,
+  NameOptions,
+  PruneAnswer,
+  QuestionOptions,
+  RestoreAnswer,
+  RestoreOptions,
+  TypeDifference,
+  UndoQuestion
+} from './documents/history-api.ts'
+export type { HistoryRule } from './history/policy.ts'
 export type { Change, OnChange } from './hooks/changes.ts'
 export type { HookOptions } from './hooks/options.ts'
 export type { Load } from './hooks/seeds.ts'

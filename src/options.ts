@@ -6,7 +6,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Bus } from '../bus/index.ts'
 import type { Store } from '../persistence/index.ts'
 import { type Disconnected, type Disconnection, disconnectionShape } from './access/disconnects.ts'
-import type { Authorize } from './access/grant.ts'
+import type { Authorize, HistoryAccess } from './access/grant.ts'
 import { jwtShape } from './access/jwt.ts'
 import type { Rechecked } from './access/passes.ts'
 import { type Revocation, revocationShape, type Whom, whomShape } from './access/revocations.ts'
@@ -77,6 +77,11 @@ export type ServerOptions = HookOptions & {
    * refuses. `none`: everybody may write everything, from anywhere. Without it the same, from this machine only.
    */
   readonly authorize?: Authorize | 'none'
+  /**
+   * What everybody may do with histories where nobody is asked who they are: `read` them, or `restore` as well. Default
+   * `none`: a history shows what was deleted. Elsewhere the answer of `authorize` says it.
+   */
+  readonly openHistory?: HistoryAccess
   /** The cookie that carries a token, for pages of this server's own origin or of `origins`. Default: none does. */
   readonly tokenCookie?: string
   /** Origins (`https://example.org`) whose pages may connect. Default: any, if `authorize` is there. */
@@ -138,6 +143,7 @@ export const serverShape = {
   history: historyRules,
   path: text('a path that begins with / and does not end with one', prefixForm),
   authorize: either(callback<Authorize>(), oneOf('none')),
+  openHistory: oneOf('none', 'read', 'restore'),
   tokenCookie: text('the name of a cookie', /^[\w!#$%&'*+.^`|~-]+$/),
   origins: listOf(
     'a list of origins, like https://example.org',
@@ -183,6 +189,11 @@ export function checkServerOptions(options: ServerOptions): void {
   checkOptions('createServer', options, serverShape)
   if (options.identity === 'stamped' && typeof options.authorize !== 'function') {
     throw new TypeError('createServer: identity can be stamped only where people sign in: it needs authorize')
+  }
+  if (options.openHistory !== undefined && typeof options.authorize === 'function') {
+    throw new TypeError(
+      'createServer: openHistory is for servers where nobody signs in; authorize says it per person'
+    )
   }
 }
 

@@ -28,7 +28,7 @@ const layers: Layers = {
   ],
   'src/index.ts': [
     ...['src/server.ts', 'type src/options.ts', 'type src/documents/', 'type src/hooks/', 'src/access/'],
-    ...['type src/transport/stateless.ts', `type ${author}`, base]
+    ...['type src/transport/stateless.ts', 'type src/history/policy.ts', `type ${author}`, base]
   ],
   'src/options.ts': [
     ...[
@@ -80,7 +80,15 @@ const layers: Layers = {
     ...['src/http/router.ts', 'src/transport/path.ts', 'src/transport/refuse-upgrade.ts'],
     ...['src/access/gate.ts', base]
   ],
-  'src/documents/': ['src/room/', 'src/document/', store, `type ${author}`, base],
+  'src/documents/': [
+    'src/room/',
+    'src/document/',
+    'src/history/',
+    store,
+    'type persistence/history.ts',
+    `type ${author}`,
+    base
+  ],
   'src/hooks/': ['src/room/', 'src/document/', `type ${author}`, base],
   'src/room/': [
     ...['src/document/', 'type src/history/', store, `type ${author}`, base],

@@ -110,7 +110,6 @@ test("gc: 'keep': a client that collects nothing sees its own snapshots after a 
     const client = connect(server.url, 'x', { doc })
     await synced(client)
     doc.getText('t').insert(0, 'what was deleted')
-    // biome-ignore lint/style/noRestrictedGlobals: the name is that of Yjs
     const then = Y.encodeSnapshot(Y.snapshot(doc))
     doc.getText('t').delete(0, doc.getText('t').length)
     for (const word of words) {
