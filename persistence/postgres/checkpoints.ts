@@ -4,7 +4,7 @@
  * replaces is hidden at once and removed later, by `collecting.ts`.
  */
 import { checkCheckpoint } from '../arguments.ts'
-import { runsOf } from '../garbage.ts'
+import { runsOf } from '../runs.ts'
 import { type CheckpointRequest, type CheckpointResult, StoreError } from '../store.ts'
 import { syncedCommit } from './appending.ts'
 import type { Connections } from './connections.ts'

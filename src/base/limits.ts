@@ -281,6 +281,12 @@ export const defaultLimits = {
   joinDeadlineMs: 10_000,
   /** How long one question about a document's history may take in its worker. Above: its thread is ended, and only who asked is refused. */
   historyDeadlineMs: 30_000,
+  /** Bytes of a document's history that are read to answer one question. Above: ERR_ANSWER_TOO_LARGE. */
+  historyReadBytesMax: 256 * MiB,
+  /** Bytes of an answer about a document's history, as JSON. Above: ERR_ANSWER_TOO_LARGE. */
+  historyAnswerBytesMax: 32 * MiB,
+  /** Questions about histories over HTTP of one user (or address, where nobody signs in) that wait or are under way. Above: HTTP 503. */
+  historyQuestionsMax: 4,
   /** V8 heap of each worker (two compact, two serve joins and reads; one seals histories, two read them), MiB. A document that does not fit stays uncompacted, and metrics say so. */
   workerMegabytesMax: 2_048,
   /** Jobs waiting for each worker. Above: of the document that has most of them, a compaction waits for the next commit, a rejoin is closed with 1013. */
