@@ -53,14 +53,26 @@ export class Sealing {
     for (let misses = 0; misses < limits.historyTriesMax; ) {
       if (kept === null || kept.incarnation !== goal.incarnation) return null
       if (kept.manifest.sealedTo >= goal.upTo) return { kept, known }
-      const sealed = await this.#sealPage(document, kept, goal)
+      const sealed = await this.#sealPage(document, kept, goal).catch(this.#unlessOvertaken(document, kept))
       if (sealed === null) misses++
       known = sealed?.known ?? known
       kept = sealed?.kept ?? (await histories.read(document))
-      if (kept !== null && kept.manifest.sealedTo < goal.upTo)
-        kept = await this.#keyframeIfDue(document, kept)
+      if (kept !== null && kept.manifest.sealedTo < goal.upTo) {
+        const overtaken = this.#unlessOvertaken(document, kept)
+        kept =
+          (await this.#keyframeIfDue(document, kept).catch(overtaken)) ?? (await histories.read(document))
+      }
     }
     throw new Fault('ERR_OVERLOADED', 'others seal the history of the document too')
+  }
+
+  /** What others have changed meanwhile is no damage: a blob that is not there any more, they have dropped. Else throws. */
+  #unlessOvertaken(document: string, { generation }: Kept): (error: unknown) => Promise<null> {
+    return async error => {
+      const now = await this.#parts.kept.read(document)
+      if (now?.generation === generation) throw error
+      return null
+    }
   }
 
   /** A keyframe at the end of what is sealed, of these updates (V1), or (null) from the segments. Null: it was overtaken. */
