@@ -1,7 +1,7 @@
 /**
  * What histories cost many small rooms: in each of them somebody types, one letter a record, and leaves; then somebody else
  * does. Without histories and with them, alternating, on LevelDB and on PostgreSQL: memory while all rooms are open and after
- * they have closed, bytes on disk, CPU time. Rooms are compacted when they close, as ones with long logs are.
+ * they have closed, bytes on disk, CPU time. Each room is compacted when it closes, as only ones with long logs are else.
  *
  *   npm run build && node bench/small-rooms.js [--rooms 10000] [--letters 40] [--visits 2] [--rounds 1] [--seed 1] [leveldb] [postgres]
  */
@@ -57,7 +57,7 @@ async function measure({ name, history, load, services, schema }) {
   const directory = await mkdtemp(join(tmpdir(), 'chorus-small-rooms-'))
   const program = await arrangements[stores[name]].program({ services, directory, schema })
   const chosen = history === 'on' ? ['--history', '**'] : []
-  const limits = [`compactionRecordsAtClose=${Math.floor(load.letters / 2)}`, `roomsMax=${2 * load.rooms}`]
+  const limits = ['compactionRecordsAtClose=1', `roomsMax=${2 * load.rooms}`]
   const all = [...program, ...chosen, ...limits.flatMap(each => ['--limit', each])]
   const server = await startServer({ node: process.execPath, program: () => all }, { data: directory })
   const postgres = name === 'postgres' ? await services.get('postgres') : null
@@ -67,6 +67,7 @@ async function measure({ name, history, load, services, schema }) {
     await delay(2_000)
     const after = await readings({ server, postgres })
     const failures = Number(await metric(server, 'chorus_history_failures_total'))
+    const segments = Number(await metric(server, 'chorus_history_segments_total'))
     await server.stop()
     const bytes = postgres === null ? await bytesOf(directory) : await bytesOfTables(postgres, schema)
     const spent = key => (after[key] - before[key]) / load.rooms
@@ -76,6 +77,7 @@ async function measure({ name, history, load, services, schema }) {
       after,
       bytes,
       failures,
+      segments,
       cpuMs: spent('cpuMs'),
       postgresMs: spent('postgresMs'),
       wal: spent('wal')
@@ -155,7 +157,10 @@ async function bytesOfTables(postgres, schema) {
   return { all, ofHistories }
 }
 
-function line({ name, history, load }, { open, before, after, bytes, failures, cpuMs, postgresMs, wal }) {
+function line(
+  { name, history, load },
+  { open, before, after, bytes, failures, segments, cpuMs, postgresMs, wal }
+) {
   const perRoom = value => `${(value / load.rooms / 1024).toFixed(1)} KiB`
   const figures = [
     `open ${perRoom(open.kept - before.memory.kept)} a room (resident ${(open.rss / MiB).toFixed(0)} MiB in all)`,
@@ -169,6 +174,7 @@ function line({ name, history, load }, { open, before, after, bytes, failures, c
       `PostgreSQL ${postgresMs.toFixed(2)} ms and ${perRoom(wal * load.rooms)} of WAL a room`
     )
   }
+  if (history === 'on') figures.push(`${segments} segments`)
   if (failures > 0) figures.push(`${failures} FAILED`)
   return `${name.padEnd(8)} history ${history.padEnd(3)} ${load.rooms} rooms: ${figures.join('; ')}`
 }
