@@ -10,6 +10,7 @@ import { syncedCommit } from './appending.ts'
 import type { Connections } from './connections.ts'
 import { hashOf } from './names.ts'
 import { columnsOf, type Part, partCount, partsOf, stepsOf } from './parts.ts'
+import { newAttempt } from './schema.ts'
 
 const superseded: HistoryResult = { outcome: 'superseded' }
 
@@ -157,7 +158,7 @@ function* valuesOf({ manifest, blobs }: HistoryRequest): Generator<{ of: number;
 function beginStatement(s: string): string {
   return `
 WITH target AS MATERIALIZED (
-  SELECT d.id, d.last_sequence, h.id AS history, h.released_to, nextval('${s}.numbers') AS attempt
+  SELECT d.id, d.last_sequence, h.id AS history, h.released_to, ${newAttempt(s)} AS attempt
   FROM ${s}.documents d LEFT JOIN ${s}.histories h ON h.document = d.id AND h.incarnation = d.incarnation
   WHERE d.hash = $1 AND d.incarnation = $2::bigint AND h.generation IS NOT DISTINCT FROM $3::bigint
     AND ($4::bigint IS NULL OR d.generation = $4)),
