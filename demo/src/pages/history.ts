@@ -42,7 +42,10 @@ function showPage(): void {
 }
 
 function follow(past: Past, participants: readonly Participant[]): void {
-  const refresh = atMostEvery(refreshMs, () => void past.refresh())
+  const refresh = atMostEvery(refreshMs, () => {
+    // Of a document that nobody has written to yet there is nothing to ask.
+    if (participants.some(({ doc }) => doc.store.clients.size > 0)) void past.refresh()
+  })
   for (const { doc, connection, saving } of participants) {
     doc.on('update', refresh)
     saving.watch(refresh)

@@ -58,13 +58,11 @@ export function createPastClient({ path }: Pick<RoomAddress, 'path'>): PastClien
         { query: { from: `sequence:${from}`, to: `sequence:${to}`, roots: textName }, signal },
         textName
       ),
-    name: (name, sequence) =>
-      ask(`${base}/versions`, { method: 'POST', body: { name, moment: { sequence } } }),
+    name: (name, sequence) => ask(`${base}/versions`, { method: 'POST', body: { name, sequence } }),
     unname: id => ask(`${base}/versions/${encodeURIComponent(id)}`, { method: 'DELETE' }),
-    restore: (sequence, key) =>
-      insist(`${base}/restore`, { method: 'POST', key, body: { moment: { sequence }, roots } }),
+    restore: (sequence, key) => insist(`${base}/restore`, { method: 'POST', key, body: { sequence, roots } }),
     undo: (connection, after, key) =>
-      insist(`${base}/undo`, { method: 'POST', key, body: { connection, from: { sequence: after }, roots } })
+      insist(`${base}/undo`, { method: 'POST', key, body: { connection, from: `sequence:${after}`, roots } })
   }
 }
 
@@ -118,8 +116,8 @@ async function ask<Answer>(url: string, request: Request): Promise<Answer> {
 }
 
 function refusal(status: number, answer: unknown): PastError {
-  const { code, message } = typeof answer === 'object' && answer !== null ? (answer as Refusal) : {}
-  switch (code) {
+  const { error, message } = typeof answer === 'object' && answer !== null ? (answer as Refusal) : {}
+  switch (error) {
     case 'ERR_NO_HISTORY':
       return new PastError('off', 'This server keeps no history of this document.')
     case 'ERR_NO_DOCUMENT':
@@ -139,4 +137,4 @@ function refusal(status: number, answer: unknown): PastError {
   }
 }
 
-type Refusal = { readonly code?: string; readonly message?: string }
+type Refusal = { readonly error?: string; readonly message?: string }

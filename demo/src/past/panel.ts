@@ -20,8 +20,8 @@ export function mountPast(root: HTMLElement, past: Past): Report {
   root.replaceChildren(
     element('h2', { class: 'past-title' }, 'The past'),
     trouble,
-    view.root,
     pastSlider(past),
+    view.root,
     comparing(past, view),
     versionList(past, report),
     takingBack(past, report),

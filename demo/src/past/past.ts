@@ -117,10 +117,14 @@ export class Past {
     return version
   }
 
-  /** The newest moment, wherever one looks. */
+  /** The newest moment, wherever one looks. What goes wrong is in `trouble`. */
   async nameNow(name: string): Promise<void> {
-    const { head } = await this.#client.extent()
-    await this.#client.name(name, head)
+    try {
+      const { head } = await this.#client.extent()
+      await this.#client.name(name, head)
+    } catch (error) {
+      this.#complain(error)
+    }
     await this.refresh()
   }
 

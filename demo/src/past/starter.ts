@@ -28,7 +28,7 @@ const thoughtMs = 500
 /** Two visitors who open an empty room at the same moment see each other within this. */
 const courtesyMs = 500
 
-export const botNames = ['Ida (bot)', 'Otto (bot)'] as const
+export const botNames = ['Bot Ida', 'Bot Otto'] as const
 
 export type Stage = {
   begun(): void

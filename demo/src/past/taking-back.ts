@@ -41,7 +41,7 @@ export function takingBack(past: Past, report: Report): HTMLElement {
     'div',
     { class: 'past-taking-back' },
     restore,
-    element('p', { class: 'hint' }, promise),
+    element('p', { class: 'past-promise' }, promise),
     undo
   )
 }
@@ -71,7 +71,7 @@ function showUndo(root: HTMLElement, past: Past, report: Report): boolean {
     return button
   })
   root.replaceChildren(
-    element('span', { class: 'past-undo-label' }, 'Take back since then, of one person:'),
+    element('span', { class: 'past-undo-label' }, 'Take back what one person did since then:'),
     ...buttons
   )
   buttons.find(each => each.getAttribute('data-person') === focused)?.focus()
