@@ -17,8 +17,10 @@ import {
   seal,
   segmentKey
 } from './format.ts'
-import { type GarbageNote, runsOf, sweep } from './garbage.ts'
-import type { Operation } from './ordered.ts'
+import { type GarbageNote, readNotes, sweep } from './garbage.ts'
+import { hideReplaced, putMark } from './history-format.ts'
+import type { Operation, OrderedReader } from './ordered.ts'
+import { countOf, numbersIn, type Run, runsOf } from './runs.ts'
 import { asStoreError, type Writer } from './session.ts'
 import { type CheckpointRequest, type CheckpointResult, StoreError } from './store.ts'
 import { birth, putCounters, putHead, type StoreParts } from './writing.ts'
@@ -62,11 +64,12 @@ export class Checkpoints {
     const born = found === null ? bornBy(state.counters) : { head: found, counters: state.counters }
     const old = born.head
     checkCheckpoint(request, old.lastSequence)
-    const removed = removals(old, request.replaces)
-    if (removed.length > bounds.removalKeysMax) return 'too large for one batch'
+    const { gone, marks } = await replacedBy(writer, old, request)
+    if (countOf(gone) + old.segmentCount >= bounds.removalKeysMax) return 'too large for one batch'
     const generation = this.#nextGeneration(old)
     const head = { ...old, generation, segmentCount: request.segments.length }
-    const operations = [...generationPuts(head, request), putHead(request.document, head), ...removed]
+    const put = [...generationPuts(head, request), putHead(request.document, head), ...marks]
+    const operations = [...put, ...removals(old, gone)]
     if (found === null) operations.push(putCounters(born.counters))
     await writer.batch(operations, 'synced')
     state.counters = born.counters
@@ -119,15 +122,16 @@ export class Checkpoints {
     const old = found ?? { ...bornBy(state.counters).head, incarnation }
     checkCheckpoint(request, old.lastSequence)
     const head = { ...old, generation, segmentCount: request.segments.length }
+    const { gone, marks } = await replacedBy(writer, old, request)
     const garbage: Garbage = {
       incarnation,
       firstGeneration: old.generation,
       lastGeneration: old.generation,
-      runs: runsOf(request.replaces)
+      runs: gone
     }
     const note = noteOf(garbage, generation, 'replaced')
     const finished: Operation = { type: 'del', key: attempt.note.key }
-    await writer.batch([putHead(request.document, head), putNote(note), finished], 'synced')
+    await writer.batch([putHead(request.document, head), putNote(note), ...marks, finished], 'synced')
     heads.set(request.document, head)
     return note
   }
@@ -183,6 +187,19 @@ function isCurrent(head: Head | null, request: CheckpointRequest): boolean {
   return String(head.incarnation) === request.incarnation && head.generation === (request.base ?? 0)
 }
 
+/** Of what is replaced, the records that go; and what says of the others that the history of the document has them. */
+async function replacedBy(
+  reader: OrderedReader,
+  { incarnation }: Head,
+  { replaces }: CheckpointRequest
+): Promise<{ gone: readonly Run[]; marks: readonly Operation[] }> {
+  const replaced = runsOf(replaces)
+  const { history } = await readNotes(reader, incarnation)
+  if (history === null) return { gone: replaced, marks: [] }
+  const { mark, gone } = hideReplaced(history, replaced)
+  return { gone, marks: [putMark(mark)] }
+}
+
 function checkEpoch(attempt: Attempt, epoch: number): void {
   if (attempt.epoch === epoch) return
   const text =
@@ -195,12 +212,10 @@ function requestBytes(request: CheckpointRequest): number {
   return request.segments.reduce((sum, segment) => sum + segment.length + 20, fixed)
 }
 
-function removals(old: Head, replaces: readonly number[]): Operation[] {
+function removals(old: Head, gone: readonly Run[]): Operation[] {
   const { incarnation, generation, segmentCount } = old
-  const removed: Operation[] = replaces.map(sequence => ({
-    type: 'del',
-    key: recordKey(incarnation, sequence)
-  }))
+  const removed: Operation[] = []
+  for (const sequence of numbersIn(gone)) removed.push({ type: 'del', key: recordKey(incarnation, sequence) })
   if (generation === 0) return removed
   for (let index = 0; index <= segmentCount; index++) {
     removed.push({ type: 'del', key: segmentKey(incarnation, generation, index) })
@@ -221,7 +236,8 @@ function* generationPuts(
   }
 }
 
-function* steps(operations: Iterable<Operation>): Generator<Operation[]> {
+/** Operations in batches of about `batchBytesMax`; a larger one is a batch of its own. */
+export function* steps(operations: Iterable<Operation>): Generator<Operation[]> {
   let step: Operation[] = []
   let stepBytes = 0
   for (const operation of operations) {

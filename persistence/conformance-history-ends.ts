@@ -351,7 +351,7 @@ async function compactAndSeal(store: Store, rounds: number): Promise<string[]> {
     await overwrite(store, { document: 'a', from, segments })
     const page = await history.unreleased('a', life, 0, plenty)
     assert.ok(page.outcome === 'records')
-    const releasedTo = page.records.at(-1)?.sequence ?? 0
+    const releasedTo = page.records.at(-1)?.sequence ?? page.head
     const blobs = [{ number: round + 1, bytes: bytesOf(`${round}`, round % 2 === 0 ? 0 : 2 * mebibyte) }]
     await written(store, { document: 'a', releasedTo, blobs })
     released.push(...page.records.map(each => labelOf(each.record)))

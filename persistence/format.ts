@@ -6,6 +6,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { bounds } from './bounds.ts'
+import type { Run } from './runs.ts'
 import { StoreError, type Tombstone } from './store.ts'
 
 /** Numbers are 48 bits: enough for ten thousand records a second over 800 years, and exact in a double. */
@@ -17,6 +18,7 @@ const headerBytes = 5
 const letters = {
   counters: 0x63, // c
   head: 0x68, // h
+  history: 0x6b, // k
   metadata: 0x6d, // m
   probe: 0x70, // p
   setAside: 0x71, // q
@@ -41,7 +43,12 @@ export const kinds = {
   tombstone: 0x0a,
   setAside: 0x0b,
   /** Its bytes lie in parts. */
-  setAsideInParts: 0x0c
+  setAsideInParts: 0x0c,
+  historyManifest: 0x0d,
+  historyMark: 0x0e,
+  historyBlob: 0x0f,
+  /** What of a blob lies behind its first part. */
+  historyBlobPart: 0x10
 } as const
 
 export type KeyRange = { readonly from: Buffer; readonly to: Buffer }
@@ -91,16 +98,28 @@ export function tombstoneKey(name: Buffer): Buffer {
   return lettered(letters.tombstone, name)
 }
 
-/** The name in the key of a head or a tombstone. */
+/** The name in the key of a head, a tombstone or a history. */
 export function nameOfKey(key: Buffer): string {
   return key.toString('utf8', 1)
 }
 
 /** Head keys of names that begin with `prefix` and come after `after` (exclusive; empty: from the start). */
 export function headRange(prefix: Buffer, after: Buffer): KeyRange {
-  const first = lettered(letters.head, prefix)
+  return namedRange(letters.head, prefix, after)
+}
+
+export function historyKey(name: Buffer): Buffer {
+  return lettered(letters.history, name)
+}
+
+export function historyRange(after: Buffer): KeyRange {
+  return namedRange(letters.history, Buffer.alloc(0), after)
+}
+
+function namedRange(letter: number, prefix: Buffer, after: Buffer): KeyRange {
+  const first = lettered(letter, prefix)
   // The smallest key above another one is that key with a zero byte behind it.
-  const next = Buffer.concat([lettered(letters.head, after), Buffer.alloc(1)])
+  const next = Buffer.concat([lettered(letter, after), Buffer.alloc(1)])
   const from = after.length > 0 && Buffer.compare(next, first) > 0 ? next : first
   return { from, to: afterPrefix(first) }
 }
@@ -135,14 +154,30 @@ export function segmentRange(incarnation: number, first: number, last: number): 
   return { from: numberedKey(letters.segment, incarnation, first, 0), to }
 }
 
-/** Why something is garbage; the last byte of a garbage key. */
-export const garbagePurposes = { unfinished: 1, replaced: 2, deleted: 3 } as const
+/**
+ * Why something is garbage; the last byte of a garbage key. `history` is no garbage but what a history holds (see
+ * `history-format.ts`): it lies here so that readers find it with what they read anyway. `blobs`: the runs are numbers of
+ * blobs. `released`: records that a history has released.
+ */
+export const garbagePurposes = {
+  unfinished: 1,
+  replaced: 2,
+  deleted: 3,
+  history: 4,
+  blobs: 5,
+  released: 6
+} as const
 export type GarbagePurpose = keyof typeof garbagePurposes
 
 export function garbageKey(incarnation: number, generation: number, purpose: GarbagePurpose): Buffer {
   const key = numberedKey(letters.garbage, incarnation, generation, 1)
   key[1 + 2 * numberBytes] = garbagePurposes[purpose]
   return key
+}
+
+/** The purpose as it lies there, which may be one of a later version. */
+export function decodeGarbageKey(key: Buffer): { readonly generation: number; readonly purpose: number } {
+  return { generation: key.readUIntBE(1 + numberBytes, numberBytes), purpose: key[1 + 2 * numberBytes] ?? 0 }
 }
 
 export function garbageRange(incarnation: number): KeyRange {
@@ -285,9 +320,6 @@ export function decodeHead(body: Buffer): Head {
   }
 }
 
-/** Sequence numbers first..last, both included. */
-export type Run = { readonly first: number; readonly last: number }
-
 /**
  * A note that something is no longer part of any document, written before it is removed and taken away after:
  * generations firstGeneration..lastGeneration and the records of `runs` (ascending, apart). 0..0: no
@@ -335,7 +367,8 @@ export function decodeTombstone(body: Buffer): Tombstone {
   return { timeMs: body.readDoubleBE(0), bytes: plain(body.subarray(8)) }
 }
 
-function numbers(...values: readonly number[]): Buffer {
+/** Each in 6 bytes. */
+export function numbers(...values: readonly number[]): Buffer {
   const body = Buffer.allocUnsafe(values.length * numberBytes)
   values.forEach((value, index) => {
     body.writeUIntBE(value, index * numberBytes, numberBytes)
@@ -343,6 +376,7 @@ function numbers(...values: readonly number[]): Buffer {
   return body
 }
 
-function numberAt(body: Buffer, index: number): number {
+/** The number at a place, counted in numbers. */
+export function numberAt(body: Buffer, index: number): number {
   return body.readUIntBE(index * numberBytes, numberBytes)
 }

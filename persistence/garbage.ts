@@ -7,19 +7,25 @@ import { bounds } from './bounds.ts'
 import {
   allGarbage,
   decodeGarbage,
+  decodeGarbageKey,
   type Garbage,
+  garbagePurposes,
   garbageRange,
   kinds,
-  type Run,
   recordRange,
   segmentRange,
   sequenceOfRecordKey,
   unsealOrThrow
 } from './format.ts'
-import { collectRange, type Operation, type OrderedReader } from './ordered.ts'
+import { decodeMark, type HistoryMark } from './history-format.ts'
+import { collectRange, type Operation, type OrderedEntry, type OrderedReader } from './ordered.ts'
+import { isInRuns, type Run, unitedRuns } from './runs.ts'
 
 /** A note as stored. */
 export type GarbageNote = { readonly key: Buffer; readonly garbage: Garbage }
+
+/** What stands beside a document and hides records from its readers. `history`: null: it has none. */
+export type Notes = { readonly garbage: readonly GarbageNote[]; readonly history: HistoryMark | null }
 
 export type SweepAccess = {
   read<T>(work: (reader: OrderedReader) => Promise<T>): Promise<T>
@@ -34,7 +40,7 @@ export type SweepAccess = {
 export async function sweep(access: SweepAccess, note: GarbageNote): Promise<number> {
   let removed = 0
   while (true) {
-    const keys = await access.read(reader => nextKeys(reader, note.garbage))
+    const keys = await access.read(reader => nextKeys(reader, note))
     removed += keys.length
     const operations = keys.map(key => ({ type: 'del', key }) as const)
     const isLast = keys.length < bounds.removalKeysMax
@@ -43,43 +49,56 @@ export async function sweep(access: SweepAccess, note: GarbageNote): Promise<num
   }
 }
 
-/** All notes of the store, or of one incarnation. Rejects with STORE_DAMAGED when one cannot be read. */
-export async function readNotes(reader: OrderedReader, incarnation: number | 'all'): Promise<GarbageNote[]> {
-  const entries = await collectRange(reader, incarnation === 'all' ? allGarbage : garbageRange(incarnation))
-  return entries.map(([key, value]) => {
-    const body = unsealOrThrow(key, kinds.garbage, value, 'A note of what is to be removed')
-    return { key, garbage: decodeGarbage(body) }
-  })
+/** What is to be removed in the whole store. Rejects with STORE_DAMAGED when a note cannot be read. */
+export async function readGarbage(reader: OrderedReader): Promise<GarbageNote[]> {
+  const entries = await collectRange(reader, allGarbage)
+  // What a history holds is none of it; if it cannot be read, its document says so.
+  return entries.filter(([key]) => !isMark(key)).map(noteOfEntry)
 }
 
-/** Ascending runs of the numbers given, in any order and with repetitions. */
-export function runsOf(sequences: readonly number[]): Run[] {
-  const runs: { first: number; last: number }[] = []
-  for (const sequence of Float64Array.from(sequences).sort()) {
-    const run = runs.at(-1)
-    if (run !== undefined && sequence <= run.last + 1) run.last = sequence
-    else runs.push({ first: sequence, last: sequence })
-  }
-  return runs
+/** The notes of one incarnation. Rejects with STORE_DAMAGED when one cannot be read. */
+export async function readNotes(reader: OrderedReader, incarnation: number): Promise<Notes> {
+  const entries = await collectRange(reader, garbageRange(incarnation))
+  const garbage = entries.filter(([key]) => !isMark(key)).map(noteOfEntry)
+  const mark = entries.find(([key]) => isMark(key))
+  if (mark === undefined) return { garbage, history: null }
+  const body = unsealOrThrow(mark[0], kinds.historyMark, mark[1], 'What the store knows of a history')
+  return { garbage, history: decodeMark(incarnation, body) }
 }
 
-/** Whether ascending runs contain a number; O(log runs). */
-export function isInRuns(runs: readonly Run[], sequence: number): boolean {
-  let low = 0
-  let high = runs.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((runs[middle]?.last ?? 0) < sequence) low = middle + 1
-    else high = middle
-  }
-  const run = runs[low]
-  return run !== undefined && run.first <= sequence
+/** The number of the history of an incarnation, also where nothing else of it can be read; null: it has none. */
+export async function readHistoryNumber(reader: OrderedReader, incarnation: number): Promise<number | null> {
+  const entries = await collectRange(reader, { ...garbageRange(incarnation), values: 'omit' })
+  const mark = entries.find(([key]) => isMark(key))
+  return mark === undefined ? null : decodeGarbageKey(mark[0]).generation
+}
+
+/** Records that are no part of the document any more, though they are there. */
+export function hiddenRuns({ garbage, history }: Notes): readonly Run[] {
+  const hidden = history?.hidden ?? []
+  if (garbage.length === 0) return hidden
+  return garbage.reduce<readonly Run[]>((runs, note) => unitedRuns(runs, note.garbage.runs), hidden)
+}
+
+function isMark(key: Buffer): boolean {
+  return decodeGarbageKey(key).purpose === garbagePurposes.history
+}
+
+function noteOfEntry([key, value]: OrderedEntry): GarbageNote {
+  const body = unsealOrThrow(key, kinds.garbage, value, 'A note of what is to be removed')
+  return { key, garbage: decodeGarbage(body) }
 }
 
 /** Up to `removalKeysMax` keys that are still there. */
-async function nextKeys(reader: OrderedReader, garbage: Garbage): Promise<Buffer[]> {
+async function nextKeys(reader: OrderedReader, { key, garbage }: GarbageNote): Promise<Buffer[]> {
   const { incarnation, firstGeneration, lastGeneration, runs } = garbage
   const keys: Buffer[] = []
+  if (decodeGarbageKey(key).purpose === garbagePurposes.blobs) {
+    for (const { first, last } of runs) {
+      await collectKeys(reader, segmentRange(incarnation, first, last), keys, () => true)
+    }
+    return keys
+  }
   const first = runs[0]
   const last = runs.at(-1)
   if (first !== undefined && last !== undefined) {

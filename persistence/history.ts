@@ -19,7 +19,10 @@ export type StoredHistory = {
    * replaced it as well, and what nodes need to catch up is over. 0: none is released.
    */
   readonly releasedTo: number
-  /** Sequence numbers up to `releasedTo` of records that are needed all the same, ascending. */
+  /**
+   * Sequence numbers up to `releasedTo` of records that are needed all the same, ascending. A record that was released once is
+   * not to be pinned again: it may be gone.
+   */
   readonly pins: readonly number[]
 }
 

@@ -1,33 +1,33 @@
 /**
  * The store over any ordered database: opens the session, wires the parts and gives each call of the contract
- * its place. What the calls do is in appending, reading, checkpoints, set-aside and copy.
+ * its place. What the calls do is in appending, reading, checkpoints, deleting, set-aside, copy and ordered-history.
  */
 import { append } from './appending.ts'
 import { checkDeletion, checkHeads, checkList, checkRecordsAfter } from './arguments.ts'
 import { bounds } from './bounds.ts'
-import { Checkpoints, noteOf, putNote } from './checkpoints.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { type CopyTarget, copyEverything } from './copy.ts'
+import { deleteDocument } from './deleting.ts'
 import {
   type Counters,
   encodeName,
   encodePrefix,
-  headKey,
   headRange,
   kinds,
   nameOfKey,
-  numberMax,
   probeKey,
   recordKey,
   seal
 } from './format.ts'
-import { readNotes, sweep } from './garbage.ts'
+import { readGarbage, sweep } from './garbage.ts'
 import { Heads, readCounters } from './heads.ts'
 import { Leases } from './leases.ts'
 import { digestOf, isSameValue, putMetadata, readMetadata } from './metadata.ts'
 import { collectRange, type Operation, type OrderedBackend, type OrderedDatabase } from './ordered.ts'
+import { OrderedHistories } from './ordered-history.ts'
 import { readDocument, readHeads, readRecordsAfter, readSegments } from './reading.ts'
 import { guarded, type OnReport } from './reports.ts'
-import { asStoreError, Session, type Writer } from './session.ts'
+import { Session } from './session.ts'
 import { readSetAside, readSetAsideDocuments, type SetAsideBounds } from './set-aside.ts'
 import { SettingAside } from './setting-aside.ts'
 import {
@@ -42,8 +42,8 @@ import {
   singleWriter
 } from './store.ts'
 import { type Schedule, scheduleByTimer, Tidy } from './tidy.ts'
-import { dropTombstones, listTombstones, tombstoneOperations } from './tombstones.ts'
-import { putCounters, putHead, type StoreParts } from './writing.ts'
+import { dropTombstones, listTombstones } from './tombstones.ts'
+import { putHead, type StoreParts } from './writing.ts'
 
 export type OrderedStoreOptions = {
   /**
@@ -87,6 +87,7 @@ class OrderedStore implements Store {
     readonly parts: StoreParts
     readonly checkpoints: Checkpoints
     readonly settingAside: SettingAside
+    readonly histories: OrderedHistories
   } | null = null
 
   constructor(options: OrderedStoreOptions) {
@@ -117,7 +118,8 @@ class OrderedStore implements Store {
       state: this.#state
     }
     const settingAside = new SettingAside(parts, this.#limits)
-    this.#opened = { parts, checkpoints: new Checkpoints(parts), settingAside }
+    const histories = new OrderedHistories(parts)
+    this.#opened = { parts, checkpoints: new Checkpoints(parts), settingAside, histories }
   }
 
   append(entries: Parameters<Store['append']>[0]): ReturnType<Store['append']> {
@@ -196,7 +198,7 @@ class OrderedStore implements Store {
   delete(document: string, deletion: Deletion = {}): Promise<boolean> {
     return this.#session.operation(() => {
       checkDeletion(deletion)
-      return this.#delete(document, deletion)
+      return deleteDocument(this.#parts, document, deletion)
     })
   }
 
@@ -261,6 +263,10 @@ class OrderedStore implements Store {
     return this.#session.close()
   }
 
+  get history(): OrderedHistories {
+    return this.#open.histories
+  }
+
   get #open() {
     if (this.#opened === null) throw new StoreError('STORE_FAILED', 'The store was not opened')
     return this.#opened
@@ -292,7 +298,7 @@ class OrderedStore implements Store {
     const probe = seal(probeKey, kinds.probe, Buffer.from('probe'))
     await database.batch([{ type: 'put', key: probeKey, value: probe }], 'synced')
     this.#state.counters = await readCounters(database)
-    const notes = await readNotes(database, 'all')
+    const notes = await readGarbage(database)
     let keys = 0
     const access = {
       read: <T>(work: (reader: OrderedDatabase) => Promise<T>) => work(database),
@@ -323,47 +329,5 @@ class OrderedStore implements Store {
     if (replaced === null) return
     await this.#settingAside.removeLater(document, replaced)
     this.#onReport({ kind: 'record-set-aside', document, sequence, reason })
-  }
-
-  async #delete(document: string, deletion: Deletion): Promise<boolean> {
-    const { session, tidy } = this.#parts
-    const deleted = await session.write(writer => this.#deleteInTurn(writer, document, deletion))
-    if (deleted === null) return false
-    const { note, epoch } = deleted
-    try {
-      const commit = (operations: readonly Operation[]) =>
-        session.write(async writer => {
-          // A reopening has swept already.
-          if (session.epoch === epoch) await writer.batch(operations, 'synced')
-        })
-      await sweep({ read: work => session.read(work), commit }, note)
-      tidy.freed(session, note.garbage.incarnation, bounds.compactFreedBytesMin)
-    } catch (error) {
-      this.#onReport({ kind: 'removal-failed', document, cause: asStoreError(error) })
-    }
-    return true
-  }
-
-  async #deleteInTurn(writer: Writer, document: string, deletion: Deletion) {
-    const beside = tombstoneOperations(document, deletion.tombstone)
-    const head = await this.#heads.get(writer, document)
-    const present = head === null ? null : String(head.incarnation)
-    if (deletion.incarnation !== undefined && deletion.incarnation !== present) return null
-    if (head === null) {
-      if (beside.length > 0) await writer.batch(beside, 'synced')
-      return null
-    }
-    const { incarnation } = head
-    const { nextIncarnation } = this.#state.counters
-    const sequenceFloor = Math.max(this.#state.counters.sequenceFloor, head.lastSequence)
-    const counters = { nextIncarnation, sequenceFloor }
-    const runs = [{ first: 0, last: numberMax }]
-    const garbage = { incarnation, firstGeneration: 0, lastGeneration: numberMax, runs }
-    const note = noteOf(garbage, numberMax, 'deleted')
-    const remove: Operation = { type: 'del', key: headKey(encodeName(document)) }
-    await writer.batch([remove, putCounters(counters), putNote(note), ...beside], 'synced')
-    this.#heads.forget(document)
-    this.#state.counters = counters
-    return { note, epoch: this.#session.epoch }
   }
 }

@@ -17,9 +17,10 @@ import {
   unseal,
   unsealOrThrow
 } from './format.ts'
-import { isInRuns, readNotes } from './garbage.ts'
+import { hiddenRuns, readNotes } from './garbage.ts'
 import { readFloor, readHead, readTrueHead } from './heads.ts'
 import type { OrderedDatabase, OrderedReader } from './ordered.ts'
+import { gapsBetween, isInRuns } from './runs.ts'
 import {
   type DamageReport,
   type DocumentHead,
@@ -33,6 +34,9 @@ import {
   singleWriter
 } from './store.ts'
 import { readTombstone } from './tombstones.ts'
+
+/** To begin a walk anew costs about as much as to read so many records. */
+const steppedOver = 50
 
 const nothing = { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [] } as const
 
@@ -93,12 +97,12 @@ async function* recordsAbove(
   incarnation: number,
   sequence: number
 ): AsyncGenerator<StoredRecord> {
-  const notes = await readNotes(reader, incarnation)
+  const hidden = hiddenRuns(await readNotes(reader, incarnation))
   for await (const page of reader.range(recordRange(incarnation, sequence + 1, numberMax))) {
     for (const [key, value] of page) {
       const sequence = sequenceOfRecordKey(key)
       const unsealed = unseal(key, kinds.record, value)
-      if ('damage' in unsealed || notes.some(note => isInRuns(note.garbage.runs, sequence))) return
+      if ('damage' in unsealed || isInRuns(hidden, sequence)) return
       yield { sequence, identity: singleWriter, record: plain(unsealed.body) }
     }
   }
@@ -134,8 +138,7 @@ export async function readHeads(
 
 async function hasRecord(reader: OrderedReader, incarnation: number, sequence: number): Promise<boolean> {
   if (sequence > numberMax || (await reader.get(recordKey(incarnation, sequence))) === undefined) return false
-  const notes = await readNotes(reader, incarnation)
-  return !notes.some(note => isInRuns(note.garbage.runs, sequence))
+  return !isInRuns(hiddenRuns(await readNotes(reader, incarnation)), sequence)
 }
 
 /** One frozen view for all of `work`. */
@@ -183,18 +186,22 @@ async function readRecords(
   reader: OrderedReader,
   { incarnation, lastSequence }: Head
 ): Promise<{ head: number; records: StoredRecord[]; damaged: DamageReport[] }> {
-  const notes = await readNotes(reader, incarnation)
+  const hidden = hiddenRuns(await readNotes(reader, incarnation))
   const records: StoredRecord[] = []
   const damaged: DamageReport[] = []
   let head = lastSequence
-  for await (const page of reader.range(recordRange(incarnation, 0, numberMax))) {
-    for (const [key, value] of page) {
-      const sequence = sequenceOfRecordKey(key)
-      head = Math.max(head, sequence)
-      if (notes.some(note => isInRuns(note.garbage.runs, sequence))) continue
-      const unsealed = unseal(key, kinds.record, value)
-      if ('body' in unsealed) records.push({ sequence, identity: singleWriter, record: plain(unsealed.body) })
-      else damaged.push({ sequence, reason: unsealed.damage })
+  // What is hidden may be far more than the rest: it is stepped over, not read.
+  for (const { first, last } of gapsBetween(hidden, { max: numberMax, least: steppedOver })) {
+    for await (const page of reader.range(recordRange(incarnation, first, last))) {
+      for (const [key, value] of page) {
+        const sequence = sequenceOfRecordKey(key)
+        head = Math.max(head, sequence)
+        if (isInRuns(hidden, sequence)) continue
+        const unsealed = unseal(key, kinds.record, value)
+        if ('body' in unsealed)
+          records.push({ sequence, identity: singleWriter, record: plain(unsealed.body) })
+        else damaged.push({ sequence, reason: unsealed.damage })
+      }
     }
   }
   return { head, records, damaged }

@@ -1,7 +1,7 @@
 /** The public API: re-exports only. */
 export type { Author, Origin } from '../persistence/author.ts'
 export type { Disconnected, Disconnection } from './access/disconnects.ts'
-export type { Access, Attempt, Authorize, Grant, User } from './access/grant.ts'
+export type { Access, Attempt, Authorize, Grant, HistoryAccess, User } from './access/grant.ts'
 export { type JwtKey, type JwtOptions, jwt } from './access/jwt.ts'
 export type { Rechecked } from './access/passes.ts'
 export type { Revocation, Whom } from './access/revocations.ts'

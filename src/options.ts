@@ -6,7 +6,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Bus } from '../bus/index.ts'
 import type { Store } from '../persistence/index.ts'
 import { type Disconnected, type Disconnection, disconnectionShape } from './access/disconnects.ts'
-import type { Authorize } from './access/grant.ts'
+import type { Authorize, HistoryAccess } from './access/grant.ts'
 import { jwtShape } from './access/jwt.ts'
 import type { Rechecked } from './access/passes.ts'
 import { type Revocation, revocationShape, type Whom, whomShape } from './access/revocations.ts'
@@ -33,6 +33,7 @@ import type { Time } from './base/time.ts'
 import type { ChaosSetting } from './chaos/permission.ts'
 import type { DocumentCalls } from './documents/api.ts'
 import { applyShape, deleteShape, listShape, readShape } from './documents/documents.ts'
+import { type HistoryRule, historyRuleShape, historyRules } from './history/policy.ts'
 import type { OnChange } from './hooks/changes.ts'
 import type { HookOptions } from './hooks/options.ts'
 import type { Load } from './hooks/seeds.ts'
@@ -63,6 +64,11 @@ export type ServerOptions = HookOptions & {
   readonly bus?: string | Bus
   /** How this server is called in its logs, in metrics and `/readyz`. Default: the name of the machine, on PostgreSQL. */
   readonly nodeName?: string
+  /**
+   * Which documents have a history, and how far it goes back: who wrote what when, and the document as it was. The first rule
+   * whose pattern matches counts. Default: none has one. See docs/operating.md.
+   */
+  readonly history?: readonly HistoryRule[]
   /** Path below which documents and pages are served; it begins with `/` and does not end with one. Default `/`. */
   readonly path?: string
   /**
@@ -71,6 +77,11 @@ export type ServerOptions = HookOptions & {
    * refuses. `none`: everybody may write everything, from anywhere. Without it the same, from this machine only.
    */
   readonly authorize?: Authorize | 'none'
+  /**
+   * What everybody may do with histories where nobody is asked who they are: `read` them, or `restore` as well. Default
+   * `none`: a history shows what was deleted. Elsewhere the answer of `authorize` says it.
+   */
+  readonly openHistory?: HistoryAccess
   /** The cookie that carries a token, for pages of this server's own origin or of `origins`. Default: none does. */
   readonly tokenCookie?: string
   /** Origins (`https://example.org`) whose pages may connect. Default: any, if `authorize` is there. */
@@ -129,8 +140,10 @@ export const serverShape = {
   durability: oneOf('sync', 'relaxed'),
   bus: hidden(either(text('the URL of a bus', /./), having<Bus>('a bus', ...busMethods))),
   nodeName: text('1 to 64 letters, digits and any of . _ : @ -', /^[\w.:@-]{1,64}$/),
+  history: historyRules,
   path: text('a path that begins with / and does not end with one', prefixForm),
   authorize: either(callback<Authorize>(), oneOf('none')),
+  openHistory: oneOf('none', 'read', 'restore'),
   tokenCookie: text('the name of a cookie', /^[\w!#$%&'*+.^`|~-]+$/),
   origins: listOf(
     'a list of origins, like https://example.org',
@@ -159,6 +172,7 @@ export const serverShape = {
 /** The options of every call, by the name of their table, as docs/options.md lists them. */
 export const shapes = {
   serverShape,
+  historyRuleShape,
   jwtShape,
   webhookShape,
   readShape,
@@ -175,6 +189,11 @@ export function checkServerOptions(options: ServerOptions): void {
   checkOptions('createServer', options, serverShape)
   if (options.identity === 'stamped' && typeof options.authorize !== 'function') {
     throw new TypeError('createServer: identity can be stamped only where people sign in: it needs authorize')
+  }
+  if (options.openHistory !== undefined && typeof options.authorize === 'function') {
+    throw new TypeError(
+      'createServer: openHistory is for servers where nobody signs in; authorize says it per person'
+    )
   }
 }
 

@@ -23,6 +23,11 @@ import { Cluster } from './cluster/cluster.ts'
 import { createWorkers } from './document/workers.ts'
 import { workersOptions } from './document/workers-options.ts'
 import { Documents } from './documents/documents.ts'
+import { Histories } from './history/histories.ts'
+import { policies } from './history/policy.ts'
+import { Sweep } from './history/sweep.ts'
+import { sealingWork } from './history/work.ts'
+import { HistoryWorkers } from './history/workers.ts'
 import { Changes } from './hooks/changes.ts'
 import { Seeds } from './hooks/seeds.ts'
 import { createControlToken } from './http/control.ts'
@@ -52,6 +57,8 @@ export type Running = {
   readonly changes: Changes | null
   readonly journal: Journal
   readonly compactions: CompactionSchedule
+  /** Null: the store keeps no histories. */
+  readonly past: KeptPast | null
   readonly workers: ReturnType<typeof createWorkers>
   readonly slices: Slices
   readonly transport: Transport
@@ -79,6 +86,14 @@ type Setup = {
   readonly log: Log
 }
 
+type PastNeeds = {
+  readonly time: Time
+  readonly limits: Limits
+  readonly slices: Slices
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
 type TransportNeeds = {
   readonly rooms: Rooms
   readonly pacer: Pacer
@@ -99,7 +114,9 @@ export function build(store: Store, setup: Setup): Running {
   const window = new LoadWindow({ limits, time }, readEventLoop())
   const journal = new Journal(store, { time, metrics, window })
   const cluster = mayBeOneOfSeveral(store, bus) ? new Cluster({ ...shared, store, bus }) : null
-  const compactions = new CompactionSchedule({ ...shared, store, workers, nodes: cluster, histories: null })
+  const past = historiesOf(store, options, shared)
+  const histories = past?.histories ?? null
+  const compactions = new CompactionSchedule({ ...shared, store, workers, nodes: cluster, histories })
   const { load, onChange, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
   const seeds = load === undefined ? null : new Seeds(load, shared)
   const read = (document: string): ReturnType<Server['read']> => documents.read(document)
@@ -148,10 +165,40 @@ export function build(store: Store, setup: Setup): Running {
     changes,
     journal,
     compactions,
+    past,
     workers,
     slices
   }
   return { ...inside, transport, stateless, passes, disconnects, chaos, handlers, controlToken }
+}
+
+/** What keeps the past of documents. */
+export type KeptPast = {
+  readonly histories: Histories
+  readonly workers: HistoryWorkers
+  readonly sweep: Sweep
+}
+
+/** Null: the store keeps no histories. Throws TypeError where it is to all the same. */
+function historiesOf(
+  store: Store,
+  { history: rules = [] }: ServerOptions,
+  parts: PastNeeds
+): KeptPast | null {
+  const { history } = store
+  if (history === undefined) {
+    if (rules.length === 0) return null
+    throw new TypeError('createServer: history needs a store that keeps histories, and this one does not')
+  }
+  const { limits } = parts
+  const workers = new HistoryWorkers(limits)
+  const shared = { ...parts, random: Math.random, policyOf: policies(rules, matchesRoom, limits) }
+  const histories = new Histories({ ...shared, store: history, work: sealingWork(workers) })
+  return {
+    histories,
+    workers,
+    sweep: new Sweep({ ...parts, store, history, histories, hasRules: rules.length > 0 })
+  }
 }
 
 /** Without a bus, what others write is found in the store. */
@@ -184,12 +231,12 @@ function callsOf(
 }
 
 function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeeds) {
-  const { authorize, origins = null, tokenCookie = null } = options
+  const { authorize, origins = null, tokenCookie = null, openHistory = 'none' } = options
   const { onStateless = null, statelessRelay = false, hocuspocus = 'any-path' } = options
   const authentication = authorize === undefined ? 'loopback' : authorize === 'none' ? 'none' : 'asked'
   const gate = new Gate({ authentication, origins })
   const asked = authorize === undefined || authorize === 'none' ? null : authorize
-  const admission = new Admission({ authorize: asked, gate, tokenCookie }, parts)
+  const admission = new Admission({ authorize: asked, openHistory, gate, tokenCookie }, parts)
   const passes = new Passes({ ...parts, admission })
   const stateless = new Stateless({ ...parts, onStateless, isRelayed: statelessRelay })
   const addresses = new Addresses(parts.time, parts.limits)
@@ -208,7 +255,7 @@ function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeed
 /** In reverse order of building: what accepts first, what keeps last. The store stays open. */
 export async function takeDown(running: Running): Promise<void> {
   const { passes, stateless, calls, seeds, changes, cluster, rooms, journal } = running
-  const { compactions, workers, slices } = running
+  const { compactions, workers, slices, past } = running
   calls?.close()
   passes.admission.close()
   stateless.close()
@@ -221,5 +268,7 @@ export async function takeDown(running: Running): Promise<void> {
   const compacted = compactions.close()
   slices.close()
   await workers.close()
+  await past?.workers.close()
+  await past?.sweep.close()
   await compacted
 }

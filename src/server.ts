@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { SealedBus } from '../bus/index.ts'
 import { copyStore, directoryOfStore } from '../persistence/index.ts'
 import { isLoopback, openToAll } from './access/gate.ts'
+import type { Visitor } from './access/grant.ts'
 import type { Passes } from './access/passes.ts'
 import { Fault } from './base/errors.ts'
 import { withLimits } from './base/limits.ts'
@@ -114,7 +115,13 @@ class ChorusServer implements Server {
     const handlers = this.#running?.handlers ?? []
     const reply = () => {
       if (inner !== '')
-        void answer(handlers, { request, response, url: inner + url.slice(path.length), log: this.#log })
+        void answer(handlers, {
+          request,
+          response,
+          url: inner + url.slice(path.length),
+          visitor: () => this.#visitorOf(request),
+          log: this.#log
+        })
       // Pages find their files, and the address to connect to, relative to where they are.
       else response.writeHead(308, { location: `${this.#path}/` }).end()
     }
@@ -122,6 +129,11 @@ class ChorusServer implements Server {
       address: () => clientNetwork(request, this.#trustedProxies),
       answer: reply
     })
+  }
+
+  #visitorOf(request: IncomingMessage): Visitor {
+    if (this.#running === null) throw new Fault('ERR_GOING_DOWN', 'the server does not run')
+    return this.#running.transport.visitorOf(request)
   }
 
   stop(): Promise<void> {
@@ -247,6 +259,7 @@ class ChorusServer implements Server {
     })
     await this.#running.passes.admission.revocations.restore(this.#running.store)
     await this.#running.compactions.restore()
+    this.#running.past?.sweep.start()
     this.#metrics.collectProcess()
     return this.#running
   }

@@ -73,7 +73,15 @@ const layers: Layers = {
     ...['src/http/router.ts', 'src/transport/path.ts', 'src/transport/refuse-upgrade.ts'],
     ...['src/access/gate.ts', base]
   ],
-  'src/documents/': ['src/room/', 'src/document/', store, `type ${author}`, base],
+  'src/documents/': [
+    'src/room/',
+    'src/document/',
+    'src/history/',
+    store,
+    'type persistence/history.ts',
+    `type ${author}`,
+    base
+  ],
   'src/hooks/': ['src/room/', 'src/document/', `type ${author}`, base],
   'src/room/': [
     ...['src/document/', 'type src/history/', store, `type ${author}`, base],

@@ -4,19 +4,14 @@
  * replaces is hidden at once and removed later, by `collecting.ts`.
  */
 import { checkCheckpoint } from '../arguments.ts'
-import { runsOf } from '../garbage.ts'
+import { runsOf } from '../runs.ts'
 import { type CheckpointRequest, type CheckpointResult, StoreError } from '../store.ts'
 import { syncedCommit } from './appending.ts'
 import type { Connections } from './connections.ts'
 import type { NameRow, Names } from './names.ts'
+import { columnsOf, type Part, partsOf, stepsOf } from './parts.ts'
 
 const superseded: CheckpointResult = { outcome: 'superseded' }
-
-/** One part, and one statement. PostgreSQL and the driver hold a value several times over. */
-const partBytesMax = 8 * 1024 * 1024
-const statementPartsMax = 5_000
-
-type Part = { readonly segment: number; readonly part: number; readonly bytes: Uint8Array }
 
 export class Checkpoints {
   readonly #connections: Connections
@@ -35,7 +30,8 @@ export class Checkpoints {
     const row = (await this.#names.rows([request.document])).get(request.document) as NameRow
     const generation = await this.#begin(row, request)
     if (generation === null) return superseded
-    const parts = [...partsOf(request)]
+    const values = [request.meta, ...request.segments].map((bytes, of) => ({ of, bytes }))
+    const parts = [...partsOf(values)]
     for (const step of stepsOf(parts)) await this.#put(row, generation, step)
     if (await this.#switch(row, generation, parts.length, request)) return { outcome: 'written', generation }
     await this.#remove(row, generation)
@@ -64,27 +60,13 @@ export class Checkpoints {
 
   /** Sent twice, it writes once. */
   async #put({ id }: NameRow, generation: number, parts: readonly Part[]): Promise<void> {
-    let offset = 1
-    const offsets = parts.map(({ bytes }) => {
-      const start = offset
-      offset += bytes.length
-      return start
-    })
     await this.#connections.query(
       `INSERT INTO ${this.#schema}.segments (document, generation, segment, part, bytes)
        SELECT $1, $2, t.segment, t.part, substring($7::bytea FROM t.o FOR t.l)
        FROM unnest($3::int[], $4::int[], $5::int[], $6::int[]) AS t(segment, part, o, l),
          (SELECT set_config('synchronous_commit', ${syncedCommit}, true)) AS durable
        ON CONFLICT DO NOTHING`,
-      [
-        id,
-        generation,
-        parts.map(({ segment }) => segment),
-        parts.map(({ part }) => part),
-        offsets,
-        parts.map(({ bytes }) => bytes.length),
-        Buffer.concat(parts.map(({ bytes }) => bytes))
-      ]
+      [id, generation, ...columnsOf(parts)]
     )
   }
 
@@ -135,29 +117,6 @@ export class Checkpoints {
       })
       .catch(() => {})
   }
-}
-
-function* partsOf({ meta, segments }: CheckpointRequest): Generator<Part> {
-  for (const [segment, bytes] of [meta, ...segments].entries()) {
-    for (let part = 0, at = 0; part === 0 || at < bytes.length; part++, at += partBytesMax) {
-      yield { segment, part, bytes: bytes.subarray(at, at + partBytesMax) }
-    }
-  }
-}
-
-function* stepsOf(parts: readonly Part[]): Generator<Part[]> {
-  let step: Part[] = []
-  let bytes = 0
-  for (const part of parts) {
-    if (step.length > 0 && (bytes + part.bytes.length > partBytesMax || step.length === statementPartsMax)) {
-      yield step
-      step = []
-      bytes = 0
-    }
-    step.push(part)
-    bytes += part.bytes.length
-  }
-  yield step
 }
 
 /**

@@ -2,6 +2,7 @@
  * The store in PostgreSQL, for one server or several on one database. It wires the parts and gives each call of the
  * contract its place; what the calls do is in the files beside. README.md of the folder above describes the tables.
  */
+import type { HistoryStore } from '../history.ts'
 import type { OnReport } from '../reports.ts'
 import {
   type AppendAnswer,
@@ -28,6 +29,8 @@ import { collect } from './collecting.ts'
 import { Connections } from './connections.ts'
 import { Deleting } from './deleting.ts'
 import { loadDriver } from './driver.ts'
+import { Histories } from './histories.ts'
+import { HistoryReading } from './history-reading.ts'
 import { Lanes } from './lanes.ts'
 import { Names } from './names.ts'
 import { Reading } from './reading.ts'
@@ -117,6 +120,7 @@ type Pools = { readonly connections: Connections; readonly forAppends: Connectio
 class PostgresStore implements Store {
   readonly lanes: number
   readonly node: string
+  readonly history: HistoryStore
   readonly #connections: Connections
   readonly #forAppends: Connections
   readonly #lanes: Lanes
@@ -155,6 +159,10 @@ class PostgresStore implements Store {
     this.#deleting = new Deleting(connections, schema)
     this.#beside = beside
     this.#settingAside = new SettingAside(connections, schema)
+    this.history = this.#histories(
+      new Histories(connections, schema),
+      new HistoryReading(connections, schema)
+    )
     this.#collectEveryMs = settings.collectEveryMs
     const hasTurn = () => beside.lease('chorus:collecting', lanes.node, settings.collectEveryMs)
     const isClosing = () => this.#closed !== null
@@ -254,6 +262,17 @@ class PostgresStore implements Store {
   close(): Promise<void> {
     this.#closed ??= this.#shut()
     return this.#closed
+  }
+
+  #histories(writing: Histories, reading: HistoryReading): HistoryStore {
+    return {
+      read: document => this.#call(() => reading.read(document)),
+      write: request => this.#call(() => writing.write(request)),
+      blobs: (...which) => this.#call(() => reading.blobs(...which)),
+      unreleased: (...which) => this.#call(() => reading.unreleased(...which)),
+      drop: (...which) => this.#call(() => writing.drop(...which)),
+      list: options => this.#call(() => reading.list(options))
+    }
   }
 
   async #call<T>(work: () => Promise<T>): Promise<T> {

@@ -45,8 +45,54 @@ CREATE TABLE ${s}.set_aside_parts (
   token bytea NOT NULL, part int NOT NULL, bytes bytea NOT NULL, made timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (token, part));
 ALTER TABLE ${s}.set_aside_parts ALTER bytes SET STORAGE EXTERNAL;
-CREATE INDEX set_aside_parts_made ON ${s}.set_aside_parts (made);`
+CREATE INDEX set_aside_parts_made ON ${s}.set_aside_parts (made);`,
+  s => `
+CREATE TABLE ${s}.histories (
+  document bigint NOT NULL, incarnation bigint NOT NULL, id bigint NOT NULL, name bytea NOT NULL,
+  generation bigint NOT NULL, released_to bigint NOT NULL, pins bigint[] NOT NULL, held bigint[] NOT NULL,
+  hidden_to bigint NOT NULL, carried bigint[] NOT NULL, PRIMARY KEY (document, incarnation)) WITH (fillfactor = 50);
+CREATE INDEX histories_in_order ON ${s}.histories (substring(name FROM 1 FOR 512));
+CREATE TABLE ${s}.history_blobs (
+  history bigint NOT NULL, number bigint NOT NULL, attempt bigint NOT NULL, parts int NOT NULL,
+  PRIMARY KEY (history, number));
+CREATE TABLE ${s}.history_parts (
+  attempt bigint NOT NULL, number bigint NOT NULL, part int NOT NULL, bytes bytea NOT NULL,
+  PRIMARY KEY (attempt, number, part));
+ALTER TABLE ${s}.history_parts ALTER bytes SET STORAGE EXTERNAL;
+CREATE TABLE ${s}.history_garbage (
+  id bigint PRIMARY KEY, document bigint NOT NULL, history bigint NOT NULL, attempts bigint[] NOT NULL DEFAULT '{}',
+  sequence_to bigint NOT NULL DEFAULT 0, is_taken boolean NOT NULL DEFAULT false,
+  is_closed boolean NOT NULL DEFAULT false, made timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE INDEX history_garbage_made ON ${s}.history_garbage (made);
+CREATE INDEX garbage_document ON ${s}.garbage (document);
+${historyTrigger(s)}`
 ]
+
+/**
+ * What checkpoints and deletions note as garbage is, of a document with a history, noted for the history, where only
+ * servers look that know of histories. Here and not in the statements, because an older server goes on beside a newer one,
+ * and its collector would remove what the history still needs. The schema is not written into the function: it may be
+ * given another name.
+ */
+function historyTrigger(s: string): string {
+  return `
+CREATE FUNCTION ${s}.note_for_history() RETURNS trigger LANGUAGE plpgsql AS $body$
+DECLARE has_history boolean;
+BEGIN
+  EXECUTE format('
+    WITH noted AS (
+      INSERT INTO %1$I.history_garbage (id, document, history, sequence_to, is_taken)
+      SELECT nextval(''%1$I.numbers''), h.document, h.id, $2, true FROM %1$I.histories h WHERE h.document = $1)
+    SELECT EXISTS (
+      SELECT FROM %1$I.histories h JOIN %1$I.documents d ON d.id = h.document AND d.incarnation = h.incarnation
+      WHERE h.document = $1)', TG_TABLE_SCHEMA)
+  INTO has_history USING NEW.document, NEW.sequence_to;
+  IF has_history THEN NEW.sequence_to := 0; END IF;
+  RETURN NEW;
+END $body$;
+CREATE TRIGGER note_for_history BEFORE INSERT ON ${s}.garbage FOR EACH ROW WHEN (NEW.sequence_to > 0)
+  EXECUTE FUNCTION ${s}.note_for_history();`
+}
 
 /** Makes or changes the tables; `mustExist`: rejects with STORE_MISSING where there are none. Also STORE_FORMAT. */
 export async function prepareSchema(

@@ -15,7 +15,10 @@ import {
   type Authorize,
   everybody,
   type Grant,
+  type HistoryAccess,
+  isHistoryAccess,
   lesserAccess,
+  lesserHistory,
   type User,
   type Visitor
 } from './grant.ts'
@@ -25,6 +28,8 @@ import { Revocations } from './revocations.ts'
 export type AdmissionOptions = {
   /** Null: nobody is asked, and everybody may write. */
   readonly authorize: Authorize | null
+  /** What everybody may do with histories then. */
+  readonly openHistory: HistoryAccess
   readonly gate: Gate
   /** The cookie that carries a token, if one does. */
   readonly tokenCookie: string | null
@@ -106,7 +111,7 @@ export class Admission {
    */
   async admit(attempt: Attempt): Promise<Admitted> {
     const { authorize } = this.#options
-    if (authorize === null) return everybody
+    if (authorize === null) return { ...everybody, history: this.#options.openHistory }
     let asked: Attempt = { ...attempt, epoch: this.#epoch }
     for (let round = 1; ; round++) {
       const epoch = this.#epoch
@@ -122,6 +127,7 @@ export class Admission {
   /** Plain JavaScript may return anything: only what is plainly a grant is one. */
   #admitted(grant: Grant | null, attempt: Attempt): Admitted {
     const { access, user = null, rooms, expiresAt = Number.POSITIVE_INFINITY } = grant ?? {}
+    const { history } = grant ?? {}
     if (access !== 'read' && access !== 'write') throw refusal(attempt)
     if (!isUser(user, this.#parts.limits)) throw this.#failed(new TypeError('a grant for no user'), attempt)
     if (rooms != null && !isFor(rooms, attempt.document)) throw refusal(attempt)
@@ -131,7 +137,7 @@ export class Admission {
     const ceiling = this.revocations.ceiling(user?.id ?? null, attempt.document)
     const left = lesserAccess(access, ceiling)
     if (left === 'none') throw new Fault('ERR_FORBIDDEN', 'revoked')
-    return { user, access: left, expiresAtMs: expiresAt }
+    return { user, access: left, history: historyOf(history, left), expiresAtMs: expiresAt }
   }
 
   async #ask(authorize: Authorize, attempt: Attempt): Promise<Grant | null> {
@@ -195,6 +201,12 @@ export class Admission {
     }
     return new Fault(why === 'origin' ? 'ERR_ORIGIN' : 'ERR_FORBIDDEN', `barred: ${why}`)
   }
+}
+
+/** Who may not write may not restore. */
+function historyOf(given: unknown, access: 'read' | 'write'): HistoryAccess {
+  if (!isHistoryAccess(given)) return 'none'
+  return access === 'write' ? given : lesserHistory(given, 'read')
 }
 
 function refusal({ token }: Attempt): Fault {

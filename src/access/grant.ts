@@ -4,6 +4,12 @@ import type { IncomingHttpHeaders } from 'node:http'
 /** `none` is a refusal, as is a thrown error. */
 export type Access = 'none' | 'read' | 'write'
 
+/**
+ * What somebody may do with a document's past, which holds what was deleted, also before they came: ask about it, or bring
+ * it back as well.
+ */
+export type HistoryAccess = 'none' | 'read' | 'restore'
+
 /** `id` tells people apart; it is what limits, refusals, `recheck` and `revoke` go by. Further fields are the application's. */
 export type User = { readonly id: string; readonly name?: string; readonly [field: string]: unknown }
 
@@ -14,6 +20,8 @@ export type User = { readonly id: string; readonly name?: string; readonly [fiel
 export type Grant = {
   readonly user: User | null
   readonly access: Access
+  /** Default `none`. `restore` needs `access: 'write'`, else it is `read`. */
+  readonly history?: HistoryAccess
   readonly rooms?: readonly string[]
   readonly expiresAt?: number
 }
@@ -26,7 +34,8 @@ export type Attempt = {
    * cookie; see `carriers.ts`. Null when there is none.
    */
   readonly token: string | null
-  readonly dialect: 'y-websocket' | 'hocuspocus'
+  /** `http`: not to connect, but a request about a document's history. */
+  readonly dialect: 'y-websocket' | 'hocuspocus' | 'http'
   /** Who asks, as far as the network tells: the other end of the socket, or what a trusted proxy says of it. */
   readonly address: string
   readonly headers: IncomingHttpHeaders
@@ -48,11 +57,17 @@ export type Authorize = (attempt: Attempt) => Grant | Promise<Grant>
 export type Admitted = {
   readonly user: User | null
   readonly access: 'read' | 'write'
+  readonly history: HistoryAccess
   readonly expiresAtMs: number
 }
 
 /** What everybody is granted when nobody is asked. */
-export const everybody: Admitted = { user: null, access: 'write', expiresAtMs: Number.POSITIVE_INFINITY }
+export const everybody: Admitted = {
+  user: null,
+  access: 'write',
+  history: 'none',
+  expiresAtMs: Number.POSITIVE_INFINITY
+}
 
 /** What an upgrade request says of whoever asks, before it is known for which document. */
 export type Visitor = Pick<Attempt, 'address' | 'headers' | 'url'> & {
@@ -60,10 +75,22 @@ export type Visitor = Pick<Attempt, 'address' | 'headers' | 'url'> & {
   readonly barred: 'origin' | 'not-loopback' | null
 }
 
+const accesses: readonly Access[] = ['none', 'read', 'write']
+const histories: readonly HistoryAccess[] = ['none', 'read', 'restore']
+
 /** The lesser of the two. */
 export function lesserAccess(a: Access, b: Access): Access {
-  const order: readonly Access[] = ['none', 'read', 'write']
-  return order.indexOf(a) < order.indexOf(b) ? a : b
+  return accesses.indexOf(a) < accesses.indexOf(b) ? a : b
+}
+
+/** The lesser of the two. */
+export function lesserHistory(a: HistoryAccess, b: HistoryAccess): HistoryAccess {
+  return histories.indexOf(a) < histories.indexOf(b) ? a : b
+}
+
+/** Whether it is one; whatever is none gives nothing. */
+export function isHistoryAccess(value: unknown): value is HistoryAccess {
+  return histories.some(each => each === value)
 }
 
 /** Who it is across reconnects and documents: the user where one is known, else where it comes from. */

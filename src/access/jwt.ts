@@ -18,9 +18,9 @@ import {
 } from '../base/check.ts'
 import { Fault } from '../base/errors.ts'
 import { type Limits, withLimits } from '../base/limits.ts'
-import type { Access, Authorize, Grant, User } from './grant.ts'
+import { type Access, type Authorize, type Grant, isHistoryAccess, type User } from './grant.ts'
 import { KeysUnavailable, RemoteKeys } from './jwks.ts'
-import { accessTo, type RoomRights } from './patterns.ts'
+import { accessTo, historyTo, type RoomRights } from './patterns.ts'
 
 /** Where the key comes from: one of the three. */
 export type JwtKey =
@@ -40,6 +40,11 @@ export type JwtOptions = JwtKey & {
   readonly clockToleranceSeconds?: number
   /** The claim that says which rooms: an object of patterns and `read`, `write` or `none`. Default `rooms`. */
   readonly claim?: string
+  /**
+   * The claim that says of which rooms somebody may ask for the history: an object of patterns and `read`, `restore` or
+   * `none`. Default `history`.
+   */
+  readonly historyClaim?: string
   /** Bounds that differ from the defaults: those whose names begin with `jwt` and `jwks` count here. */
   readonly limits?: Partial<Limits>
   /** Is told when keys could not be had from `jwksUrl`. */
@@ -68,6 +73,7 @@ export const jwtShape = {
   audience: names('an audience'),
   clockToleranceSeconds: whole(0, 600),
   claim: text('the name of a claim', /./),
+  historyClaim: text('the name of a claim', /./),
   limits: limitsOption,
   onFailure: callback<(error: Error) => void>()
 }
@@ -91,7 +97,7 @@ export function jwt(options: JwtOptions): Authorize {
   checkOptions('jwt', options, jwtShape)
   const limits = withLimits(options.limits)
   const { key, algorithms } = trusted(options, limits)
-  const { issuer, audience, clockToleranceSeconds = 5, claim = 'rooms' } = options
+  const { issuer, audience, clockToleranceSeconds = 5, claim = 'rooms', historyClaim = 'history' } = options
   const checks = {
     algorithms: [...algorithms],
     clockTolerance: clockToleranceSeconds,
@@ -105,7 +111,7 @@ export function jwt(options: JwtOptions): Authorize {
     }
     const payload = await verified(token, key, checks)
     const toleranceMs = clockToleranceSeconds * 1000
-    return grantOf(payload, { document, claim, toleranceMs, roomsMax: limits.jwtRoomsMax })
+    return grantOf(payload, { document, claim, historyClaim, toleranceMs, roomsMax: limits.jwtRoomsMax })
   }
 }
 
@@ -202,21 +208,30 @@ function refusal(error: unknown, errors: typeof import('jose').errors): Error {
 type Wanted = {
   readonly document: string
   readonly claim: string
+  readonly historyClaim: string
   readonly toleranceMs: number
   readonly roomsMax: number
 }
 
-function grantOf(payload: JWTPayload, { document, claim, toleranceMs, roomsMax }: Wanted): Grant {
-  const access = accessTo(document, rightsOf(payload[claim], roomsMax))
-  const user = userOf(payload)
-  if (payload.exp === undefined) return { user, access }
-  return { user, access, expiresAt: payload.exp * 1000 + toleranceMs }
+function grantOf(payload: JWTPayload, wanted: Wanted): Grant {
+  const { document, claim, historyClaim, toleranceMs, roomsMax } = wanted
+  const rooms = rightsOf(payload[claim], isAccess, roomsMax)
+  const histories = rightsOf(payload[historyClaim], isHistoryAccess, roomsMax)
+  const access = accessTo(document, rooms)
+  const history = historyTo(document, histories)
+  const grant = { user: userOf(payload), access, ...(history === 'none' ? {} : { history }) }
+  if (payload.exp === undefined) return grant
+  return { ...grant, expiresAt: payload.exp * 1000 + toleranceMs }
 }
 
 /** Whatever is not plainly a right is none. */
-function rightsOf(value: unknown, roomsMax: number): RoomRights {
+function rightsOf<Right>(
+  value: unknown,
+  isRight: (value: unknown) => value is Right,
+  roomsMax: number
+): RoomRights<Right> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return new Map()
-  const rights = Object.entries(value).filter((each): each is [string, Access] => isAccess(each[1]))
+  const rights = Object.entries(value).filter((each): each is [string, Right] => isRight(each[1]))
   return new Map(rights.length > roomsMax ? [] : rights)
 }
 

@@ -3,7 +3,7 @@
  * else for itself. Names are compared as they are: nothing is decoded, lower-cased or resolved, so `a/../b` is the name
  * of a document like any other, and no pattern for `b` speaks of it.
  */
-import { type Access, lesserAccess } from './grant.ts'
+import { type Access, type HistoryAccess, lesserAccess, lesserHistory } from './grant.ts'
 
 /** Takes at most the product of the two lengths, whatever they hold. */
 export function matchesRoom(pattern: string, name: string): boolean {
@@ -45,19 +45,33 @@ function afterStar(ends: Uint8Array, name: string, star: '*' | '**'): Uint8Array
 }
 
 /** Room patterns and what each gives. Of those that match, the one with most characters beside its stars decides. */
-export type RoomRights = ReadonlyMap<string, Access>
+export type RoomRights<Right> = ReadonlyMap<string, Right>
 
 /** What the rights give for a name: `none` if no pattern matches it, and the least of several equally exact ones. */
-export function accessTo(name: string, rights: RoomRights): Access {
+export function accessTo(name: string, rights: RoomRights<Access>): Access {
+  return mostExact(name, rights).reduce<Access | null>(lesserOf(lesserAccess), null) ?? 'none'
+}
+
+/** The same of histories. */
+export function historyTo(name: string, rights: RoomRights<HistoryAccess>): HistoryAccess {
+  return mostExact(name, rights).reduce<HistoryAccess | null>(lesserOf(lesserHistory), null) ?? 'none'
+}
+
+function lesserOf<Right>(lesser: (a: Right, b: Right) => Right): (least: Right | null, next: Right) => Right {
+  return (least, next) => (least === null ? next : lesser(least, next))
+}
+
+/** What the most exact of the patterns that match give. */
+function mostExact<Right>(name: string, rights: RoomRights<Right>): readonly Right[] {
   let exactness = -1
-  let access: Access = 'none'
+  let found: Right[] = []
   for (const [pattern, given] of rights) {
     const isExact = exactnessOf(pattern)
     if (isExact < exactness || !matchesRoom(pattern, name)) continue
-    access = isExact === exactness ? lesserAccess(access, given) : given
+    found = isExact === exactness ? [...found, given] : [given]
     exactness = isExact
   }
-  return access
+  return found
 }
 
 /** A pattern without stars is a name, and more exact than any with stars. */

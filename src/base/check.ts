@@ -56,20 +56,23 @@ export function listOf<T extends z.ZodType>(kind: string, element: T) {
 }
 
 /** An object with these members, of which those that are named must be there. */
-export function record<const T extends Shape, const Named extends keyof T & string>(
+export function record<T>(
   kind: string,
-  members: T,
-  { required }: { readonly required: readonly Named[] }
-) {
-  const optional = Object.entries(members).map(([name, schema]) => {
-    return [name, (required as readonly string[]).includes(name) ? schema : schema.optional()] as const
+  members: ShapeOf<T>,
+  { required }: { readonly required: readonly (keyof T)[] }
+): Kind<T> {
+  const named: readonly PropertyKey[] = required
+  const optional = Object.entries<z.ZodType>(members).map(([name, schema]) => {
+    return [name, named.includes(name) ? schema : schema.optional()] as const
   })
   const message = `must be ${kind}`
   const error = (issue: { readonly code?: string; readonly keys?: readonly string[] }) =>
     issue.code === 'unrecognized_keys'
       ? `has no member "${issue.keys?.join('", "')}"; it ${message}`
       : message
-  return z.strictObject(Object.fromEntries(optional), { error }).meta({ kind })
+  const checked = z.strictObject(Object.fromEntries(optional), { error }).meta({ kind })
+  // The members are those of the type, each of its kind: the compiler has checked it, and loses it on the way.
+  return checked as unknown as Kind<T>
 }
 
 export function callback<F extends (...call: never[]) => unknown>() {

@@ -8,7 +8,7 @@ import { copyStore, directoryOfStore, openStore, StoreError, shownStore } from '
 import { exchange } from '../access/request.ts'
 import { createLog } from '../base/log.ts'
 import { readControl } from '../http/control.ts'
-import type { Server } from '../options.ts'
+import type { Server, ServerOptions } from '../options.ts'
 import { createServer, demoDirectory } from '../server.ts'
 import {
   type Config,
@@ -95,7 +95,8 @@ async function serve(config: Config): Promise<void> {
   const { host, port, data, durability, path, hocuspocus, chaos, limit: limits } = config
   const pages = pagesOf(config)
   const own = { host, port, data, durability, path, hocuspocus, chaos, limits, log, ...pages }
-  const server = createServer({ ...own, ...nodeOptions(config), ...accessOptions(config, log) })
+  const others = { ...nodeOptions(config), ...accessOptions(config, log), ...historyOptions(config) }
+  const server = createServer({ ...own, ...others })
   const url = await server.listen().catch((error: unknown) => {
     throw new CommandError(explain(error, config), exitCodes.failed)
   })
@@ -104,6 +105,16 @@ async function serve(config: Config): Promise<void> {
     print('documents are kept in memory only and are gone when the server stops')
   else print(`documents are kept in ${shownStore(storeOf(config))}`)
   print(`listening on ${url}`)
+}
+
+/** The same for every pattern. */
+function historyOptions({
+  history,
+  historyDays: days,
+  historyGc: gc
+}: Config): Pick<ServerOptions, 'history'> {
+  if (history.length === 0) return {}
+  return { history: history.map(documents => ({ documents, days, gc })) }
 }
 
 /** What the server takes by itself is what `auto` means. */

@@ -196,6 +196,27 @@ export const settings = {
     value: 'patterns',
     help: 'patterns of the names that documents may have, comma-separated; without it any'
   },
+  history: {
+    schema: listFor(serverShape.rooms),
+    fallback: [],
+    env: null,
+    value: 'patterns',
+    help: 'patterns of the names of documents that have a history, comma-separated; without it none; see docs/operating.md'
+  },
+  historyDays: {
+    schema: wholeNumber(36_500).refine(value => value > 0, 'must be at least 1'),
+    fallback: String(defaultLimits.historyDays),
+    env: null,
+    value: 'number',
+    help: 'how many days a history goes back'
+  },
+  historyGc: {
+    schema: oneOf('collect', 'keep'),
+    fallback: 'collect',
+    env: null,
+    value: 'collect|keep',
+    help: 'keep: documents with a history keep the content of what was deleted, for clients with gc: false that keep snapshots of Yjs'
+  },
   identity: {
     schema: serverShape.identity,
     fallback: 'as-sent',

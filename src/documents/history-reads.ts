@@ -50,6 +50,9 @@ export type DifferencesQuestion = {
   readonly answerBytesMax: number
 }
 
+/** `from`: null: now. */
+export type BlameQuestion = Omit<DifferencesQuestion, 'from' | 'to'> & { readonly from: NamedMoment | null }
+
 /** What a restore or an undo is computed on: as in a TakeBackMessage. */
 export type TakingBack = Pick<HistoryJobs['restore']['job'], 'now' | 'copies' | 'client' | 'roots'>
 
@@ -120,12 +123,9 @@ export class HistoryReads {
   }
 
   /** The same of a moment and itself: who wrote what stands. */
-  blame(
-    asking: Asking,
-    { from, roots, answerBytesMax }: Omit<DifferencesQuestion, 'to'>
-  ): Promise<Uint8Array> {
+  blame(asking: Asking, { from, roots, answerBytesMax }: BlameQuestion): Promise<Uint8Array> {
     return this.#ask(asking, 'differences', async view => {
-      const was = wayTo(view, from)
+      const was = wayTo(view, from ?? now)
       return {
         past: await this.#pastWithAuthors(view, [was]),
         was: await this.#message(view, was),

@@ -71,6 +71,20 @@ export class HistoryViews {
     throw new Fault('ERR_OVERLOADED', 'the history of the document changes all the time')
   }
 
+  /** Another one whenever the history, its versions or the document have changed. Rejects as `read`. */
+  async stamp(document: string): Promise<string> {
+    const { incarnation, generation } = await this.kept(document)
+    try {
+      const probe = { records: 1, bytes: 1 }
+      const beyond = Number.MAX_SAFE_INTEGER
+      const answer = await this.#history().unreleased(document, incarnation, beyond, probe)
+      if (answer.outcome === 'gone') throw new Fault('ERR_NO_DOCUMENT')
+      return JSON.stringify([incarnation, generation, answer.head])
+    } catch (error) {
+      throw faultOf(error)
+    }
+  }
+
   /** Begins one where there is to be one. Rejects as `read`. */
   async kept(document: string): Promise<Kept> {
     const { kept, policyOf, store, work, slices, limits } = this.#parts

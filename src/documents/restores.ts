@@ -13,6 +13,7 @@ import type { Time } from '../base/time.ts'
 import { NamedWorkQueue } from '../base/work-queue.ts'
 import { openDocument } from '../document/stored-document.ts'
 import { mergeCopies } from '../history/copies.ts'
+import type { RestoredMessage } from '../history/jobs.ts'
 import type { Change, Kept, KeptHistories } from '../history/kept.ts'
 import type { RestoreEntry, Version } from '../history/manifest.ts'
 import * as entries from '../history/restore-entries.ts'
@@ -21,6 +22,7 @@ import type { Room } from '../room/room.ts'
 import type { Rooms } from '../room/rooms.ts'
 import { openingFault, storeFault } from '../room/store-fault.ts'
 import { updatesOf } from './documents.ts'
+import type { RestoreAnswer } from './history-api.ts'
 import { RestoreSearch } from './restore-search.ts'
 
 /** What is to be done, in `text` so that two questions are the same if their texts are. */
@@ -30,11 +32,7 @@ export type RestoreQuestion = {
   compute(job: RestoreInput): Promise<RestoredMessage>
 }
 
-/** As `Restored`. `copies`: as `encodeCopies` gives them; null: none. */
-export type RestoredMessage = { readonly update: Uint8Array | null; readonly copies: Uint8Array | null }
-
 export type RestoreInput = {
-  readonly kept: Kept
   /** The document as it is, as updates (V1). */
   readonly now: readonly Uint8Array[]
   /** Of all restores so far, as `encodeCopies` gives them. */
@@ -52,21 +50,12 @@ export type RestoreSettings = {
   readonly signal: AbortSignal | null
 }
 
-export type RestoreAnswer = {
-  /** With which it can be asked for again. */
-  readonly key: string
-  /** Nothing had to be changed: false. */
-  readonly isChanged: boolean
-  /** The number of its record; of the last one when nothing had to be changed. */
-  readonly sequence: number
-  /** The id of the version that is the document before it; null when nothing had to be changed. */
-  readonly version: string | null
-}
-
 type Parts = {
   readonly rooms: Rooms
   readonly store: Pick<Store, 'load'>
   readonly history: HistoryStore
+  /** Begins the history of a document that is to have one. Rejects with ERR_NO_DOCUMENT, ERR_NO_HISTORY and ERR_STORE. */
+  begin(document: string): Promise<Kept>
   readonly histories: KeptHistories
   readonly slices: Slices
   readonly time: Time
@@ -118,7 +107,7 @@ export class Restores {
 
   /**
    * Resolves when it is durable and was sent to whoever has the document open. Asked again with the same key, the answer is
-   * the same. Rejects with ERR_NO_HISTORY, ERR_KEY_REUSED, ERR_DELETED, ERR_UPDATE_TOO_LARGE, ERR_OVERLOADED,
+   * the same. Rejects with ERR_NO_DOCUMENT, ERR_NO_HISTORY, ERR_KEY_REUSED, ERR_DELETED, ERR_UPDATE_TOO_LARGE, ERR_OVERLOADED,
    * ERR_CANCELLED and with what the question rejects with: then nothing was changed. With ERR_STORE and ERR_GOING_DOWN it
    * may have been, and asking again with the key finds out.
    */
@@ -141,7 +130,7 @@ export class Restores {
   async #attempt(asked: Asked, attempt: number): Promise<Outcome> {
     const { rooms } = this.#parts
     const { document } = asked
-    const kept = await this.#kept(document, attempt === 1 ? 'ERR_NO_HISTORY' : 'ERR_DELETED')
+    const kept = attempt === 1 ? await this.#parts.begin(document) : await this.#kept(document)
     const entry = this.#entryOf(kept, asked)
     if (entry !== null && entry.sequence !== null) return answerOf(entry, entry.sequence)
     const room = await rooms.open(document)
@@ -165,10 +154,10 @@ export class Restores {
     if (known !== null) return this.#found(asked, kept, known.client, state)
     const client = this.#freshClient(state.vector)
     const copies = await this.#copies(asked.document, kept)
-    asked.signal?.throwIfAborted()
+    checkSignal(asked)
     const { question } = asked
-    const restored = await question.compute({ kept, now: state.updates, copies, client })
-    asked.signal?.throwIfAborted()
+    const restored = await question.compute({ now: state.updates, copies, client })
+    checkSignal(asked)
     if (restored.update === null) return this.#nothingToDo(asked, kept, state)
     const begun = await this.#begin(asked, kept, state, { client, restored, copies })
     if (!begun) return 'again'
@@ -264,10 +253,10 @@ export class Restores {
     const { limits, time } = this.#parts
     const { document, key, question } = asked
     const entry = { key, asked: question.text, timeMs: time.wallMs(), sequence: state.head }
+    const known = this.#entryOf(kept, asked)?.tries.map(({ client }) => client) ?? []
     const after = await this.#change(document, kept, now => {
-      const other = this.#entryOf(now, asked)
-      // Another try of it is under way, or may have been committed.
-      if (other !== null && other.tries.some(({ client }) => !asked.failed.includes(client))) return null
+      // Another try of it has begun since the state was read, and may have been committed.
+      if (this.#entryOf(now, asked)?.tries.some(({ client }) => !known.includes(client))) return null
       return { manifest: entries.unchanged(now.manifest, entry, limits) }
     })
     if (after === null) return 'again'
@@ -277,7 +266,7 @@ export class Restores {
   /** Nothing of it was committed, nor will be. */
   async #abandon(asked: Asked): Promise<void> {
     const { document, key, failed } = asked
-    const kept = await this.#kept(document, 'ERR_DELETED')
+    const kept = await this.#kept(document)
     await this.#change(document, kept, now => {
       const entry = entries.restoreWith(now.manifest, key)
       if (entry === null || entry.sequence !== null) return null
@@ -289,14 +278,14 @@ export class Restores {
     })
   }
 
-  async #kept(document: string, otherwise: 'ERR_NO_HISTORY' | 'ERR_DELETED'): Promise<Kept> {
+  async #kept(document: string): Promise<Kept> {
     try {
       const kept = await this.#parts.histories.read(document)
       if (kept !== null) return kept
     } catch (error) {
       throw faultOf(error)
     }
-    throw new Fault(otherwise)
+    throw new Fault('ERR_DELETED')
   }
 
   async #change(document: string, kept: Kept, edit: (kept: Kept) => Change | null): Promise<Kept | null> {
@@ -341,6 +330,10 @@ export class Restores {
       if (!vector.has(client)) return client
     }
   }
+}
+
+function checkSignal({ signal }: Asked): void {
+  if (signal?.aborted === true) throw new Fault('ERR_CANCELLED')
 }
 
 function faultOf(error: unknown): unknown {

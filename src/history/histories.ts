@@ -20,7 +20,7 @@ import { lastReplaced } from './pages.ts'
 import type { HistoryPolicy, PolicyOf } from './policy.ts'
 import { Sealing } from './sealing.ts'
 import type { UpdatePlace } from './segment.ts'
-import { cut, cutToSize } from './trimming.ts'
+import { cut, cutToAge, cutToSize } from './trimming.ts'
 import type { SealingWork } from './work.ts'
 
 export type { Compaction } from './holes.ts'
@@ -131,6 +131,12 @@ export class Histories {
       return { beginsAt: left.manifest.beginsAt, bytes }
     }
     throw new Fault('ERR_OVERLOADED', 'others change the history of the document all the time')
+  }
+
+  /** Cuts off what is older than the rule allows. As the function of this name. */
+  cutToAge(document: string, kept: Kept, policy: HistoryPolicy): Promise<Kept | 'gone' | null> {
+    const nowMs = this.#parts.time.wallMs()
+    return cutToAge(document, { kept, nowMs }, policy, { ...this.#parts, kept: this.kept })
   }
 
   #unsealable({ manifest, releasedTo }: Kept, { sequence }: Compaction): string | null {

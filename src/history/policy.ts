@@ -26,7 +26,7 @@ export const historyRuleShape = {
 /** Which documents have a history. */
 export const historyRules = listOf(
   'a list of rules, like { documents: "notes/*" }',
-  record('a rule, like { documents: "notes/*" }', historyRuleShape, { required: ['documents'] })
+  record<HistoryRule>('a rule, like { documents: "notes/*" }', historyRuleShape, { required: ['documents'] })
 )
 
 /** What a rule comes to. `bytes`: null: it is measured by the document. */

@@ -17,7 +17,7 @@ import {
 import { areSame } from './sealing.ts'
 import type { SealingWork } from './work.ts'
 
-type Parts = {
+export type Trimming = {
   readonly kept: KeptHistories
   readonly work: Pick<SealingWork, 'keyframeAfter'>
   readonly limits: Limits
@@ -33,7 +33,7 @@ export async function cut(
   document: string,
   kept: Kept,
   { count, kind }: Cutting,
-  parts: Parts
+  parts: Trimming
 ): Promise<Kept | null> {
   const { kept: histories, work } = parts
   const { manifest, incarnation } = kept
@@ -86,7 +86,7 @@ export async function cutToSize(
   document: string,
   kept: Kept,
   policy: HistoryPolicy,
-  parts: Parts
+  parts: Trimming
 ): Promise<Kept | null> {
   const { manifest } = kept
   const allowed = bytesAllowed(policy, manifest.documentBytes, parts.limits)
@@ -102,7 +102,7 @@ export async function cutToAge(
   document: string,
   { kept, nowMs }: { readonly kept: Kept; readonly nowMs: number },
   { days }: Pick<HistoryPolicy, 'days'>,
-  parts: Parts
+  parts: Trimming
 ): Promise<Kept | 'gone' | null> {
   const { kept: histories } = parts
   const oldestMs = nowMs - days * dayMs

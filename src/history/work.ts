@@ -4,6 +4,7 @@
  */
 import type { Segment, StoredRecord, UpdatePlace } from './segment.ts'
 import type { Change } from './timeline.ts'
+import type { HistoryWorkers } from './workers.ts'
 
 /** As `SealJob`. */
 export type SealWork = {
@@ -44,4 +45,15 @@ export type SealingWork = {
   keyframe(job: { readonly document: string; readonly updates: readonly Uint8Array[] }): Promise<KeyframeWork>
   /** As `keyframeAfter`. */
   keyframeAfter(job: PastWork): Promise<KeyframeWork>
+}
+
+/** The same in the threads of histories. */
+export function sealingWork(workers: Pick<HistoryWorkers, 'ask'>): SealingWork {
+  return {
+    seal: ({ document, ...job }) => workers.ask('seal', { document, job: async () => job }),
+    merge: ({ document, ...job }) => workers.ask('merge', { document, job: async () => job }),
+    keyframe: ({ document, ...job }) => workers.ask('keyframe', { document, job: async () => job }),
+    keyframeAfter: ({ document, keyframe, segments }) =>
+      workers.ask('keyframeAfter', { document, job: async () => ({ from: keyframe, segments }) })
+  }
 }

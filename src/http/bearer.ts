@@ -4,9 +4,13 @@ import { Fault } from '../base/errors.ts'
 
 /** Throws ERR_NOT_AUTHENTICATED unless the header `Authorization` has one of the tokens. Takes as long whichever it is. */
 export function checkBearer(authorization: string | undefined, tokens: readonly string[]): void {
+  if (!isBearer(authorization, tokens)) throw new Fault('ERR_NOT_AUTHENTICATED')
+}
+
+/** Whether the header has one of the tokens. Takes as long whichever it is. */
+export function isBearer(authorization: string | undefined, tokens: readonly string[]): boolean {
   const given = hashOf(authorization ?? '')
-  const matches = tokens.map(token => timingSafeEqual(given, hashOf(`Bearer ${token}`)))
-  if (!matches.includes(true)) throw new Fault('ERR_NOT_AUTHENTICATED')
+  return tokens.map(token => timingSafeEqual(given, hashOf(`Bearer ${token}`))).includes(true)
 }
 
 function hashOf(text: string): Buffer {

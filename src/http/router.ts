@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { Visitor } from '../access/grant.ts'
 import { Fault, toFault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { checkBearer } from './bearer.ts'
@@ -27,6 +28,10 @@ export type Request = {
   readonly text: (bytesMax: number) => Promise<string>
   /** The body as it comes. Read once, by either. */
   readonly body: AsyncIterable<Uint8Array>
+  /** Who asks, for routes that people may ask. */
+  readonly visitor: () => Visitor
+  /** Aborted when whoever asked has gone before the answer. */
+  readonly gone: () => AbortSignal
 }
 
 /** What the parts of a path that begin with `:` or `*` stand for, decoded. */
@@ -104,15 +109,14 @@ type Exchange = {
   readonly response: ServerResponse
   /** Relative to the server's prefix, with its query. */
   readonly url: string
+  readonly visitor: () => Visitor
   readonly log: Log
 }
 
 /** Asks each handler in turn and answers; 404 when none takes the request. Never rejects. */
-export async function answer(
-  handlers: readonly Handler[],
-  { request, response, url, log }: Exchange
-): Promise<void> {
-  const readable = requestOf(request, url)
+export async function answer(handlers: readonly Handler[], exchange: Exchange): Promise<void> {
+  const { request, response, log } = exchange
+  const readable = requestOf(exchange)
   const reply = await replyTo(handlers, readable).catch((error: unknown) => {
     const fault = toFault(error)
     if (fault.code === 'ERR_INTERNAL')
@@ -159,7 +163,16 @@ export function json(status: number, value: unknown): Reply {
   }
 }
 
-function requestOf(request: IncomingMessage, url: string): Request {
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  if (response.destroyed) gone.abort()
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort()
+  })
+  return gone.signal
+}
+
+function requestOf({ request, response, url, visitor }: Exchange): Request {
   const [path = '/'] = url.split('?', 1)
   return {
     method: request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET'),
@@ -170,6 +183,8 @@ function requestOf(request: IncomingMessage, url: string): Request {
       return Array.isArray(value) ? value[0] : value
     },
     body: request,
+    visitor,
+    gone: () => goneSignal(response),
     text: async bytesMax => {
       const chunks: Buffer[] = []
       let bytes = 0

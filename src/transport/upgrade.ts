@@ -86,7 +86,7 @@ export class Transport {
   #upgrade(request: IncomingMessage, stream: Duplex, { head, pathPrefix }: Upgrade): void {
     // It may have gone while it waited: nothing would tell that it is gone again.
     if (stream.destroyed) return
-    const visitor = this.#visitorOf(request)
+    const visitor = this.visitorOf(request)
     const fault = this.#full(visitor.address)
     if (fault !== null) {
       this.#parts.metrics.refused(fault.code)
@@ -106,7 +106,7 @@ export class Transport {
   /** The same for a WebSocket that somebody else has accepted. Throws TypeError when it is no open one of ws. */
   connect(accepted: object, request: IncomingMessage, pathPrefix: string): void {
     const { socket, stream } = partsOf(accepted)
-    const visitor = this.#visitorOf(request)
+    const visitor = this.visitorOf(request)
     const fault = this.#full(visitor.address)
     if (fault !== null) {
       this.#parts.metrics.refused(fault.code)
@@ -129,7 +129,8 @@ export class Transport {
     }
   }
 
-  #visitorOf({ socket, headers, url = '/' }: IncomingMessage): Visitor {
+  /** Who asks, as far as the request says it. */
+  visitorOf({ socket, headers, url = '/' }: IncomingMessage): Visitor {
     const { gate, trustedProxies: trusted } = this.#parts
     const remote = socket.remoteAddress ?? 'unknown'
     const address = clientAddress({ remote, header: headers['x-forwarded-for'], trusted })

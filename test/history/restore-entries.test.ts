@@ -1,7 +1,7 @@
 /** What a manifest says of restores: whichever step a crash comes after, what was committed can be told. */
 import { describe, expect, test } from 'vitest'
 import { decodeCopies, encodeCopies, mergeCopies } from '../../src/history/copies.ts'
-import type { Manifest, Version } from '../../src/history/manifest.ts'
+import { emptyManifest, type Manifest, type Version } from '../../src/history/manifest.ts'
 import {
   abandoned,
   type Beginning,
@@ -16,11 +16,7 @@ import {
 
 const bounds = { restoresMax: 3, restoreTriesMax: 2, restoreVersionsMax: 2 }
 
-const empty = {
-  ...{ segments: [], keyframes: [], sealedTo: 0, known: null, waiting: [], refused: [], copies: [] },
-  ...{ versions: [], restores: [], holes: [], documentBytes: 0, offSinceMs: null },
-  beginsAt: { sequence: 0, timeMs: 0 }
-} as Manifest
+const empty = emptyManifest({ sequence: 0, timeMs: 0 })
 
 function version(id: string, sequence: number): Version {
   return { id, name: '', kind: 'before-restore', sequence, timeMs: 1, madeMs: 1, author: null }

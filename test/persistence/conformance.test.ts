@@ -18,21 +18,21 @@ const suites: readonly {
   readonly place: () => StorePlace
 }[] = [
   { name: 'memory', features: ['history'], place: memoryPlace },
-  { name: 'LevelDB', features: ['persistence', 'copy'], place: () => levelPlace() },
+  { name: 'LevelDB', features: ['persistence', 'copy', 'history'], place: () => levelPlace() },
   {
     name: 'LevelDB, relaxed',
-    features: ['persistence', 'copy'],
+    features: ['persistence', 'copy', 'history'],
     place: () => levelPlace({ durability: 'relaxed' })
   },
-  { name: 'simulated disk', features: ['persistence', 'crash'], place: () => simulatedPlace() },
+  { name: 'simulated disk', features: ['persistence', 'crash', 'history'], place: () => simulatedPlace() },
   {
     name: 'simulated disk, no head kept in memory',
-    features: ['persistence', 'crash'],
+    features: ['persistence', 'crash', 'history'],
     place: () => simulatedPlace({}, { headsMax: 0 })
   },
   {
     name: 'simulated disk, every step in its own macrotask',
-    features: ['persistence', 'crash'],
+    features: ['persistence', 'crash', 'history'],
     place: () => simulatedPlace({ pause: () => new Promise(resolve => setImmediate(resolve)) })
   }
 ]
@@ -58,12 +58,14 @@ describe('random calls against the memory store', () => {
 
   test('LevelDB', async () => {
     await runModel({ seed: firstSeed, calls: 150, place: levelPlace() })
+    await runModel({ seed: firstSeed, calls: 150, place: levelPlace(), histories: 0.3 })
   })
 
   test.each(Array.from({ length: 10 }, (_, index) => firstSeed + index))(
     'simulated disk that crashes now and then, seed %i',
     async seed => {
       await runModel({ seed, calls: 100, place: simulatedPlace() })
+      await runModel({ seed, calls: 100, place: simulatedPlace(), histories: 0.3 })
     }
   )
 
@@ -73,6 +75,17 @@ describe('random calls against the memory store', () => {
       const { place, isDead } = faultyPlace(seed)
 
       const rejected = await runModel({ seed, calls: 80, place, isDead, rejectionsMax: 200 })
+
+      expect(rejected).toBeGreaterThan(0)
+    }
+  )
+
+  test.each(Array.from({ length: 30 }, (_, index) => firstSeed + index))(
+    'the same with histories, seed %i',
+    async seed => {
+      const { place, isDead } = faultyPlace(seed)
+
+      const rejected = await runModel({ seed, calls: 80, place, isDead, rejectionsMax: 200, histories: 0.4 })
 
       expect(rejected).toBeGreaterThan(0)
     }

@@ -22,7 +22,7 @@ import {
   setAsideRange,
   unseal
 } from '../../persistence/format.ts'
-import { isInRuns, runsOf } from '../../persistence/garbage.ts'
+import { isInRuns, runsOf } from '../../persistence/runs.ts'
 import { decodeSetAside, decodeSetAsideNamed, encodeSetAside } from '../../persistence/set-aside-body.ts'
 import { storeErrorCodes } from '../../persistence/store.ts'
 import { simulatedPlace } from './places.ts'

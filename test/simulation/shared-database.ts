@@ -20,13 +20,16 @@ import type {
   StoredRecord,
   Tombstone
 } from '../../persistence/store.ts'
+import { hideWhatIsNeeded, type RowHistory, SharedHistories } from './shared-histories.ts'
 
 type Kept = StoredRecord & {
   /** When a checkpoint replaced it; null: it is part of the document. It can be read for a while afterwards. */
   readonly replacedAtMs: number | null
+  /** Replaced, and yet needed by the history. */
+  readonly isHidden: boolean
 }
 
-type Row = {
+export type Row = {
   /** Null: there is no document. */
   incarnation: number | null
   lastSequence: number
@@ -40,6 +43,7 @@ type Row = {
   readonly records: Map<number, Kept>
   /** Of each attempt at a checkpoint: its meta and segments, by their place. */
   readonly parts: Map<number, Map<number, Uint8Array>>
+  history: RowHistory | null
 }
 
 export type EarlierState = {
@@ -71,8 +75,11 @@ const nobody: Omit<Row, 'records' | 'parts'> = {
   floor: 0,
   generation: 0,
   partCount: 0,
-  newest: null
+  newest: null,
+  history: null
 }
+
+const fresh = { replacedAtMs: null, isHidden: false } as const
 
 export class SharedDatabase {
   /** What was set aside and the metadata: it stays when the rest goes back. */
@@ -82,6 +89,11 @@ export class SharedDatabase {
   onEnded: (document: string) => void = () => {}
   /** A document has a new checkpoint. */
   onSwitched: (document: string) => void = () => {}
+  readonly histories = new SharedHistories({
+    rowOf: document => this.#rowOf(document),
+    rows: () => this.#rows,
+    nextNumber: () => this.nextNumber()
+  })
   readonly #options: Options
   readonly #leases: Leases
   #numbers = 0
@@ -133,7 +145,7 @@ export class SharedDatabase {
     if (refusal !== null) return refusal
     row.incarnation ??= this.nextNumber()
     const sequence = ++row.lastSequence
-    row.records.set(sequence, { sequence, identity, record: record.slice(), replacedAtMs: null })
+    row.records.set(sequence, { sequence, identity, record: record.slice(), ...fresh })
     row.newest = identity
     this.onAppended(entry)
     return { outcome: 'written', incarnation: String(row.incarnation), sequence, identity }
@@ -186,8 +198,8 @@ export class SharedDatabase {
     if (row.incarnation === null || String(row.incarnation) !== incarnation)
       return { outcome: 'gone', floor: row.floor }
     const oldestMs = this.#options.nowMs() - this.#options.graceMs
-    for (const { sequence: at, replacedAtMs } of [...row.records.values()])
-      if (replacedAtMs !== null && replacedAtMs < oldestMs) row.records.delete(at)
+    for (const { sequence: at, replacedAtMs, isHidden } of [...row.records.values()])
+      if (replacedAtMs !== null && replacedAtMs < oldestMs && !isHidden) row.records.delete(at)
     const after = Math.max(sequence, row.floor)
     const later = [...row.records.values()].filter(each => each.sequence > after).map(storedOf)
     return following(later, { after, head: row.lastSequence, limits })
@@ -243,8 +255,9 @@ export class SharedDatabase {
     const replacedAtMs = this.#options.nowMs()
     for (const sequence of request.replaces) {
       const record = row.records.get(sequence)
-      if (record !== undefined) row.records.set(sequence, { ...record, replacedAtMs })
+      if (record !== undefined) row.records.set(sequence, { ...record, replacedAtMs, isHidden: true })
     }
+    hideWhatIsNeeded(row)
     for (const other of [...row.parts.keys()]) if (other < generation) row.parts.delete(other)
     this.onSwitched(request.document)
     return true
@@ -269,7 +282,7 @@ export class SharedDatabase {
     Object.assign(row, { ...nobody, lastSequence, floor: lastSequence })
     row.parts.clear()
     for (const [sequence, record] of row.records)
-      row.records.set(sequence, { ...record, replacedAtMs: this.#options.nowMs() })
+      row.records.set(sequence, { ...record, replacedAtMs: this.#options.nowMs(), isHidden: false })
     this.onEnded(document)
     return true
   }

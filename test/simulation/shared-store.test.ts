@@ -25,7 +25,7 @@ function placeWith(plan: LinkPlan) {
 }
 
 describe('store conformance: the shared store of the simulation', () => {
-  test.each(selectCases(['persistence', 'writers']))('$name', ({ run }) =>
+  test.each(selectCases(['persistence', 'writers', 'history']))('$name', ({ run }) =>
     run(placeWith({ ...fast, loss: 0 }))
   )
 })
@@ -34,7 +34,7 @@ describe(`the same while one statement in ten is lost, and one answer in ten (se
   const bad = { ...fast, loss: 0.1, statementMs: 300 }
   // After a lost answer nobody knows whether a life that is over was ended by this call.
   const isExact = ({ name }: { name: string }) => name.startsWith('a deletion of one life')
-  const cases = selectCases(['persistence', 'writers']).filter(each => !isExact(each))
+  const cases = selectCases(['persistence', 'writers', 'history']).filter(each => !isExact(each))
   test.each(cases)('$name', ({ run }) => run(placeWith(bad)))
 })
 

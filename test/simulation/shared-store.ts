@@ -26,6 +26,7 @@ import {
 } from '../../persistence/store.ts'
 import type { DatabaseLink } from './database-link.ts'
 import type { SharedDatabase } from './shared-database.ts'
+import { SharedHistoryStore } from './shared-history-store.ts'
 
 type Lane = {
   /** Null: the next batch opens another one. */
@@ -47,6 +48,7 @@ type Options = {
 export class SharedStore implements Store {
   readonly lanes: number
   readonly node: string
+  readonly history: SharedHistoryStore
   readonly #database: SharedDatabase
   readonly #link: DatabaseLink
   readonly #free: Lane[]
@@ -61,6 +63,12 @@ export class SharedStore implements Store {
     this.#link = link
     this.node = node
     this.lanes = lanes
+    this.history = new SharedHistoryStore({
+      histories: database.histories,
+      link,
+      nextNumber: () => database.nextNumber(),
+      call: work => this.#call(work)
+    })
     this.#free = Array.from({ length: lanes }, () => ({ number: null, batch: 0 }))
   }
 
