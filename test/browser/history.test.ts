@@ -1,5 +1,5 @@
 // The history page in a real browser, against the built server: slide, play, point, compare, name, restore.
-import type { BrowserContextOptions, Page } from 'playwright-core'
+import type { BrowserContextOptions, Page, Request } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { bothEqual, describeGallery, pane, patience, type Seat, savingOf } from './gallery.ts'
 import { startServer } from './server-process.ts'
@@ -51,11 +51,11 @@ describeGallery('the history page', gallery => {
     page.on('request', request => {
       if (isQuestion(request.url())) most = Math.max(most, ++underWay)
     })
-    for (const event of ['requestfinished', 'requestfailed'] as const) {
-      page.on(event, request => {
-        if (isQuestion(request.url())) underWay -= 1
-      })
+    const ended = (request: Request) => {
+      if (isQuestion(request.url())) underWay -= 1
     }
+    page.on('requestfinished', ended)
+    page.on('requestfailed', ended)
 
     for (let step = 0; step <= 60; step++) await slideTo(page, step / 60)
     await slideTo(page, 0)
