@@ -13,6 +13,26 @@ export type { Time } from './base/time.ts'
 export type { DocumentCalls } from './documents/api.ts'
 export type { ApplyOptions, ListDocumentsOptions, ReadOptions } from './documents/documents.ts'
 export type { Mutate } from './documents/edit.ts'
+export type {
+  ActivityAnswer,
+  ActivityOptions,
+  ContentsOptions,
+  DifferenceOptions,
+  DifferencePiece,
+  DocumentDifferences,
+  DocumentHistory,
+  HistoryExtent,
+  HistoryMoment,
+  HistoryVersion,
+  NameOptions,
+  PruneAnswer,
+  QuestionOptions,
+  RestoreAnswer,
+  RestoreOptions,
+  TypeDifference,
+  UndoQuestion
+} from './documents/history-api.ts'
+export type { HistoryRule } from './history/policy.ts'
 export type { Change, OnChange } from './hooks/changes.ts'
 export type { HookOptions } from './hooks/options.ts'
 export type { Load } from './hooks/seeds.ts'

@@ -22,6 +22,7 @@ import { Calls } from './cluster/calls.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { createWorkers } from './document/workers.ts'
 import { workersOptions } from './document/workers-options.ts'
+import { DocumentHistories } from './documents/document-histories.ts'
 import { Documents } from './documents/documents.ts'
 import { Histories } from './history/histories.ts'
 import { openTo, policies } from './history/policy.ts'
@@ -59,6 +60,7 @@ export type Running = {
   readonly compactions: CompactionSchedule
   /** Null: the store keeps no histories. */
   readonly past: KeptPast | null
+  readonly documentHistories: DocumentHistories | null
   readonly workers: ReturnType<typeof createWorkers>
   readonly slices: Slices
   readonly transport: Transport
@@ -140,6 +142,7 @@ export function build(store: Store, setup: Setup): Running {
     presence: { identity, readers }
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
+  const documentHistories = past === null ? null : pastsOf(past, { ...shared, store, rooms })
   const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
   const disconnects = disconnectsOf(rooms)
   const calls = bus === null ? null : callsOf({ bus, log }, { passes, stateless, disconnects })
@@ -153,7 +156,7 @@ export function build(store: Store, setup: Setup): Running {
   const { adminToken } = options
   const node = { name, bus: cluster?.busHealth ?? null }
   const asked = { passes, disconnects, isDraining, controlToken, adminToken }
-  const open = { ...shared, ...asked, node, store, journal, compactions }
+  const open = { ...shared, ...asked, node, store, journal, compactions, histories: documentHistories }
   const handlers: Handler[] = [routed([...routes(open), ...chaos.routes]), ...demo]
   const inside = {
     store,
@@ -166,6 +169,7 @@ export function build(store: Store, setup: Setup): Running {
     journal,
     compactions,
     past,
+    documentHistories,
     workers,
     slices
   }
@@ -199,6 +203,16 @@ function historiesOf(
     workers,
     sweep: new Sweep({ ...parts, store, history, histories, hasRules: rules.length > 0 })
   }
+}
+
+/** Null: the store keeps no histories. */
+function pastsOf(
+  { histories, workers }: KeptPast,
+  parts: PastNeeds & { readonly store: Store; readonly rooms: Rooms }
+): DocumentHistories | null {
+  const { history } = parts.store
+  if (history === undefined) return null
+  return new DocumentHistories({ ...parts, history, histories, workers, random: Math.random })
 }
 
 /** Without a bus, what others write is found in the store. */

@@ -166,6 +166,15 @@ class ChorusServer implements Server {
     return this.#documents().delete(...call)
   }
 
+  history(document: string): ReturnType<Server['history']> {
+    if (this.#running === null || this.#stopping !== null) {
+      throw new Fault('ERR_GOING_DOWN', 'the server does not run')
+    }
+    const { documentHistories } = this.#running
+    if (documentHistories === null) throw new Fault('ERR_NO_HISTORY', 'the store keeps no histories')
+    return documentHistories.of(document)
+  }
+
   async recheck(whom: Parameters<Server['recheck']>[0]): ReturnType<Server['recheck']> {
     return this.#passes().recheck(whom)
   }

@@ -1,6 +1,7 @@
 /** The calls of a server about documents: the embedding application's side of src/documents/. */
 import type { ApplyOptions, DeleteOptions, ListDocumentsOptions, ReadOptions } from './documents.ts'
 import type { Mutate } from './edit.ts'
+import type { DocumentHistory } from './history-api.ts'
 
 /**
  * All reject with a Fault: ERR_ROOM_NAME for what is no document's name, ERR_STORE or ERR_DOCUMENT_DAMAGED when the
@@ -36,4 +37,9 @@ export type DocumentCalls = {
    (4410), and the copy is set aside. `{ copies: 'welcome' }` removes the tombstone too, also of a document that is gone.
    */
   delete(document: string, options?: DeleteOptions): Promise<boolean>
+  /**
+   * The past of a document, if the option `history` names it: see `DocumentHistory`. Reads nothing yet. Throws
+   * ERR_ROOM_NAME, ERR_NO_HISTORY when the store keeps no histories, and ERR_GOING_DOWN.
+   */
+  history(document: string): DocumentHistory
 }

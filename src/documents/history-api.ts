@@ -2,7 +2,6 @@
  * The calls about a document's past, as the embedding application makes them. docs/history.md says what for; history.ts
  * answers them.
  */
-import type { Author } from '../../persistence/author.ts'
 import type { Burst } from '../history/activity.ts'
 import type { Attribution } from '../history/attribution.ts'
 import type { Alteration, Attributes } from '../history/differences.ts'
@@ -136,32 +135,6 @@ export type NameOptions = {
   readonly author?: string
 }
 
-/** A stretch of a history as it is exported: what was written in it, and who did what when. */
-export type ExportedPart =
-  | {
-      /** The document when the history begins, as an update (V1); null: it was empty. */
-      readonly kind: 'beginning'
-      readonly sequence: number
-      readonly timeMs: number
-      readonly update: Uint8Array | null
-    }
-  | {
-      readonly kind: 'changes'
-      /** All that was inserted and deleted in it, as an update (V1); null: the contents were pruned. */
-      readonly update: Uint8Array | null
-      readonly changes: readonly ExportedChange[]
-    }
-
-export type ExportedRange = { readonly client: number; readonly clock: number; readonly length: number }
-
-export type ExportedChange = {
-  readonly sequence: number
-  readonly timeMs: number
-  readonly author: Author | null
-  readonly inserted: readonly ExportedRange[]
-  readonly deleted: readonly ExportedRange[]
-}
-
 /** From when on the history can be read after a prune, and how many bytes went. */
 export type PruneAnswer = {
   readonly beginsAt: { readonly sequence: number; readonly timeMs: number }
@@ -201,6 +174,4 @@ export type DocumentHistory = {
   unname(version: string): Promise<boolean>
   /** Contents from before a time go for good; who did what when stays. */
   prune(before: { readonly timeMs: number }): Promise<PruneAnswer>
-  /** All that is kept, in order. */
-  export(options?: QuestionOptions): AsyncIterable<ExportedPart>
 }

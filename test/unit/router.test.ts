@@ -6,12 +6,13 @@ import { createLog } from '../../src/base/log.ts'
 import { answer, json, type Route, routed } from '../../src/http/router.ts'
 
 const token = 'x'.repeat(32)
+const visitor = () => ({ address: '127.0.0.1', headers: {}, url: '/', barred: null })
 
 async function serve(routes: readonly Route[]): Promise<string> {
   const handlers = [routed(routes)]
   const log = createLog('silent')
   const server = createServer((request, response) => {
-    void answer(handlers, { request, response, url: request.url ?? '/', log })
+    void answer(handlers, { request, response, url: request.url ?? '/', visitor, log })
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.closeAllConnections())
