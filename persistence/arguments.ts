@@ -32,16 +32,21 @@ export function checkAppend(entries: readonly AppendEntry[]): void {
  */
 export function checkConditions(entries: readonly AppendEntry[]): void {
   if (entries.length < 2) {
-    for (const { ifHead } of entries) checkNumber(ifHead ?? 0, 'A head')
+    for (const { ifHead, ifFloor } of entries) {
+      checkNumber(ifHead ?? 0, 'A head')
+      checkNumber(ifFloor ?? 0, 'A floor')
+    }
     return
   }
   const first = new Map<string, AppendEntry>()
   for (const entry of entries) {
     checkNumber(entry.ifHead ?? 0, 'A head')
+    checkNumber(entry.ifFloor ?? 0, 'A floor')
     const before = first.get(entry.document)
     if (before === undefined) first.set(entry.document, entry)
     else if (!agree(before, entry)) {
-      const text = 'Entries of one document name the same life, and one that says ifHead is the only one'
+      const text =
+        'Entries of one document name the same life and floor, and one that says ifHead is the only one'
       throw new StoreError('STORE_ARGUMENT', text)
     }
   }
@@ -49,7 +54,7 @@ export function checkConditions(entries: readonly AppendEntry[]): void {
 
 function agree(before: AppendEntry, entry: AppendEntry): boolean {
   if (before.ifHead !== undefined || entry.ifHead !== undefined) return false
-  return (before.incarnation ?? null) === (entry.incarnation ?? null)
+  return (before.incarnation ?? null) === (entry.incarnation ?? null) && before.ifFloor === entry.ifFloor
 }
 
 /** `what` begins the message: a sequence number, a head or a count. */

@@ -45,7 +45,8 @@ export const logCases: readonly ConformanceCase[] = [
       checkpoint: null,
       records: [],
       damaged: [],
-      tombstone: null
+      tombstone: null,
+      floor: loaded.floor
     })
     assert.deepEqual(await store.list(), [])
     assert.equal(await store.delete('missing'), false)

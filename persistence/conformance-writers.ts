@@ -144,11 +144,14 @@ export const writerCases: readonly ConformanceCase[] = [
   aCase('the floor lies between the lives that are over and the present one', async store => {
     const floors = async (life: string | null) => {
       const [head] = await store.heads([{ document: 'a' }])
-      if (life === null) return [head?.floor]
+      const loaded = await store.load('a')
+      // Where one writer at a time needs none, `load` says none.
+      const known = loaded.floor === null ? [] : [loaded.floor]
+      if (life === null) return [head?.floor, ...known]
       const [late] = await store.append([{ ...entry('a', 'late'), incarnation: life }])
       const after = await store.recordsAfter('a', life, 0, plenty)
       assert.ok(late?.outcome === 'gone' && after.outcome === 'gone')
-      return [head?.floor, late.floor, after.floor]
+      return [head?.floor, ...known, late.floor, after.floor]
     }
     const [last = 0] = (await appendLabels(store, 'a', 'one', 'two')).slice(-1)
     const { incarnation } = await store.load('a')
@@ -178,6 +181,27 @@ export const writerCases: readonly ConformanceCase[] = [
       )
 
       assert.deepEqual(floors, [2, 0, 0])
+    }
+  ),
+
+  aCaseWith(
+    ['writers'],
+    'an entry that says a floor is not written when a life has ended since',
+    async store => {
+      const before = await store.load('a')
+      const late = { ...entry('a', 'late'), ifFloor: before.floor ?? -1 }
+      await appendLabels(store, 'a', 'one', 'two')
+      const [into] = await store.append([late])
+      await store.delete('a')
+
+      const [gone] = await store.append([late])
+      const after = await store.load('a')
+      const [next] = await store.append([{ ...late, ifFloor: after.floor ?? -1 }])
+
+      assert.equal(into?.outcome, 'written')
+      assert.deepEqual(gone, { outcome: 'gone', floor: 3 })
+      assert.equal(after.incarnation, null)
+      assert.ok(next?.outcome === 'written' && next.sequence === 4)
     }
   ),
 

@@ -77,11 +77,13 @@ class MemoryStore implements Store {
     this.#checkOpen(document)
     const life = this.#documents.get(document)
     const tombstone = this.#tombstones.get(document) ?? null
+    // The floor is not the document's own here, and one writer has no use for it.
+    const floor = null
     if (life === undefined)
-      return { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [], tombstone }
+      return { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [], tombstone, floor }
     const records = recordsOf(life, 0)
     const { incarnation, checkpoint, lastSequence: head } = life
-    return { incarnation, head, checkpoint, records, damaged: [], tombstone }
+    return { incarnation, head, checkpoint, records, damaged: [], tombstone, floor }
   }
 
   async recordsAfter(

@@ -38,7 +38,9 @@ import { readTombstone } from './tombstones.ts'
 /** To begin a walk anew costs about as much as to read so many records. */
 const steppedOver = 50
 
-const nothing = { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [] } as const
+// The floor is not the document's own here, and one writer has no use for it.
+const floor = null
+const nothing = { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [], floor } as const
 
 /** Everything of a document. Damaged records are reported and still in place. Rejects with STORE_DAMAGED. */
 export async function readDocument(database: OrderedDatabase, document: string): Promise<LoadedDocument> {
@@ -52,7 +54,7 @@ export async function readDocument(database: OrderedDatabase, document: string):
       readCheckpoint(reader, document, head),
       readRecords(reader, head)
     ])
-    return { incarnation: String(head.incarnation), checkpoint, ...log, tombstone }
+    return { incarnation: String(head.incarnation), checkpoint, ...log, tombstone, floor }
   })
 }
 

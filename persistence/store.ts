@@ -28,6 +28,11 @@ export type AppendEntry = {
   readonly incarnation?: Incarnation
   /** Append only if the document's head is this. 0: only if there is no document. */
   readonly ifHead?: number
+  /**
+   * Append only if no life of the document has ended since its floor was this; else the answer is `gone`. A store with one
+   * writer at a time, whose `load` says no floor, passes over it.
+   */
+  readonly ifFloor?: number
 }
 
 /** What became of one entry. The answer to one entry does not fail the others. */
@@ -78,6 +83,8 @@ export type LoadedDocument = {
   readonly damaged: readonly DamageReport[]
   /** Of the lives before this one; null: none was left, or it was dropped. */
   readonly tombstone: Tombstone | null
+  /** As `heads` says it: where that is higher later, a life has ended in between, and the tombstone is of an earlier one. */
+  readonly floor: Floor
 }
 
 /** `at`: a sequence number of which the identity is asked. */

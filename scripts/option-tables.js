@@ -6,6 +6,11 @@
 /** The calls, the type of their options, and where that stands. */
 export const optionCalls = [
   { call: 'createServer(options)', shape: 'serverShape', files: ['src/options.ts', 'src/hooks/options.ts'] },
+  {
+    call: 'a rule of `history` of createServer',
+    shape: 'historyRuleShape',
+    files: ['src/history/policy.ts']
+  },
   { call: 'jwt(options)', shape: 'jwtShape', files: ['src/access/jwt.ts'] },
   { call: 'webhook(options)', shape: 'webhookShape', files: ['src/access/webhook.ts'] },
   { call: 'server.read(document, options)', shape: 'readShape', files: ['src/documents/documents.ts'] },

@@ -37,7 +37,8 @@ const layers: Layers = {
       'src/access/',
       'type src/chaos/',
       'src/documents/',
-      'type src/hooks/'
+      'type src/hooks/',
+      'src/history/policy.ts'
     ],
     ...['type src/room/', 'src/transport/path.ts', 'type src/transport/', base]
   ],
@@ -59,7 +60,13 @@ const layers: Layers = {
   ],
   'src/running.ts': [
     ...['type src/options.ts', 'src/transport/', 'src/access/', 'src/chaos/', 'src/http/', 'src/documents/'],
-    ...['src/hooks/', 'src/room/', 'src/document/workers.ts', 'src/document/workers-options.ts'],
+    ...[
+      'src/hooks/',
+      'src/room/',
+      'src/history/',
+      'src/document/workers.ts',
+      'src/document/workers-options.ts'
+    ],
     ...['src/cluster/', 'type persistence/index.ts', 'type bus/index.ts', base]
   ],
   'src/cluster/': [

@@ -24,6 +24,7 @@ type Share = {
   readonly document: string
   readonly incarnation: string | null
   readonly ifHead: number | null
+  readonly ifFloor: number | null
   readonly records: Uint8Array[]
   readonly at: number[]
 }
@@ -118,6 +119,7 @@ export class Appending {
       shares.map(({ row }) => row.id),
       shares.map(({ incarnation }) => incarnation),
       shares.map(({ ifHead }) => ifHead),
+      shares.map(({ ifFloor }) => ifFloor),
       shares.map(({ records }) => records.length),
       Buffer.concat(shares.map(({ row }) => row.hash)),
       entries.map(({ index }) => index + 1),
@@ -157,9 +159,10 @@ export class Appending {
     }
   }
 
-  #refuse({ incarnation, ifHead, at }: Share, row: Row, answers: AppendAnswer[]): void {
+  #refuse({ incarnation, ifHead, ifFloor, at }: Share, row: Row, answers: AppendAnswer[]): void {
     const present = row.incarnation === null ? null : String(row.incarnation)
-    const isGone = incarnation !== null && incarnation !== present
+    const isOther = incarnation !== null && incarnation !== present
+    const isGone = isOther || (ifFloor !== null && ifFloor !== Number(row.floor))
     const head = present === null ? 0 : Number(row.last_sequence)
     for (const each of at) {
       answers[each] = isGone || ifHead === null ? goneBy(row) : { outcome: 'conflict', head }
@@ -214,10 +217,11 @@ function goneBy(row: Row): Gone {
 
 function sharesOf(entries: readonly AppendEntry[]): Share[] {
   const shares = new Map<string, Share>()
-  for (const [index, { document, record, incarnation = null, ifHead = null }] of entries.entries()) {
+  for (const [index, { document, record, ...asked }] of entries.entries()) {
     const share = shares.get(document)
     if (share === undefined) {
-      shares.set(document, { document, incarnation, ifHead, records: [record], at: [index] })
+      const { incarnation = null, ifHead = null, ifFloor = null } = asked
+      shares.set(document, { document, incarnation, ifHead, ifFloor, records: [record], at: [index] })
     } else {
       share.records.push(record)
       share.at.push(index)
@@ -241,34 +245,35 @@ function* partsOf(shares: readonly Share[]): Generator<Share[]> {
 }
 
 /**
- * $1 to $5 documents: id, life or null, head or null, number of records, hashes in one. $6 to $9 records: whose, offset,
- * length, bytes in one. $10 to $13: node, lane, its last batch, this batch. A row for each document that was found;
+ * $1 to $6 documents: id, life, head and floor, each or null, number of records, hashes in one. $7 to $10 records: whose, offset,
+ * length, bytes in one. $11 to $14: node, lane, its last batch, this batch. A row for each document that was found;
  * `life` is null where nothing was written.
  */
 function appendStatement(s: string, durability: 'sync' | 'relaxed'): string {
   const commit = durability === 'sync' ? syncedCommit : "'off'"
   return `
 WITH me AS (
-  UPDATE ${s}.lanes SET batch = $13, seen = now() WHERE node = $10 AND lane = $11 AND batch = $12::bigint RETURNING 1),
+  UPDATE ${s}.lanes SET batch = $14, seen = now() WHERE node = $11 AND lane = $12 AND batch = $13::bigint RETURNING 1),
 wanted AS (
-  SELECT t.id, t.incarnation, t.if_head, t.n, t.place, substring($5::bytea FROM (t.place::int - 1) * 32 + 1 FOR 32) AS hash
-  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[]) WITH ORDINALITY
-    AS t(id, incarnation, if_head, n, place)),
+  SELECT t.id, t.incarnation, t.if_head, t.if_floor, t.n, t.place, substring($6::bytea FROM (t.place::int - 1) * 32 + 1 FOR 32) AS hash
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[]) WITH ORDINALITY
+    AS t(id, incarnation, if_head, if_floor, n, place)),
 locked AS (
   SELECT d.id, d.hash, d.incarnation, d.last_sequence, d.floor FROM ${s}.documents d
   WHERE d.id = ANY($1::bigint[]) AND EXISTS (SELECT FROM me) ORDER BY d.id FOR UPDATE),
 bumped AS (
-  UPDATE ${s}.documents d SET last_sequence = d.last_sequence + w.n, node = $10, batch = $13,
+  UPDATE ${s}.documents d SET last_sequence = d.last_sequence + w.n, node = $11, batch = $14,
     incarnation = coalesce(d.incarnation, nextval('${s}.numbers'))
   FROM locked l JOIN wanted w ON w.id = l.id AND w.hash = l.hash
   WHERE d.id = l.id AND (w.incarnation IS NULL OR w.incarnation = l.incarnation)
+    AND (w.if_floor IS NULL OR w.if_floor = l.floor)
     AND (w.if_head IS NULL OR w.if_head = CASE WHEN l.incarnation IS NULL THEN 0 ELSE l.last_sequence END)
   RETURNING d.id, d.incarnation AS life, d.last_sequence - w.n AS base, w.place),
 put AS (
   INSERT INTO ${s}.records (document, sequence, node, batch, record)
-  SELECT b.id, b.base + row_number() OVER (PARTITION BY b.id ORDER BY r.entry), $10, $13,
-    substring($9::bytea FROM r.o FOR r.l)
-  FROM unnest($6::bigint[], $7::int[], $8::int[]) WITH ORDINALITY AS r(place, o, l, entry)
+  SELECT b.id, b.base + row_number() OVER (PARTITION BY b.id ORDER BY r.entry), $11, $14,
+    substring($10::bytea FROM r.o FOR r.l)
+  FROM unnest($7::bigint[], $8::int[], $9::int[]) WITH ORDINALITY AS r(place, o, l, entry)
   JOIN bumped b ON b.place = r.place)
 SELECT m.mine, m.durable, l.id, l.incarnation, l.last_sequence, l.floor, b.life, b.base
 FROM (SELECT count(*)::int AS mine, set_config('synchronous_commit', ${commit}, true) AS durable FROM me) m

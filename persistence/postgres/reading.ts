@@ -34,8 +34,10 @@ export class Reading {
     const [buried] = of(1)
     const tombstone =
       buried === undefined ? null : { timeMs: Number(buried.time_ms), bytes: plain(buried.bytes as Buffer) }
+    const [place] = of(5)
+    const floor = Number(place?.a ?? 0)
     const [row] = of(0)
-    if (row === undefined) return { ...empty, tombstone }
+    if (row === undefined) return { ...empty, tombstone, floor }
     const records = of(3)
       .map(recordOf)
       .sort((a, b) => a.sequence - b.sequence)
@@ -46,7 +48,8 @@ export class Reading {
       checkpoint: checkpointOf(document, row, of(2)),
       records,
       damaged: [],
-      tombstone
+      tombstone,
+      floor
     }
   }
 
@@ -166,6 +169,7 @@ function loadStatement(s: string): string {
 WITH d AS MATERIALIZED (SELECT * FROM ${s}.documents WHERE hash = $1 AND incarnation IS NOT NULL)
 SELECT 0 AS kind, incarnation AS a, generation AS b, parts::bigint AS c, NULL::float8 AS time_ms, NULL::bytea AS bytes FROM d
 UNION ALL SELECT 4, last_sequence, NULL, NULL, NULL, NULL FROM d
+UNION ALL SELECT 5, x.floor, NULL, NULL, NULL, NULL FROM ${s}.documents x WHERE x.hash = $1
 UNION ALL SELECT 1, NULL, NULL, NULL, t.time_ms, t.bytes FROM ${s}.tombstones t WHERE t.hash = $1
 UNION ALL SELECT 2, ${partColumns} FROM d JOIN ${s}.segments sg ON sg.document = d.id AND sg.generation = d.generation
 UNION ALL SELECT 3, ${records} FROM d JOIN ${s}.records r ON r.document = d.id AND r.sequence > d.merged_to

@@ -328,8 +328,10 @@ export class Commits implements BatchWriter {
       return this.#parts.journal.enqueue(this)
     }
     if (answer.outcome === 'conflict') return this.#host.failed(new Fault('ERR_ROOM_RESTARTS'))
-    if (this.#log === null) this.#host.failed(new Fault('ERR_DELETED'))
-    else this.#log.isOver(answer.floor)
+    if (this.#log === null) return this.#host.failed(new Fault('ERR_DELETED'))
+    // A life has come and gone that this room never heard of: its members have not been shown it.
+    if (this.#host.life.incarnation === null) return this.#host.failed(new Fault('ERR_ROOM_RESTARTS'))
+    this.#log.isOver(answer.floor)
   }
 
   /**

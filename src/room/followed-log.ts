@@ -14,8 +14,8 @@ export type LogSource = { after(sequence: number): Promise<RecordsAfter> }
 
 /**
  * Why what a node has of a document is of no use any more. `went-back`: the store has something else where this node was
- * given a record. `behind`: what comes next has been merged away, and can only be loaded. `broken`: a record could not be
- * shown.
+ * given a record. `behind`: what comes next has been merged away, or a life was missed: it can only be loaded. `broken`: a
+ * record could not be shown.
  */
 export type LogEnd = 'deleted' | 'went-back' | 'behind' | 'broken'
 
@@ -126,6 +126,11 @@ export class FollowedLog<Own> {
    */
   isOver(floor: Floor): void {
     this.#end(floor === null || floor >= this.#order.end ? 'deleted' : 'went-back')
+  }
+
+  /** What is known of the document is not enough to go on. */
+  isBehind(): void {
+    this.#end('behind')
   }
 
   /** Resolves when everything up to the number is shown. Rejects with what `close` is given. */

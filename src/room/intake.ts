@@ -175,7 +175,7 @@ export class Intake {
     member.isRefused = true
     const notSaved = member.encoder.notSaved(fault.code === 'ERR_OLD_COPY' ? 'old-copy' : 'malformed')
     if (notSaved !== null) member.port.send(notSaved)
-    const { refusals, log } = this.#parts
+    const { refusals, setAsides, log } = this.#parts
     const count = refusals.add(member.person.peer)
     const { user, connection } = member.author
     const context = { document: this.#document.name, user, connection }
@@ -183,7 +183,8 @@ export class Intake {
       { ...context, error: fault },
       update === null ? 'a client was refused' : 'update refused and set aside'
     )
-    this.#setAside(member, update, fault)
+    setAsides
+      .track(this.#setAside(member, update, fault))
       .catch((error: unknown) => log.error({ ...context, error }, 'could not set an update aside'))
       .finally(() => this.#end(member, fault, count))
   }

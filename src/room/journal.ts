@@ -5,6 +5,7 @@
 import type {
   AppendAnswer,
   AppendEntry,
+  Floor,
   Incarnation,
   RecordIdentity,
   Store
@@ -19,6 +20,8 @@ export type Life = {
   incarnation: Incarnation
   /** What is written is the document's beginning, or nothing. */
   isPlanting: boolean
+  /** What the store said when the document was opened: what is known of its deletions ends there. Null: it says none. */
+  readonly floor: Floor
 }
 
 export type Refused = Extract<AppendAnswer, { readonly outcome: 'gone' | 'conflict' }>
@@ -198,6 +201,9 @@ export class Journal {
 
 function entryOf({ name, life, takenIfHead }: BatchWriter, record: Uint8Array): AppendEntry {
   if (life.isPlanting) return { document: name, record, ifHead: 0 }
-  const entry = { document: name, record, incarnation: life.incarnation }
-  return takenIfHead === null ? entry : { ...entry, ifHead: takenIfHead }
+  const { incarnation, floor } = life
+  // What a room of no life knows of deletions ends at its floor: it must not begin a life with an old copy of a later one.
+  const ifFloor = incarnation === null && floor !== null ? { ifFloor: floor } : null
+  const ifHead = takenIfHead === null ? null : { ifHead: takenIfHead }
+  return { document: name, record, incarnation, ...ifFloor, ...ifHead }
 }

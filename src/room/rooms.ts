@@ -137,6 +137,7 @@ export class Rooms {
       slot.room?.dispose(new Fault('ERR_GOING_DOWN'))
     }
     this.#slots.clear()
+    await this.#parts.setAsides.settled()
   }
 
   /** Throws ERR_ROOM_NAME when no document may have the name. */
@@ -211,7 +212,7 @@ export class Rooms {
         () => this.#breathe()
       )
       await this.#setAside(name, unreadable)
-      const life = { incarnation: loaded.incarnation, isPlanting: false }
+      const life = { incarnation: loaded.incarnation, isPlanting: false, floor: loaded.floor }
       const quarantines = loaded.checkpoint === null ? 0 : quarantineOf(loaded.checkpoint.meta).count
       return new Room(document, { life, start: startOf(loaded), quarantines }, this.#parts, {
         onIdle: room => this.#idle(room),

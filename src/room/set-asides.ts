@@ -20,6 +20,8 @@ export class SetAsides {
   readonly #budgets = new Map<string, Budget>()
   /** Of updates that are being written. */
   #waitingBytes = 0
+  /** Bounded by the members: who had an update refused is not listened to any more. */
+  readonly #underWay = new Set<Promise<void>>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -38,6 +40,19 @@ export class SetAsides {
     } finally {
       this.#waitingBytes -= length
     }
+  }
+
+  /** The work sets something aside in the end, perhaps after it has asked the store: a stop waits for it. Returns it. */
+  track(work: Promise<void>): Promise<void> {
+    const over = () => this.#underWay.delete(work)
+    this.#underWay.add(work)
+    work.then(over, over)
+    return work
+  }
+
+  /** Resolves when nothing is under way any more. Never rejects. */
+  async settled(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
   }
 
   #mayKeep(source: string, bytes: number): boolean {

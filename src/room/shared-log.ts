@@ -110,11 +110,21 @@ export class SharedLog<Own> implements Followed {
     const { life } = this.#opened
     // An append has begun a life since the question was put, and the answer may speak of the time before.
     if (life.incarnation !== known.incarnation && life.incarnation !== incarnation) return
-    if (life.incarnation === null && incarnation === null) return
     life.incarnation ??= incarnation
     if (life.incarnation !== incarnation) return this.isOver(floor)
+    if (this.#hasMissedLife(floor)) return this.#log.isBehind()
+    if (incarnation === null) return
     this.#log.headIs({ head, visible: known.visible, identity })
     this.#host.checkpointIs(generation)
+  }
+
+  /**
+   * The room was opened while nothing was stored, and a life has come and gone between that and the present one: it is in
+   * no tombstone that the room has, so an old copy of it would be taken for something new.
+   */
+  #hasMissedLife(floor: Floor): boolean {
+    const { start, life } = this.#opened
+    return start === null && floor !== null && life.floor !== null && floor !== life.floor
   }
 
   /** The store has no such life, or another one: deleted, or put back. */

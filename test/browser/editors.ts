@@ -1,6 +1,9 @@
 // What the pages with an editor in each pane have in common: how one is opened, and what a cut-off pane must do.
 import type { BrowserContextOptions, Page } from 'playwright-core'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import * as Y from 'yjs'
+import { restore } from '../../src/history/restore.ts'
+import { connect, synced } from '../support/clients.ts'
 import {
   bothEqual,
   cutOff,
@@ -111,4 +114,44 @@ export function declareCuts(gallery: Gallery, editorPage: EditorPage): void {
     // A browser reports each failed connection as an error; here that was the point.
     gallery.forgive('WebSocket connection to')
   })
+}
+
+/** Declares what an open editor shows while its document is brought back to what it was. */
+export function declareRestores(gallery: Gallery, editorPage: EditorPage): void {
+  const { textOf, typeAtEnd, starterWords } = editorPage
+  const { visitFreshRoom, bothContain } = editorOf(gallery, editorPage)
+
+  test('open editors show what a restore brings back, once, and go on being typed in', async () => {
+    const page = await visitFreshRoom()
+    const client = connect(gallery.url, new URL(page.url()).hash.slice(1))
+    onTestFinished(() => client.destroy())
+    await synced(client)
+    await expect.poll(() => textIn(client.doc), patience).toContain(starterWords)
+    const past = Y.encodeStateAsUpdate(client.doc)
+    const was = [await textOf(page, 'left'), await textOf(page, 'right')]
+
+    await typeAtEnd(page, 'left', 'to be taken back')
+    await bothContain(page, 'to be taken back')
+    for (const key of ['Control+a', 'Delete']) await page.keyboard.press(key)
+    for (const seat of ['left', 'right'] as const)
+      await expect.poll(() => textOf(page, seat), patience).not.toContain(starterWords)
+    await expect.poll(() => textIn(client.doc), patience).not.toContain(starterWords)
+    const now = Y.encodeStateAsUpdate(client.doc)
+    const id = new Y.Doc().clientID
+    const { update } = restore({ past, now, copies: [], client: id, roots: null })
+    Y.applyUpdate(client.doc, update ?? new Uint8Array([0, 0]))
+
+    for (const [i, seat] of (['left', 'right'] as const).entries())
+      await expect.poll(() => textOf(page, seat), patience).toBe(was[i])
+    await typeAtEnd(page, 'right', ' and more')
+    await bothContain(page, ' and more')
+    await bothEqual(page)
+    expect((await textOf(page, 'left')).split(starterWords)).toHaveLength(2)
+    // What the editors did on their own, as correcting what they do not like, would be another change.
+    expect(await textOf(page, 'left')).toBe(await textOf(page, 'right'))
+  })
+}
+
+function textIn(doc: Y.Doc): string {
+  return [...doc.share.keys()].map(name => JSON.stringify(doc.getText(name).toDelta())).join()
 }

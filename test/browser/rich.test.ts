@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { connect, synced } from '../support/clients.ts'
 import { bundle } from './bundle.ts'
-import { declareCuts, editorOf, saved } from './editors.ts'
+import { declareCuts, declareRestores, editorOf, saved } from './editors.ts'
 import {
   bothEqual,
   describeGallery,
@@ -24,6 +24,7 @@ const editorPage = { path: '/rich.html', starterWords, textOf, typeAtEnd }
 describeGallery('the rich text page', gallery => {
   const { visitFreshRoom, bothContain } = editorOf(gallery, editorPage)
   declareCuts(gallery, editorPage)
+  declareRestores(gallery, editorPage)
 
   test('words and their formatting appear on the other side, in both directions', async () => {
     const page = await visitFreshRoom()

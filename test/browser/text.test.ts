@@ -1,7 +1,7 @@
 // The text page in a real browser, against the built server: what a visitor does in the first minute.
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { declareCuts, editorOf, saved } from './editors.ts'
+import { declareCuts, declareRestores, editorOf, saved } from './editors.ts'
 import { bothEqual, describeGallery, pane, patience, presentIn, type Seat, savingOf } from './gallery.ts'
 
 const starterWords = 'Two people can write here at the same time.'
@@ -11,6 +11,7 @@ const editorPage = { path: '/text.html', starterWords, textOf, typeAtEnd }
 describeGallery('the text page', gallery => {
   const { visitFreshRoom, bothContain } = editorOf(gallery, editorPage)
   declareCuts(gallery, editorPage)
+  declareRestores(gallery, editorPage)
 
   test('what is typed on the left appears on the right, and the other way round', async () => {
     const page = await visitFreshRoom()

@@ -35,7 +35,7 @@ async function opened({ quarantines = 0, freshHeadMs = 60_000 } = {}) {
   }
   const [answer] = await store.append([{ document: 'x', record: recordOf('first') }])
   if (answer?.outcome !== 'written') throw new Error('not written')
-  const life = { incarnation: answer.incarnation, isPlanting: false }
+  const life = { incarnation: answer.incarnation, isPlanting: false, floor: null }
   const parts = {
     store: counting,
     slices: new Slices(systemTime, limits),

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryBroker } from '../../bus/index.ts'
 import { createMemoryStore, openStore } from '../../persistence/index.ts'
+import type { Limits } from '../../src/base/limits.ts'
 import { decodeRecord } from '../../src/document/record.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
 import type { ScannedUpdate } from '../../src/document/tail.ts'
@@ -97,12 +98,12 @@ describe('the commit of a restore by a server that is alone', () => {
 describe.skipIf(postgresMissing !== null)('the commit of a restore by one of several nodes', () => {
   const place = postgresFor('restores')
 
-  async function nodes(count: number): Promise<Running[]> {
+  async function nodes(count: number, limits: Partial<Limits> = {}): Promise<Running[]> {
     const broker = createMemoryBroker()
     const all: Running[] = []
     for (let i = 0; i < count; i++) {
       const store = await openStore(place.address)
-      all.push(buildParts(store, {}, busFor(store, broker, place.address)))
+      all.push(buildParts(store, { limits }, busFor(store, broker, place.address)))
     }
     return all
   }
@@ -156,6 +157,28 @@ describe.skipIf(postgresMissing !== null)('the commit of a restore by one of sev
     const text = await textOf(one as Running)
     expect(text.match(/R/g)).toHaveLength(20)
     expect(text.match(/x/g)).toHaveLength(typed)
+  })
+
+  test('is given up after a while, and nothing was written, when others write all the time', async () => {
+    const [one, other] = (await nodes(2, { restoreCommitMs: 0 })) as [Running, Running]
+    const [room, theirs] = [await opened(one), await opened(other)]
+    let isOver = false
+    const typing = [1, 2].map(async () => {
+      while (!isOver) await theirs.apply(insertion('x'), typist)
+    })
+
+    const tries: Promise<unknown>[] = []
+    let refused: unknown = null
+    while (refused === null) {
+      const outcome = room.restore(insertion('R'), { author, seen: room.restores })
+      tries.push(outcome.catch((error: unknown) => void (refused = error)))
+      await tries.at(-1)
+    }
+
+    isOver = true
+    await Promise.all(typing)
+    expect(refused).toMatchObject({ code: 'ERR_OVERLOADED' })
+    expect((await textOf(one)).match(/R/g) ?? []).toHaveLength(tries.length - 1)
   })
 
   test('is given up when the document is deleted meanwhile, and what ends the room is told', async () => {

@@ -31,7 +31,7 @@ function place() {
     metrics: createMetrics(),
     log: quietLog
   }
-  const life = { incarnation: null as string | null, isPlanting: false }
+  const life = { incarnation: null as string | null, isPlanting: false, floor: 0 }
   const log = new SharedLog<string>({ name: 'x', life, start: null }, parts, {
     isAppending: () => false,
     showOwn: (own, sequence) => void shown.push(`${own} ${sequence}`),
@@ -173,4 +173,30 @@ test('an append to a life that is not there is one to a deleted document, or to 
   }
 
   expect([0, 1, null].map(ends)).toEqual(['went-back', 'deleted', 'deleted'])
+})
+
+test('a room of which nothing is stored is over when a life has come and gone that it never heard of', async () => {
+  const { clock, log, shown, heads } = place()
+  const asking = log.caughtUp()
+  await clock.runFor(1)
+
+  heads.shift()?.answer({ ...nothing, floor: 6 })
+  await clock.runFor(1)
+
+  expect(shown).toEqual(['behind'])
+  log.close(new Fault('ERR_ROOM_RESTARTS'))
+  await asking.catch(() => {})
+})
+
+test('a room of which nothing is stored is over when the life that it hears of is not the next one', async () => {
+  const { clock, log, shown, heads } = place()
+  const asking = log.caughtUp()
+  await clock.runFor(1)
+
+  heads.shift()?.answer({ ...nothing, incarnation: '4', head: 7, floor: 6 })
+  await clock.runFor(1)
+
+  expect(shown).toEqual(['behind'])
+  log.close(new Fault('ERR_ROOM_RESTARTS'))
+  await asking.catch(() => {})
 })

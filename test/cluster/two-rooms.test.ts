@@ -58,12 +58,12 @@ class Node {
     this.#isOpening = true
     try {
       await this.#journal.written('x')
-      const { incarnation, head, records } = await this.#store.load('x')
+      const { incarnation, head, records, floor } = await this.#store.load('x')
       const last = records.at(-1)
       const start = incarnation === null ? null : { sequence: head, identity: last?.identity ?? null }
       const shown: Shown = { at: new Map(), wrong: [] }
       for (const { sequence, record } of records) shown.at.set(sequence, labelOf(record))
-      this.room = new Room({ node: this, life: { incarnation, isPlanting: false }, start, shown })
+      this.room = new Room({ node: this, life: { incarnation, isPlanting: false, floor }, start, shown })
     } catch {
       // The store does not answer: whoever comes next opens it.
     }

@@ -7,7 +7,7 @@ import * as Y from 'yjs'
 import type { HistoryStore } from '../../persistence/history.ts'
 import { createMemoryStore, type Store, StoreError } from '../../persistence/index.ts'
 import { Fault } from '../../src/base/errors.ts'
-import { defaultLimits } from '../../src/base/limits.ts'
+import { defaultLimits, type Limits } from '../../src/base/limits.ts'
 import { Slices } from '../../src/base/slices.ts'
 import { systemTime } from '../../src/base/time.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
@@ -30,7 +30,7 @@ const typist = { user: 'bob', connection: 'c1', origin: 'client' } as const
 type Inside = { readonly running: Running; readonly restores: Restores; readonly kept: KeptHistories }
 
 /** A server's parts on the store, which is not closed with them. */
-function start(store: Store, random: () => number = Math.random): Inside {
+function start(store: Store, random: () => number = Math.random, some: Partial<Limits> = {}): Inside {
   const open = new Proxy(store, {
     get: (target, key) => {
       if (key === 'close') return async () => {}
@@ -38,7 +38,7 @@ function start(store: Store, random: () => number = Math.random): Inside {
       return typeof value === 'function' ? value.bind(target) : value
     }
   })
-  const running = buildParts(open, {})
+  const running = buildParts(open, { limits: some })
   const history = store.history as HistoryStore
   const kept = new KeptHistories({ store: history, random, limits })
   const slices = new Slices(systemTime, limits)
@@ -224,6 +224,45 @@ describe('a restore', () => {
     const deleted = inside.restores.once(name, gone, { ...settings, key: 'm' })
     await expect(deleted).rejects.toMatchObject({ code: 'ERR_DELETED' })
     expect(await inside.running.documents.read(name)).toBeNull()
+  })
+
+  test('is given up, and leaves nothing, when others restore again and again', async () => {
+    const inside = start(createMemoryStore())
+    const past = await begun(inside)
+    const room = await inside.running.rooms.open(name)
+    let others = 0
+    const question = backTo(past, async () => {
+      const doc = new Y.Doc()
+      doc.getText('t').insert(0, `${others++}`)
+      const update = Y.encodeStateAsUpdate(doc)
+      const author = { user: 'eve', connection: null, origin: 'restore' } as const
+      await room.restore({ update, scan: scanUpdate(update) }, { author, seen: room.restores })
+    })
+
+    const refused = inside.restores.once(name, question, settings)
+
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_OVERLOADED' })
+    expect(others).toBe(limits.restoreAttemptsMax)
+    expect((await inside.kept.read(name))?.manifest).toEqual(nothing)
+    // What was refused once may be asked for again.
+    expect(await inside.restores.once(name, backTo(past), settings)).toMatchObject({ isChanged: true })
+    expect(await textOf(inside)).toBe('one two')
+    await expectClean(inside, 1)
+  })
+
+  test('of a document that would be too large leaves nothing', async () => {
+    const inside = start(createMemoryStore())
+    await begun(inside)
+    const large = new Y.Doc()
+    large.getText('t').insert(0, 'x'.repeat(1_000))
+    const update = Y.encodeStateAsUpdate(large)
+    const tooLarge: RestoreQuestion = { text: 'x', compute: async () => ({ update, copies: null }) }
+
+    const bounded = start(inside.running.store, Math.random, { documentBytesMax: 500 })
+    const refused = bounded.restores.once(name, tooLarge, settings)
+
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_UPDATE_TOO_LARGE' })
+    expect((await inside.kept.read(name))?.manifest).toEqual(nothing)
   })
 
   test('goes on in the new room when the room restarts while it is computed', async () => {

@@ -15,7 +15,7 @@ import {
 } from '../support/clients.ts'
 import { type HocuspocusClient, provide, providerSynced, providerVersions } from '../support/hocuspocus.ts'
 import { openRaw, syncStep1, syncStep2, updateFrame } from '../support/raw.ts'
-import { startServer, temporaryDirectory } from '../support/server.ts'
+import { quietLog, startServer, temporaryDirectory } from '../support/server.ts'
 import { textOf, textUpdate } from '../support/text.ts'
 
 const reason = 'this copy belongs to a document that was deleted'
@@ -160,6 +160,27 @@ describe('a client with an old copy', () => {
     }
 
     expect(await store.listSetAside('room')).toHaveLength(1)
+  })
+
+  test('[DD3] that is refused while the server stops is set aside all the same', async () => {
+    const store = createMemoryStore()
+    for (let i = 0; i < 40; i++) {
+      await store.setAside('room', { author: null, timeMs: 0, reason: 'before', bytes: new Uint8Array([i]) })
+    }
+    let isRefused = false
+    const log = {
+      ...quietLog,
+      warn: (_: object, message: string) => (isRefused ||= /set aside/.test(message))
+    }
+    const server = await start({ store, log })
+    const doc = await deleted(server)
+    const raw = await openRaw({ url: server.url, path: 'room' })
+    raw.send(syncStep1(Y.encodeStateVector(doc)), syncStep2(Y.encodeStateAsUpdate(doc)))
+    await until(() => isRefused, 'the copy to be refused')
+
+    await server.stop()
+
+    expect((await store.listSetAside('room')).at(-1)?.reason).toContain('was deleted')
   })
 
   test('[DD3] that never sends its copy is told after a while', async () => {
@@ -361,7 +382,7 @@ describe('a new life', () => {
 describe('a tombstone', () => {
   async function takes(server: Server, document: string, doc: Y.Doc): Promise<boolean> {
     const raw = await openRaw({ url: server.url, path: document })
-    raw.send(syncStep2(Y.encodeStateAsUpdate(doc)))
+    raw.send(syncStep1(Y.encodeStateVector(doc)), syncStep2(Y.encodeStateAsUpdate(doc)))
     await Promise.race([raw.ask().catch(() => {}), raw.closed()])
     return raw.closeCode() === null
   }

@@ -21,6 +21,8 @@ type Parts = {
   readonly trace: Trace
   /** The process that uses it is to end, between two steps. */
   readonly onCrash: () => void
+  /** A batch is on the disk, or may be. */
+  readonly onWritten: (write: SimulatedWrite) => void
 }
 
 export class FaultyDisk {
@@ -71,11 +73,13 @@ export class FaultyDisk {
     this.#mode = mode
   }
 
-  #outcomeOf({ step, operations, durability }: SimulatedWrite): SimulatedOutcome {
-    const { trace, onCrash } = this.#parts
+  #outcomeOf(write: SimulatedWrite): SimulatedOutcome {
+    const { step, operations, durability } = write
+    const { trace, onCrash, onWritten } = this.#parts
     if (this.#mode === 'inspected') return 'written'
     const outcome = this.#draw(operations.some(each => each.type === 'del'))
     trace.note('write', `${step} ${operations.length} ${durability} ${outcome}`)
+    if (outcome !== 'failed' && outcome !== 'crash-before') onWritten(write)
     if (outcome.startsWith('crash')) onCrash()
     return outcome
   }

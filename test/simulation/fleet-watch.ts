@@ -87,8 +87,9 @@ export class FleetWatch {
 
   /** What nodes know of the store is of no use any more. */
   wentBack(): void {
-    const { time, database, nodes, rooms } = this.#parts
-    for (const room of rooms) this.#held.set(room, heldOf(database.load(room)))
+    const { time, database, nodes } = this.#parts
+    // Also the document that a Hocuspocus page names by its path, which is none of the rooms.
+    for (const document of this.#held.keys()) this.#held.set(document, heldOf(database.load(document)))
     this.#wentBackMs = time.nowMs()
     this.#samples.clear()
     for (const following of nodes().flatMap(node => node.following)) {

@@ -5,15 +5,17 @@
 
 import * as Y from 'yjs'
 import { createMemoryBroker, type MemoryBroker } from '../../bus/index.ts'
+import type { HistoryStore } from '../../persistence/history.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
 import type { ScannedUpdate } from '../../src/document/tail.ts'
-import type { Chance } from './chance.ts'
+import { Chance } from './chance.ts'
 import { DatabaseLink } from './database-link.ts'
 import type { FleetPlan } from './fleet-plan.ts'
 import { FleetWatch } from './fleet-watch.ts'
 import { storedUpdate } from './ledger.ts'
 import { Member } from './node.ts'
 import type { Page, PageWatch } from './page.ts'
+import { PastTruth } from './past-truth.ts'
 import type { Home } from './server-process.ts'
 import { ServerProcess } from './server-process.ts'
 import {
@@ -62,6 +64,8 @@ export class Fleet implements Servers {
   readonly #broker: MemoryBroker
   readonly #nodes: Node[]
   readonly #checks: FleetWatch
+  readonly #truth = new PastTruth()
+  readonly #inspector = new Chance(0)
   /** The node that a page was on last. */
   readonly #lastOf = new Map<string, Node>()
   #states: EarlierState[] = []
@@ -94,8 +98,20 @@ export class Fleet implements Servers {
       saved: page => this.#saved(page),
       deletions: document => this.#checks.deletions(document)
     }
+    if (parts.plan.past !== null) this.#noteTruth()
     for (const node of this.#nodes) this.#start(node)
     if (plan.goesBack) this.#remember()
+  }
+
+  /** Every record as it is written, before anyone else is told. */
+  #noteTruth(): void {
+    const database = this.#database
+    const { onAppended } = database
+    database.onAppended = entry => {
+      const [{ incarnation, head } = { incarnation: null, head: 0 }] = database.heads([entry])
+      if (incarnation !== null) this.#truth.wrote(incarnation, head, entry.record)
+      onAppended(entry)
+    }
   }
 
   get all(): readonly ServerProcess[] {
@@ -235,9 +251,10 @@ export class Fleet implements Servers {
   inspect(where: string): Promise<void> {
     const store = {
       load: async (document: string) => this.#database.load(document),
-      listSetAside: (document: string) => this.#database.beside.listSetAside(document)
+      listSetAside: (document: string) => this.#database.beside.listSetAside(document),
+      history: readerOf(this.#database)
     }
-    return inspectRooms(store, this.#parts, where)
+    return inspectRooms(store, this.#parts, { where, truth: this.#truth, chance: this.#inspector })
   }
 
   #newNode(name: string): Node {
@@ -431,6 +448,9 @@ export class Fleet implements Servers {
     const [first] = states
     this.#database.goBack(first !== undefined && chance.hits(0.3) ? first : chance.pick(states))
     this.#checks.wentBack()
+    for (const { incarnation, head } of this.#database.heads(rooms.map(document => ({ document })))) {
+      if (incarnation !== null) this.#truth.wentBack(incarnation, head)
+    }
     for (const room of rooms) {
       const ledger = ledgerOf(room)
       const stored = scanUpdate(storedUpdate(this.#database.load(room)))
@@ -438,6 +458,16 @@ export class Fleet implements Servers {
       const { timeline } = ledger
       time.after(noticedMs, () => ledger.trust(timeline))
     }
+  }
+}
+
+/** The histories as they stand, for whoever looks at them from outside. */
+function readerOf({ histories }: SharedDatabase): Pick<HistoryStore, 'read' | 'blobs' | 'unreleased'> {
+  return {
+    read: async document => histories.read(document),
+    blobs: async (document, incarnation, numbers) => histories.blobs(document, incarnation, numbers),
+    unreleased: (document, incarnation, sequence, limits) =>
+      histories.unreleased(document, incarnation, { sequence, limits })
   }
 }
 

@@ -1,8 +1,10 @@
 /** One server on a disk of its own: it comes and goes, and its disk with it. */
 import { openOrderedStore } from '../../persistence/ordered-store.ts'
-import type { Chance } from './chance.ts'
+import type { SimulatedWrite } from '../../persistence/simulated.ts'
+import { Chance } from './chance.ts'
 import { FaultyDisk } from './disk.ts'
 import type { PageWatch } from './page.ts'
+import { PastTruth } from './past-truth.ts'
 import type { Home } from './server-process.ts'
 import { ServerProcess } from './server-process.ts'
 import {
@@ -28,6 +30,8 @@ export class OneServer implements Servers {
   readonly presenceMs = 0
   readonly #parts: ServersParts
   readonly #disk: FaultyDisk
+  readonly #truth = new PastTruth()
+  readonly #inspector = new Chance(0)
   #server: ServerProcess
   #deletions = 0
 
@@ -35,7 +39,11 @@ export class OneServer implements Servers {
     this.#parts = parts
     const { time, chance, plan, trace } = parts
     const onCrash = () => this.#died('told')
-    this.#disk = new FaultyDisk({ time, chance: chance.fork(), plan: plan.disk, trace, onCrash })
+    const onWritten = (write: SimulatedWrite) => {
+      if (plan.past !== null) this.#truth.wroteBatch(write)
+    }
+    const faults = { time, chance: chance.fork(), plan: plan.disk, trace }
+    this.#disk = new FaultyDisk({ ...faults, onCrash, onWritten })
     this.#server = this.#newServer()
     this.#start(this.#server)
   }
@@ -124,7 +132,7 @@ export class OneServer implements Servers {
     this.#disk.heal()
     await this.#disk.inspect(async backend => {
       const store = await openOrderedStore(backend, { schedule: () => () => {} })
-      await inspectRooms(store, this.#parts, where)
+      await inspectRooms(store, this.#parts, { where, truth: this.#truth, chance: this.#inspector })
       await store.close()
     })
   }

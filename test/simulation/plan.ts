@@ -1,6 +1,7 @@
 /** What kind of run a seed makes: how many take part, which bounds the server has, and what goes wrong how often. */
 import { type Limits, withLimits } from '../../src/base/limits.ts'
 import type { Chance } from './chance.ts'
+import type { PastPlan } from './past-plan.ts'
 
 export type Plan = {
   readonly limits: Limits
@@ -28,6 +29,8 @@ export type Plan = {
   readonly pasteChars: number
   /** Bounds of the store, far below its own: what it does in steps is then done in runs of this size, too. */
   readonly storeBounds: { batchBytesMax: number; removalKeysMax: number; pageKeys: number }
+  /** Null: no document keeps a history. */
+  readonly past: PastPlan | null
 }
 
 export type NetworkPlan = {
@@ -40,6 +43,7 @@ export type NetworkPlan = {
 
 export type DiskPlan = { readonly delayMs: number; readonly failures: number }
 
+/** Without histories: see `withPast`. */
 export function drawPlan(chance: Chance): Plan {
   const unit = chance.scaled(200, 3_000)
   const plan = {
@@ -67,12 +71,18 @@ export function drawPlan(chance: Chance): Plan {
       batchBytesMax: Math.floor(chance.scaled(300, 30_000)),
       removalKeysMax: 2 + chance.below(40),
       pageKeys: 2 + chance.below(40)
-    }
+    },
+    past: null
   } satisfies Plan
   // Time stands still while a message is handled: with no share of a turn, each waits for its own. Nothing is drawn
   // for it, so that the seeds go on meaning what they meant.
   const isCrowded = plan.storeBounds.pageKeys % 4 === 0
   return isCrowded ? { ...plan, limits: { ...plan.limits, messagesShareMs: 0 } } : plan
+}
+
+/** The same run, in which some documents keep a history. */
+export function withPast(plan: Plan, past: PastPlan | null): Plan {
+  return past === null ? plan : { ...plan, past, limits: { ...plan.limits, ...past.limits } }
 }
 
 /** `unit` is the size up to which a document is one update; the other sizes lie around it. */

@@ -1,5 +1,6 @@
 /** Bugs put into the server from outside, to see that the simulation finds them. */
 
+import type { HistoryStore } from '../../persistence/history.ts'
 import type { OrderedBackend } from '../../persistence/ordered.ts'
 import type { OrderedStoreOptions } from '../../persistence/ordered-store.ts'
 import type { Store } from '../../persistence/store.ts'
@@ -18,6 +19,8 @@ export type Plant = {
   readonly backend?: (backend: OrderedBackend) => OrderedBackend
   readonly storeOptions?: OrderedStoreOptions
   readonly store?: (store: Store) => Store
+  /** What keeps the histories, as the server sees it. */
+  readonly history?: (history: HistoryStore) => HistoryStore
   readonly workers?: (workers: Workers) => Workers
   readonly connection?: (connection: Connection) => void
   /** Of several nodes: what stands between rooms and other nodes, and the database they share. */
@@ -108,6 +111,7 @@ function boundTo(store: Store): Store {
   return {
     lanes: store.lanes,
     node: store.node,
+    ...(store.history === undefined ? {} : { history: store.history }),
     append: entries => store.append(entries),
     recordsAfter: (document, incarnation, sequence, limits) =>
       store.recordsAfter(document, incarnation, sequence, limits),

@@ -10,7 +10,8 @@ import { checkDeletions } from './deletion.ts'
 import { asPlanOf, drawFleetPlan } from './fleet-plan.ts'
 import { canonical } from './ledger.ts'
 import type { Page } from './page.ts'
-import { drawPlan, type Plan } from './plan.ts'
+import { drawPastPlan } from './past-plan.ts'
+import { drawPlan, type Plan, withPast } from './plan.ts'
 import { noPlant, type Plant } from './plants.ts'
 import { checkAllPresence, checkMoves } from './presence-checks.ts'
 import { beginStorm } from './storm.ts'
@@ -40,17 +41,26 @@ export class RunFailed extends Error {
   }
 }
 
-/** `nodes`: 1 is one server on a disk of its own; more are as many on one database. Rejects with RunFailed. */
+export type SimulationOptions = {
+  readonly plant?: Plant
+  /** 1 is one server on a disk of its own; more are as many on one database. */
+  readonly nodes?: number
+  /** `drawn`: as the seed says. `none`: no document keeps a history, as before there were any. */
+  readonly histories?: 'drawn' | 'none'
+}
+
+/** Rejects with RunFailed. */
 export async function simulate(
   seed: number,
-  { plant = noPlant, nodes = 1 }: { readonly plant?: Plant; readonly nodes?: number } = {}
+  { plant = noPlant, nodes = 1, histories = 'drawn' }: SimulationOptions = {}
 ): Promise<RunResult> {
   const clock = new VirtualClock()
   const trace = new Trace(clock)
   const chance = new Chance(seed)
   const drawn = drawPlan(chance)
   const fleet = nodes === 1 ? null : drawFleetPlan(chance.fork(), nodes)
-  const plan = fleet === null ? drawn : asPlanOf(fleet, drawn)
+  const past = histories === 'none' ? null : drawPastPlan(seed, drawn.rooms)
+  const plan = withPast(fleet === null ? drawn : asPlanOf(fleet, drawn), past)
   const fail = (error: unknown) => clock.fail(error)
   const restore = shrinkStore(plan)
   const unpatch = plant.patch?.()

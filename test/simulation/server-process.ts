@@ -15,6 +15,7 @@ import { Pacer } from '../../src/base/pacer.ts'
 import { Slices } from '../../src/base/slices.ts'
 import type { CheckpointLayout } from '../../src/document/checkpoint.ts'
 import type { Workers } from '../../src/document/workers.ts'
+import { Histories } from '../../src/history/histories.ts'
 import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
 import { CheckpointReads } from '../../src/room/checkpoint-reads.ts'
 import { CompactionSchedule } from '../../src/room/compaction-schedule.ts'
@@ -33,6 +34,7 @@ import { Stateless } from '../../src/transport/stateless.ts'
 import { Turns, turnRates } from '../../src/transport/turns.ts'
 import { sharesOf } from '../../src/transport/unfinished.ts'
 import type { Chance } from './chance.ts'
+import { createVirtualSealing, type VirtualSealing } from './past-work.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
 import { type Trace, Violation } from './trace.ts'
@@ -84,6 +86,8 @@ type Running = {
   readonly store: Store
   readonly membership: Membership | null
   readonly workers: Workers
+  /** Null: no document of the run keeps a history. */
+  readonly sealing: VirtualSealing | null
   readonly journal: Journal
   readonly compactions: CompactionSchedule
   readonly rooms: Rooms
@@ -179,8 +183,10 @@ export class ServerProcess {
     const slices = new Slices(time, limits)
     const membership = home.join(store, { time, limits, metrics, log })
     const nodes = membership?.nodes ?? null
+    const sealing = this.#createSealing()
+    const histories = sealing === null ? null : this.#createHistories(store, sealing, slices)
     const compactions = new CompactionSchedule({
-      histories: null,
+      histories,
       ...{ store, workers, nodes, slices },
       ...{ time, limits, metrics, log }
     })
@@ -213,8 +219,32 @@ export class ServerProcess {
     const sessions = { rooms, passes, addresses, stateless, hocuspocus, time, limits }
     const turns = new Turns(time, turnRates(limits))
     const accounts = new Accounts(time, limits, connectionRates(limits))
-    const inside = { store, membership, workers, journal, compactions, rooms }
+    const inside = { store, membership, workers, sealing, journal, compactions, rooms }
     return { ...inside, sessions, turns, accounts, stopHeartbeat }
+  }
+
+  #createSealing(): VirtualSealing | null {
+    const { plan, isCalm } = this.#parts
+    const { past } = plan
+    if (past === null) return null
+    const chance = this.#parts.chance.fork()
+    return createVirtualSealing({
+      time: this.#time,
+      delayMs: () => chance.gapMs(past.workMs),
+      fails: () => !isCalm() && chance.hits(past.failures)
+    })
+  }
+
+  #createHistories(store: Store, work: VirtualSealing, slices: Slices): Histories | null {
+    const { plan, plant } = this.#parts
+    const { past, limits } = plan
+    if (past === null || store.history === undefined) return null
+    const chance = this.#parts.chance.fork()
+    return new Histories({
+      ...{ store: plant.history?.(store.history) ?? store.history, work, policyOf: past.policyOf },
+      ...{ random: () => chance.between(0, 1), time: this.#time, slices },
+      ...{ limits, metrics: this.#metrics, log: this.#log }
+    })
   }
 
   /** Takes a connection, or refuses it as a port does that nobody listens on. */
@@ -288,6 +318,7 @@ export class ServerProcess {
     await running.rooms.close()
     running.membership?.close()
     const compacted = running.compactions.close()
+    running.sealing?.close()
     await running.workers.close()
     await compacted
     await running.store.close()

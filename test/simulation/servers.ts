@@ -4,6 +4,8 @@ import type { CheckpointLayout } from '../../src/document/checkpoint.ts'
 import type { Chance } from './chance.ts'
 import { type Ledger, storedUpdate } from './ledger.ts'
 import type { PageWatch } from './page.ts'
+import { checkPast, type PastParts } from './past-checks.ts'
+import type { PastTruth } from './past-truth.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
 import type { Home, ProcessParts, ServerProcess } from './server-process.ts'
@@ -73,11 +75,19 @@ export function processParts(parts: ServersParts, home: Home): ProcessParts {
   return { clock, plan, trace, plant, home, chance: chance.fork(), isCalm, onLayout }
 }
 
+export type Inspection = {
+  readonly where: string
+  /** What was written. */
+  readonly truth: PastTruth
+  /** Which moments of the past are looked at. */
+  readonly chance: Chance
+}
+
 /** Throws when a store lacks something that is owed of a room. */
 export async function inspectRooms(
-  store: Pick<Store, 'load' | 'listSetAside'>,
-  { rooms, ledgerOf }: ServersParts,
-  where: string
+  store: Pick<Store, 'load' | 'listSetAside'> & { readonly history?: PastParts['history'] },
+  { rooms, ledgerOf, plan, trace }: ServersParts,
+  { where, truth, chance }: Inspection
 ): Promise<void> {
   for (const room of rooms) {
     const loaded: LoadedDocument = await store.load(room)
@@ -85,5 +95,8 @@ export async function inspectRooms(
     const setAside = await store.listSetAside(room)
     const unexpected = setAside.filter(({ reason }) => !reason.startsWith('this copy belongs'))
     if (loaded.damaged.length + unexpected.length > 0) throw new Error(`${where}: something was set aside`)
+    const { history } = store
+    if (plan.past === null || history === undefined) continue
+    if (await checkPast({ history, room, loaded, truth, chance, where })) trace.count('histories looked at')
   }
 }

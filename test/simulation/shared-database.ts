@@ -173,9 +173,10 @@ export class SharedDatabase {
 
   load(document: string): LoadedDocument {
     const row = this.#rowOf(document)
+    const { floor } = row
     const tombstone = this.#tombstones.get(document) ?? null
     if (row.incarnation === null)
-      return { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [], tombstone }
+      return { incarnation: null, head: 0, checkpoint: null, records: [], damaged: [], tombstone, floor }
     const parts = this.#partsOf(row, row.generation)
     const [meta = new Uint8Array(), ...segments] = parts ?? []
     return {
@@ -184,7 +185,8 @@ export class SharedDatabase {
       checkpoint: parts === null ? null : { generation: row.generation, meta, segments },
       records: [...row.records.values()].filter(each => each.replacedAtMs === null).map(storedOf),
       damaged: [],
-      tombstone
+      tombstone,
+      floor
     }
   }
 
@@ -328,9 +330,10 @@ function laneKey(node: string, lane: number): string {
   return `${node}/${lane}`
 }
 
-function refusalOf(row: Row, { incarnation = null, ifHead }: AppendEntry): AppendAnswer | null {
+function refusalOf(row: Row, { incarnation = null, ifHead, ifFloor }: AppendEntry): AppendAnswer | null {
   const present = row.incarnation === null ? null : String(row.incarnation)
   if (incarnation !== null && incarnation !== present) return { outcome: 'gone', floor: row.floor }
+  if (ifFloor !== undefined && ifFloor !== row.floor) return { outcome: 'gone', floor: row.floor }
   const head = present === null ? 0 : row.lastSequence
   return ifHead !== undefined && ifHead !== head ? { outcome: 'conflict', head } : null
 }

@@ -246,6 +246,7 @@ describe('the stored form', () => {
       checkpoint: null,
       damaged: [],
       tombstone: null,
+      floor: null,
       records: [
         ...records,
         { sequence: 4, identity: singleWriter, record: Uint8Array.of(99) },

@@ -49,7 +49,7 @@ function writer(name: string): Recorded {
     offer: bytes => void gathered.push(...bytes),
     takeBatch: () => (gathered.length === 0 ? null : Uint8Array.from(gathered.splice(0))),
     takenIfHead: null,
-    life: { incarnation: null, isPlanting: false },
+    life: { incarnation: null, isPlanting: false, floor: null },
     batchDurable: sequence => void events.push(`durable ${sequence}`),
     batchRefused: answer => void events.push(answer.outcome),
     batchFailed: cause => void events.push(`failed ${(cause as StoreError).code}`)
@@ -204,9 +204,9 @@ describe('the journal over a store with lanes', () => {
       ]
     })
     const journal = journalOf(store)
-    const planting = { ...writer('c'), life: { incarnation: null, isPlanting: true } }
+    const planting = { ...writer('c'), life: { incarnation: null, isPlanting: true, floor: null } }
     const rooms = [
-      { ...writer('a'), life: { incarnation: '5', isPlanting: false } },
+      { ...writer('a'), life: { incarnation: '5', isPlanting: false, floor: null } },
       writer('b'),
       planting,
       writer('d')

@@ -1,0 +1,116 @@
+/**
+ * A server that is killed while it restores a document. Asked for again with the same key, the restore has happened once,
+ * and what anybody has seen of it is there. CHORUS_LONG=1 does it forty times.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { RestoreAnswer } from '../../src/documents/history-api.ts'
+import { barrier, type Client, connect, synced, until } from '../support/clients.ts'
+import { seed } from '../support/seed.ts'
+import { type ServerProcess, spawnServer, temporaryDirectory } from '../support/server.ts'
+import { randomFrom } from '../support/trace.ts'
+
+const rounds = process.env.CHORUS_LONG === '1' ? 40 : 5
+const token = 'a token of sixteen bytes and more'
+
+test(`a restore that ${rounds} kills came between happens once (SEED=${seed})`, {
+  timeout: 60_000 + rounds * 30_000
+}, async () => {
+  const random = randomFrom(seed)
+  const directory = temporaryDirectory()
+  const tokenFile = join(directory, 'token')
+  writeFileSync(tokenFile, token)
+  const start = () => {
+    const own = ['--data', join(directory, 'data'), '--admin-token-file', tokenFile]
+    return spawnServer(['--port', '0', '--history', '**', ...own])
+  }
+  const found = { committed: 0, answered: 0 }
+  for (let round = 0; round < rounds; round++) {
+    const room = `room ${round}`
+    let server = await start()
+    const writer = await enter(server, room)
+    writer.doc.getText('t').insert(0, 'one two')
+    await barrier(writer)
+    const { id } = await ask<{ id: string }>(server, room, 'versions', { body: { name: 'then' } })
+    writer.doc.getText('t').delete(0, 4)
+    writer.doc.getText('t').insert(3, ' three')
+    await barrier(writer)
+    const restoring = restore(server, room, id).then(
+      () => true,
+      () => false
+    )
+    await new Promise(resolve => setTimeout(resolve, random() * 120))
+    await server.kill()
+    if (await restoring) found.answered++
+    const seen = textOf(writer)
+    writer.destroy()
+
+    server = await start()
+    const reader = await enter(server, room)
+    const isCommitted = textOf(reader) === 'one two'
+    if (isCommitted) found.committed++
+    expect(textOf(reader), `SEED=${seed} ${room}`).toBe(isCommitted ? 'one two' : 'two three')
+    // What somebody has seen, and what was answered, no crash takes back.
+    if (seen === 'one two' || (await restoring)) expect(isCommitted).toBe(true)
+    reader.doc.getText('t').insert(reader.doc.getText('t').length, '!')
+    await barrier(reader)
+    const answer = await restore(server, room, id)
+
+    const wanted = isCommitted ? 'one two!' : 'one two'
+    await until(() => textOf(reader) === wanted, `${wanted}, in ${room} of SEED=${seed}`)
+    expect(await restore(server, room, id)).toEqual(answer)
+    const { versions } = await ask<{ versions: { kind: string; id: string }[] }>(server, room, '')
+    const named = versions.filter(({ kind }) => kind === 'before-restore').map(version => version.id)
+    expect(named).toEqual([answer.version])
+    reader.destroy()
+    await server.terminate()
+  }
+  console.log(
+    `of ${rounds} kills ${found.committed} came after the commit, ${found.answered} after the answer`
+  )
+})
+
+async function enter({ url }: ServerProcess, room: string): Promise<Client> {
+  const client = connect(url, room)
+  let isDestroyed = false
+  const destroy = () => {
+    if (!isDestroyed) client.destroy()
+    isDestroyed = true
+  }
+  onTestFinished(destroy)
+  await synced(client)
+  return { ...client, destroy }
+}
+
+function textOf({ doc }: Client): string {
+  return doc.getText('t').toString()
+}
+
+function restore(server: ServerProcess, room: string, version: string): Promise<RestoreAnswer> {
+  return ask(server, room, 'restore', { body: { version }, key: 'the key' })
+}
+
+/** A POST with the body, or a GET where there is none. */
+async function ask<T>(
+  { url }: ServerProcess,
+  room: string,
+  what: string,
+  { body, key }: { readonly body?: unknown; readonly key?: string } = {}
+): Promise<T> {
+  const response = await fetch(
+    `${url}/api/documents/${encodeURIComponent(room)}/history${what && `/${what}`}`,
+    {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        ...(key === undefined ? {} : { 'idempotency-key': key })
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+    }
+  )
+  const answer: unknown = await response.json()
+  if (!response.ok) throw new Error(`${response.status} ${JSON.stringify(answer)}`)
+  return answer as T
+}
