@@ -4,7 +4,7 @@ import type { Attribution, Burst, Difference, Extent, Piece, TakenBack, Version 
 import { textName } from './model.ts'
 
 /** `off`: there is no history to ask for; `away`: nobody answers; `empty`: nothing was written yet. */
-export type Trouble = 'off' | 'forbidden' | 'away' | 'empty' | 'gone' | 'failed'
+export type Trouble = 'off' | 'forbidden' | 'away' | 'busy' | 'empty' | 'gone' | 'failed'
 
 /** The message is a sentence for people: what is wrong, and what to do. */
 export class PastError extends Error {
@@ -30,6 +30,8 @@ export type PastClient = {
   /** What came over a connection after a moment. */
   undo(connection: string, after: number, key: string): Promise<TakenBack>
 }
+
+const busyMs = [300, 900]
 
 type Request = {
   readonly method?: 'GET' | 'POST' | 'DELETE'
@@ -94,7 +96,20 @@ async function insist<Answer>(url: string, request: Request): Promise<Answer> {
   }
 }
 
+/** A server that is busy is asked again, a few times. */
 async function ask<Answer>(url: string, request: Request): Promise<Answer> {
+  for (const waitMs of busyMs) {
+    try {
+      return await askOnce<Answer>(url, request)
+    } catch (error) {
+      if (!(error instanceof PastError) || error.trouble !== 'busy') throw error
+      await new Promise(resolve => setTimeout(resolve, waitMs))
+    }
+  }
+  return askOnce<Answer>(url, request)
+}
+
+async function askOnce<Answer>(url: string, request: Request): Promise<Answer> {
   const { method = 'GET', query = {}, body, key, signal = null } = request
   const search = new URLSearchParams(query).toString()
   const headers: Record<string, string> = { accept: 'application/json' }
@@ -131,6 +146,8 @@ function refusal(status: number, answer: unknown): PastError {
     case 'ERR_NO_MOMENT':
     case 'ERR_NO_VERSION':
       return new PastError('gone', 'That moment is not kept any more.')
+    case 'ERR_OVERLOADED':
+      return new PastError('busy', 'The server has too much to do. This page asks again in a moment.')
     default:
       if (status === 404) return new PastError('off', 'This server keeps no histories.')
       return new PastError('failed', `The server could not answer: ${message ?? `status ${status}`}.`)

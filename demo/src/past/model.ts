@@ -3,8 +3,8 @@
 // person writes name and colour into the document over their own connection: the history then says which it was.
 import type * as Y from 'yjs'
 import { newId } from '../id.ts'
-import type { Participant } from '../participant.ts'
 import { type Person, personFrom } from '../person.ts'
+import type { Signal } from '../signal.ts'
 import type { Difference } from './answers.ts'
 
 export const textName = 'past-text'
@@ -21,7 +21,11 @@ export function textOf(doc: Y.Doc): Y.Text {
 }
 
 /** What of a participant is needed to sign what they write. */
-export type Signer = Pick<Participant, 'doc' | 'connection' | 'person'>
+export type Signer = {
+  readonly doc: Y.Doc
+  readonly connection: Signal<{ readonly phase: string }>
+  readonly person: Signal<Person>
+}
 
 /** Signs each connection over which this participant writes, once, at the first word. */
 export function signEdits({ doc, connection, person }: Signer): void {

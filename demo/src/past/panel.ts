@@ -9,8 +9,8 @@ import { textView } from './text-view.ts'
 import { versionList } from './versions.ts'
 
 const offWords =
-  'Its command keeps one of this page’s documents where nobody has to sign in; started otherwise, a server needs the ' +
-  'settings below.'
+  'The command y-chorus keeps that of this page’s documents where nobody has to sign in. A server of your own needs ' +
+  'the settings below.'
 
 /** Fills `root`. */
 export function mountPast(root: HTMLElement, past: Past): Report {

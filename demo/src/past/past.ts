@@ -175,10 +175,9 @@ export class Past {
   }
 
   async #readOnce(): Promise<void> {
-    const [extent, { bursts, isComplete }] = await Promise.all([
-      this.#client.extent(),
-      this.#client.activity(burstPauseMs)
-    ])
+    // One after the other: a server answers only a few questions of one visitor at once.
+    const extent = await this.#client.extent()
+    const { bursts, isComplete } = await this.#client.activity(burstPauseMs)
     const before = this.#known.value
     const axis = axisOf(extent, bursts, isComplete)
     const people =

@@ -98,7 +98,7 @@ function joinBot({ serverUrl, path }: RoomAddress, person: Person): Bot {
   const provider = new WebsocketProvider(serverUrl, path, doc, { disableBc: true })
   const { awareness } = provider
   awareness.setLocalStateField('user', { ...person, colorLight: `${person.color}33` })
-  const connection = createSignal<{ phase: 'online' }>({ phase: 'online' })
+  const connection = createSignal({ phase: 'online' })
   signEdits({ doc, connection, person: createSignal(person) })
   return {
     doc,

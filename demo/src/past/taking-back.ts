@@ -9,8 +9,8 @@ import type { Report } from './report.ts'
 const peopleMax = 6
 
 const promise =
-  'The text becomes what it was then, as one ordinary edit: everybody sees it at once, and what is typed meanwhile ' +
-  'stays. The text before it gets a mark, so a restore can be restored.'
+  'The text becomes what it was then, as one ordinary edit: everybody sees it at once, and words that are still on ' +
+  'their way stay. The text before it gets a mark, so a restore can be restored.'
 
 /** Makes the buttons; they follow the past until the page is left. */
 export function takingBack(past: Past, report: Report): HTMLElement {

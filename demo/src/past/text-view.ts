@@ -49,6 +49,7 @@ export function textView(past: Past): TextView {
     text.dataset.compares = String(shown.question.from !== null)
     const passages = passagesOf(shown.difference.pieces, people)
     text.replaceChildren(...passages.map(passageElement))
+    if (passages.length >= piecesMax) text.append(element('span', { class: 'past-empty' }, ' … and more.'))
     if (passages.length === 0)
       text.append(element('span', { class: 'past-empty' }, 'Nothing had been written.'))
   }
