@@ -206,13 +206,16 @@ describeGallery('the history page', gallery => {
     gallery.forgive('Failed to load resource')
   })
 
-  test('on a server that keeps no histories the page says what is needed', async () => {
-    const server = createServer({ port: 0, data: ':memory:', log: quietLog })
+  test.each([
+    { words: 'shows you no history', options: {} },
+    { words: 'keeps no history', options: { openHistory: 'restore' } }
+  ] as const)('where a server $words the page says what is needed', async ({ words, options }) => {
+    const server = createServer({ port: 0, data: ':memory:', log: quietLog, ...options })
     const url = await server.listen()
     const page = await gallery.visit(`${url}/history.html#plain`)
     await typeAtEnd(page, 'left', 'Hello.')
 
-    await expect.poll(() => troubleOf(page), patience).toContain('keeps no history')
+    await expect.poll(() => troubleOf(page), patience).toContain(words)
 
     expect(await page.locator('.past-range').isVisible()).toBe(false)
     expect(await paneText(page, 'left')).toBe('Hello.')

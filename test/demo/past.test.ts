@@ -91,6 +91,18 @@ describe('questions that change faster than they are answered', () => {
     expect(loads.map(({ question }) => question)).toEqual(['a', 'b', 'c', 'b'])
   })
 
+  test('an answer that comes after that to a later question is not shown', async () => {
+    const { latest, loads } = asking()
+    const first = latest.ask('a')
+    loads[0]?.answer('A')
+    await first
+    const slow = latest.ask('b')
+
+    expect(await latest.ask('a')).toBe('A')
+    loads[1]?.answer('B')
+    expect(await slow).toBe(null)
+  })
+
   test('a failure is told, and the next question is asked', async () => {
     const { latest, loads } = asking()
     const failed = latest.ask('a')

@@ -139,10 +139,7 @@ function refusal(status: number, answer: unknown): PastError {
       return new PastError('empty', 'Nothing has been written here yet.')
     case 'ERR_NOT_AUTHENTICATED':
     case 'ERR_FORBIDDEN':
-      return new PastError(
-        'forbidden',
-        'This server shows the history of this document to nobody who has no right to it.'
-      )
+      return new PastError('forbidden', 'This server shows you no history of this document.')
     case 'ERR_NO_MOMENT':
     case 'ERR_NO_VERSION':
       return new PastError('gone', 'That moment is not kept any more.')

@@ -2,6 +2,7 @@
 // It knows nothing of what is asked.
 
 type Asked<Question, Answer> = {
+  readonly place: number
   readonly key: string
   readonly question: Question
   readonly resolve: (answer: Answer | null) => void
@@ -23,6 +24,9 @@ export class LatestAnswer<Question, Answer> {
   readonly #asking: Asking<Question, Answer>
   /** The least recently used first. */
   readonly #kept = new Map<string, Answer>()
+  /** How many questions there were, and which of them is the last that is answered. */
+  #count = 0
+  #answered = 0
   #running: { readonly sinceMs: number; readonly controller: AbortController } | null = null
   #waiting: Asked<Question, Answer> | null = null
   #impatience: ReturnType<typeof setTimeout> | undefined
@@ -31,15 +35,19 @@ export class LatestAnswer<Question, Answer> {
     this.#asking = asking
   }
 
-  /** Null: another question came meanwhile. Rejects with what `load` rejects with. */
+  /** Null: a later question was answered or asked meanwhile. Rejects with what `load` rejects with. */
   ask(question: Question): Promise<Answer | null> {
     const key = this.#asking.keyOf(question)
+    const place = ++this.#count
     this.#waiting?.resolve(null)
     this.#waiting = null
     const known = this.#kept.get(key)
-    if (known !== undefined) return Promise.resolve(this.#keep(key, known))
+    if (known !== undefined) {
+      this.#answered = place
+      return Promise.resolve(this.#keep(key, known))
+    }
     return new Promise((resolve, reject) => {
-      this.#waiting = { key, question, resolve, reject }
+      this.#waiting = { place, key, question, resolve, reject }
       if (this.#running === null) void this.#answerWaiting()
       else this.#hurry(this.#running)
     })
@@ -65,7 +73,10 @@ export class LatestAnswer<Question, Answer> {
       this.#running = { sinceMs: performance.now(), controller }
       try {
         const answer = await this.#asking.load(asked.question, controller.signal)
-        asked.resolve(this.#keep(asked.key, answer))
+        this.#keep(asked.key, answer)
+        const isOvertaken = this.#answered > asked.place
+        if (!isOvertaken) this.#answered = asked.place
+        asked.resolve(isOvertaken ? null : answer)
       } catch (error) {
         if (controller.signal.aborted) asked.resolve(null)
         else asked.reject(error)

@@ -8,7 +8,7 @@ import { takingBack } from './taking-back.ts'
 import { textView } from './text-view.ts'
 import { versionList } from './versions.ts'
 
-const offWords =
+const shutWords =
   'The command y-chorus keeps that of this page’s documents where nobody has to sign in. A server of your own needs ' +
   'the settings below.'
 
@@ -28,7 +28,7 @@ export function mountPast(root: HTMLElement, past: Past): Report {
     report.root
   )
   past.trouble.watch(now => {
-    const words = now === null ? '' : now.kind === 'off' ? `${now.words} ${offWords}` : now.words
+    const words = now === null ? '' : now.isShut ? `${now.words} ${shutWords}` : now.words
     if (trouble.textContent !== words) trouble.textContent = words
     trouble.hidden = words === ''
     root.dataset.trouble = now?.kind ?? 'none'

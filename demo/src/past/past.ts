@@ -22,6 +22,9 @@ export type Known = {
 /** Moments as sequence numbers. `from`: null: no comparison, but who wrote what. */
 export type Question = { readonly from: number | null; readonly to: number }
 
+/** `isShut`: asking again would not help. */
+export type Difficulty = { readonly kind: Trouble; readonly words: string; readonly isShut: boolean }
+
 export type Shown = { readonly question: Question; readonly difference: Difference }
 
 const burstPauseMs = 2_000
@@ -39,11 +42,13 @@ export class Past {
   readonly #position = createSignal(0)
   readonly #comparison = createSignal<Comparison>('nothing')
   readonly #shown = createSignal<Shown | null>(null)
-  readonly #trouble = createSignal<{ kind: Trouble; words: string } | null>(null)
+  readonly #trouble = createSignal<Difficulty | null>(null)
   /** At the end of the line, where it grows. */
   #isAtEnd = true
   #reading: Promise<void> | null = null
   #isStale = false
+  /** There is nothing to ask for here. */
+  #isShut = false
   #retry: ReturnType<typeof setTimeout> | undefined
 
   constructor(client: PastClient) {
@@ -76,7 +81,7 @@ export class Past {
   }
 
   /** Null: all is well. */
-  get trouble(): Signal<{ kind: Trouble; words: string } | null> {
+  get trouble(): Signal<Difficulty | null> {
     return this.#trouble
   }
 
@@ -86,6 +91,7 @@ export class Past {
 
   /** Asks how far the past goes by now. Never rejects: what goes wrong is in `trouble`. */
   refresh(): Promise<void> {
+    if (this.#isShut) return Promise.resolve()
     if (this.#reading !== null) {
       this.#isStale = true
       return this.#reading
@@ -228,8 +234,9 @@ export class Past {
   #complain(error: unknown): void {
     if (!(error instanceof PastError)) throw error
     const { trouble: kind, message: words } = error
-    if (this.#trouble.value?.kind !== kind) this.#trouble.set({ kind, words })
-    if (kind === 'off' || kind === 'forbidden') return
+    this.#isShut = kind === 'off' || kind === 'forbidden'
+    if (this.#trouble.value?.kind !== kind) this.#trouble.set({ kind, words, isShut: this.#isShut })
+    if (this.#isShut) return
     if (kind === 'gone') this.#answers.forget()
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => void this.refresh(), retryMs)
