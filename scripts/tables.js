@@ -21,8 +21,10 @@ export const tableHomes = {
   options: 'docs/options.md'
 }
 
+const limitFiles = ['src/base/limits.ts', 'src/base/history-limits.ts']
+
 /**
- * The tables as Markdown, by name. `sources` are all source files; the comments of src/base/limits.ts say what limits do.
+ * The tables as Markdown, by name. `sources` are all source files; the comments of `limitFiles` say what limits do.
  */
 export function renderTables({
   faults,
@@ -38,7 +40,7 @@ export function renderTables({
   return {
     faults: faultsTable(faults),
     settings: settingsTable(settings, { flagOf, variableOf }),
-    limits: limitsTable(defaultLimits, textOf('src/base/limits.ts')),
+    limits: limitsTable(defaultLimits, limitFiles.map(textOf).join('\n')),
     files: renderFileList(sources),
     options: optionTables({ shapes, textOf, kindOf, table })
   }

@@ -28,7 +28,7 @@ const layers: Layers = {
   ],
   'src/index.ts': [
     ...['src/server.ts', 'type src/options.ts', 'type src/documents/', 'type src/hooks/', 'src/access/'],
-    ...['type src/transport/stateless.ts', `type ${author}`, base]
+    ...['type src/transport/stateless.ts', 'type src/history/policy.ts', `type ${author}`, base]
   ],
   'src/options.ts': [
     ...[

@@ -2,7 +2,7 @@
  * Tokens for trying a server out. Those of an application are signed by the application. A server never needs this, and
  * the command that does is not to make the start of one longer: jose is loaded when a token is signed.
  */
-import type { Access, User } from './grant.ts'
+import type { Access, HistoryAccess, User } from './grant.ts'
 
 type Claims = {
   readonly user: User['id']
@@ -10,6 +10,8 @@ type Claims = {
   /** The name of the claim that `rooms` goes in. */
   readonly claim: string
   readonly lifeSeconds: number
+  /** Goes in the claim `history`. */
+  readonly histories?: Readonly<Record<string, HistoryAccess>>
   readonly issuer?: string
   readonly audience?: string
 }
@@ -17,10 +19,14 @@ type Claims = {
 /** A JSON Web Token for `jwt({ secret })`, HS256. */
 export async function signToken(
   secret: string,
-  { user, rooms, claim, lifeSeconds, issuer, audience }: Claims
+  { user, rooms, histories, claim, lifeSeconds, issuer, audience }: Claims
 ): Promise<string> {
   const { SignJWT } = await import('jose')
-  const token = new SignJWT({ name: user, [claim]: rooms })
+  const token = new SignJWT({
+    name: user,
+    [claim]: rooms,
+    ...(histories === undefined ? {} : { history: histories })
+  })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(user)
     .setIssuedAt()

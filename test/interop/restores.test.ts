@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import type { Authorize } from '../../src/access/grant.ts'
 import type { Server, ServerOptions } from '../../src/server.ts'
 import { converged, until } from '../support/clients.ts'
 import { seed } from '../support/seed.ts'
@@ -157,7 +158,7 @@ describe.skipIf(isMissing)(`the same on two nodes with PostgreSQL and Redis (SEE
 
 describe(`an undo of what one person did (SEED=${seed})`, () => {
   test('takes back what they did between two moments while they type on, and nothing else', async () => {
-    const authorize: ServerOptions['authorize'] = ({ token }) => ({ user: { id: token ?? 'nobody' } })
+    const authorize: Authorize = ({ token }) => ({ user: { id: token ?? 'nobody' }, access: 'write' })
     const server = await startServer({ ...options, authorize })
     for (let round = 0; round < rounds; round++) {
       const room = `undo ${round}`
