@@ -8,7 +8,7 @@ export const pages = [
     name: 'Start',
     title: 'Chorus · a sync server for Yjs, live',
     description:
-      'Text, rich text, a board, a canvas and a chat, each with two people in one room, and a server to kill. A live demo of the Chorus sync server.'
+      'Text, rich text, a board, a canvas and a chat, each with two people in one room, a past to slide through, and a server to kill. A live demo of the Chorus sync server.'
   },
   {
     id: 'text',
@@ -44,6 +44,13 @@ export const pages = [
     title: 'Chat · Chorus',
     description:
       'A conversation that is a Yjs document: history, who is typing, what is unread. A live demo of the Chorus sync server.'
+  },
+  {
+    id: 'history',
+    name: 'History',
+    title: 'History · Chorus',
+    description:
+      'A document at any moment of its past: who wrote what, what changed, and a button to restore it. A live demo of the Chorus sync server.'
   },
   {
     id: 'chaos',

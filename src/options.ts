@@ -190,9 +190,10 @@ export function checkServerOptions(options: ServerOptions): void {
   if (options.identity === 'stamped' && typeof options.authorize !== 'function') {
     throw new TypeError('createServer: identity can be stamped only where people sign in: it needs authorize')
   }
-  if (options.openHistory !== undefined && typeof options.authorize === 'function') {
+  const isOpenTo = options.openHistory ?? options.history?.find(({ everybody }) => everybody !== undefined)
+  if (isOpenTo !== undefined && typeof options.authorize === 'function') {
     throw new TypeError(
-      'createServer: openHistory is for servers where nobody signs in; authorize says it per person'
+      'createServer: openHistory, and everybody in history, are for servers where nobody signs in; authorize says it per person'
     )
   }
 }

@@ -25,7 +25,7 @@ import { workersOptions } from './document/workers-options.ts'
 import { DocumentHistories } from './documents/document-histories.ts'
 import { Documents } from './documents/documents.ts'
 import { Histories } from './history/histories.ts'
-import { policies } from './history/policy.ts'
+import { openTo, policies } from './history/policy.ts'
 import { Sweep } from './history/sweep.ts'
 import { sealingWork } from './history/work.ts'
 import { HistoryWorkers } from './history/workers.ts'
@@ -245,12 +245,15 @@ function callsOf(
 }
 
 function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeeds) {
-  const { authorize, origins = null, tokenCookie = null, openHistory = 'none' } = options
+  const { authorize, origins = null, tokenCookie = null, openHistory = 'none', history = [] } = options
   const { onStateless = null, statelessRelay = false, hocuspocus = 'any-path' } = options
   const authentication = authorize === undefined ? 'loopback' : authorize === 'none' ? 'none' : 'asked'
   const gate = new Gate({ authentication, origins })
   const asked = authorize === undefined || authorize === 'none' ? null : authorize
-  const admission = new Admission({ authorize: asked, openHistory, gate, tokenCookie }, parts)
+  const admission = new Admission(
+    { authorize: asked, openHistory: openTo(history, matchesRoom, openHistory), gate, tokenCookie },
+    parts
+  )
   const passes = new Passes({ ...parts, admission })
   const stateless = new Stateless({ ...parts, onStateless, isRelayed: statelessRelay })
   const addresses = new Addresses(parts.time, parts.limits)

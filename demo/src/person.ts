@@ -1,5 +1,4 @@
-// Who sits at a pane: a name and a colour, remembered per seat, and what we accept of the people others announce.
-import { recall, remember } from './storage.ts'
+// Who sits at a pane: a name and a colour, and what we accept of the people others announce.
 
 export type Person = { readonly name: string; readonly color: string }
 
@@ -15,25 +14,7 @@ export const personColors = [
 
 export const nameLengthMax = 24
 
-const firstNames = {
-  left: ['Ada', 'Alan', 'Barbara', 'Claude', 'Edsger', 'Emmy', 'Grace', 'Hedy', 'Joan', 'Katherine'],
-  right: ['Leslie', 'Lovisa', 'Margaret', 'Maurice', 'Niklaus', 'Radia', 'Rózsa', 'Sophie', 'Tim', 'Vint']
-} as const
-
-export type Seat = keyof typeof firstNames
-
-/** Returns the person last seen on this seat of this browser, or a new one. */
-export function rememberedPerson(seat: Seat): Person {
-  const known = personFrom(parse(recall(`person.${seat}`)))
-  if (known !== null) return known
-  const person = inventPerson(seat)
-  rememberPerson(seat, person)
-  return person
-}
-
-export function rememberPerson(seat: Seat, person: Person): void {
-  remember(`person.${seat}`, JSON.stringify(person))
-}
+export type Seat = 'left' | 'right'
 
 /** Checks a person that came from storage or from another client; null when it is none. */
 export function personFrom(value: unknown): Person | null {
@@ -49,23 +30,4 @@ export function initials(name: string): string {
   const words = name.trim().split(/\s+/)
   const letters = words.map(word => Array.from(word)[0] ?? '')
   return (letters.length > 1 ? `${letters[0]}${letters.at(-1)}` : (letters[0] ?? '?')).toUpperCase()
-}
-
-/** The seats draw from different halves of the palette, so that one page never shows two people in one colour. */
-function inventPerson(seat: Seat): Person {
-  const offset = seat === 'left' ? 0 : 1
-  const choice = personColors[(Math.floor(Math.random() * 3) * 2 + offset) % personColors.length]
-  const names = firstNames[seat]
-  return {
-    name: names[Math.floor(Math.random() * names.length)] ?? 'Ada',
-    color: (choice ?? personColors[0]).color
-  }
-}
-
-function parse(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? 'null')
-  } catch {
-    return null
-  }
 }

@@ -28,8 +28,8 @@ import { Revocations } from './revocations.ts'
 export type AdmissionOptions = {
   /** Null: nobody is asked, and everybody may write. */
   readonly authorize: Authorize | null
-  /** What everybody may do with histories then. */
-  readonly openHistory: HistoryAccess
+  /** What everybody may do with the history of a document then. */
+  readonly openHistory: (document: string) => HistoryAccess
   readonly gate: Gate
   /** The cookie that carries a token, if one does. */
   readonly tokenCookie: string | null
@@ -111,7 +111,7 @@ export class Admission {
    */
   async admit(attempt: Attempt): Promise<Admitted> {
     const { authorize } = this.#options
-    if (authorize === null) return { ...everybody, history: this.#options.openHistory }
+    if (authorize === null) return { ...everybody, history: this.#options.openHistory(attempt.document) }
     let asked: Attempt = { ...attempt, epoch: this.#epoch }
     for (let round = 1; ; round++) {
       const epoch = this.#epoch

@@ -19,6 +19,7 @@ import {
   settings,
   variableOf
 } from './config.ts'
+import { demoHistoryRules } from './demo-history.ts'
 import { askHistory, HistoryUsage } from './history.ts'
 import { newClusterId, nodeOptions } from './nodes.ts'
 import { dropSetAside, listSetAside, showSetAside } from './set-aside.ts'
@@ -114,14 +115,10 @@ async function serve(config: Config): Promise<void> {
   print(`listening on ${url}`)
 }
 
-/** The same for every pattern. */
-function historyOptions({
-  history,
-  historyDays: days,
-  historyGc: gc
-}: Config): Pick<ServerOptions, 'history'> {
-  if (history.length === 0) return {}
-  return { history: history.map(documents => ({ documents, days, gc })) }
+/** The same for every pattern; the demo's own documents come first. */
+function historyOptions(config: Config): Pick<ServerOptions, 'history'> {
+  const { history, historyDays: days, historyGc: gc } = config
+  return { history: [...demoHistoryRules(config), ...history.map(documents => ({ documents, days, gc }))] }
 }
 
 /** What the server takes by itself is what `auto` means. */

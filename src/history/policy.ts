@@ -14,13 +14,19 @@ export type HistoryRule = {
    * snapshots of Yjs. `collect` (the default): it goes, as in every client that does not.
    */
   readonly gc?: 'collect' | 'keep'
+  /**
+   * What everybody may do with these histories where nobody is asked who they are: `read` them, or `restore` as well.
+   * Default: what `openHistory` says.
+   */
+  readonly everybody?: 'none' | 'read' | 'restore'
 }
 
 export const historyRuleShape = {
   documents: text('a pattern of names', /./),
   days: whole(1, 36_500),
   bytes: whole(0, Number.MAX_SAFE_INTEGER),
-  gc: oneOf('collect', 'keep')
+  gc: oneOf('collect', 'keep'),
+  everybody: oneOf('none', 'read', 'restore')
 } as const satisfies ShapeOf<HistoryRule>
 
 /** Which documents have a history. */
@@ -51,6 +57,15 @@ export function policies(
     const { days = limits.historyDays, bytes = null, gc = 'collect' } = rule
     return { days, bytes, gc }
   }
+}
+
+/** What everybody may do with a document's history; `otherwise`: where its rule does not say. */
+export function openTo(
+  rules: readonly HistoryRule[],
+  matches: (pattern: string, name: string) => boolean,
+  otherwise: NonNullable<HistoryRule['everybody']>
+): (document: string) => NonNullable<HistoryRule['everybody']> {
+  return document => rules.find(({ documents }) => matches(documents, document))?.everybody ?? otherwise
 }
 
 /** How many bytes a history may have, of a document that has so many. */

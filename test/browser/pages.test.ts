@@ -147,6 +147,16 @@ async function prepare(page: Page, name: string): Promise<void> {
       await pane(page, 'right').locator('.card-panel .cm-content').waitFor()
     }
   }
+  if (name === 'history') {
+    // The bots have written a past, and it is compared with now.
+    await expect
+      .poll(() => page.locator('.past-report').textContent(), patience)
+      .toContain('The bots are done')
+    await page.locator('.past-version-name').first().click()
+    await page.locator('#past-compare').selectOption('now')
+    await page.locator('ins.past-passage').first().waitFor()
+    await page.locator('ins.past-passage').first().hover()
+  }
   if (name === 'chat') {
     await pane(page, 'left').locator('.chat-field').fill('Hello there.')
     await page.keyboard.press('Enter')

@@ -209,7 +209,7 @@ export class ServerProcess {
     const stopHeartbeat = startHeartbeat(this.#connections, { time, limits, metrics })
     const gate = new Gate({ authentication: 'none', origins: null })
     const admission = new Admission(
-      { authorize: null, openHistory: 'none', gate, tokenCookie: null },
+      { authorize: null, openHistory: () => 'none', gate, tokenCookie: null },
       { time, limits, metrics, log }
     )
     const passes = new Passes({ admission, time, limits })
