@@ -67,7 +67,7 @@ export function lesserAccess(a: Access, b: Access): Access {
 }
 
 /** Who it is across reconnects and documents: the user where one is known, else where it comes from. */
-export function sourceOf(user: User | null, address: string): string {
+export function sourceOf(user: Pick<User, 'id'> | null, address: string): string {
   return JSON.stringify(user === null ? { address } : { user: user.id })
 }
 

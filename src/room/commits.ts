@@ -22,7 +22,7 @@ import type { Congestion } from './congestion.ts'
 import { type JudgedUpdate, judgementOf } from './intake.ts'
 import type { BatchWriter, Journal, Life, Refused } from './journal.ts'
 import type { Start } from './log-order.ts'
-import type { Member } from './member.ts'
+import { Member } from './member.ts'
 import type { Nodes } from './nodes.ts'
 import { SharedLog } from './shared-log.ts'
 import { type Showable, Showing } from './showing.ts'
@@ -149,7 +149,7 @@ export class Commits implements BatchWriter {
    * What follows: `takeBatch` hands it to the journal's next synced write; `batchDurable` has it shown, or `batchFailed`
    * ends the room. Throws ERR_UPDATE_TOO_LARGE; the caller has scanned it, so it is well-formed.
    */
-  commit(judged: JudgedUpdate, source: Source): string | null {
+  commit(judged: JudgedUpdate, by: Member | Author): string | null {
     const { update, scan, sets } = judged
     const judgement = judgementOf(this.#document, judged)
     if (judgement.type === 'known') {
@@ -158,6 +158,7 @@ export class Commits implements BatchWriter {
     }
     this.#checkRoomFor(judged)
     this.#document.hold(sets === undefined ? { update, scan } : { update, scan, sets })
+    const source = by instanceof Member ? { author: by.author, member: by } : { author: by, member: null }
     this.#batches.add({ ...source, update, timeMs: this.#parts.time.wallMs() })
     this.#parts.metrics.updateAccepted(update.length)
     return judgement.gap

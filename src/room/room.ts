@@ -24,7 +24,7 @@ import { Farewell } from './farewell.ts'
 import { Intake, type JudgedUpdate, judgedInSlices, judgementOf } from './intake.ts'
 import type { Life } from './journal.ts'
 import type { Start } from './log-order.ts'
-import { feedOf, type Member, type MemberPerson } from './member.ts'
+import { feedOf, live, type Member, type MemberPerson } from './member.ts'
 import { OldCopies } from './old-copies.ts'
 import { Overdue } from './overdue.ts'
 import type { Refusals } from './refusals.ts'
@@ -217,7 +217,7 @@ export class Room {
     if (type === 'sync-step-2') this.#receiveDeletes(member, scanned)
     if (member.access === 'read' && (type === 'update' || judgementOf(this.document, scanned).type === 'new'))
       return refuseReader(member, type, scanned.scan)
-    const gap = this.#commits.commit(scanned, { author: member.author, member })
+    const gap = this.#commits.commit(scanned, member)
     const ticket = this.#commits.scannedTicket
     member.lastTicket = ticket
     this.#congestion.taken(member)
@@ -244,7 +244,7 @@ export class Room {
   *#applied(scanned: ScannedUpdate, author: Author): Work<void> {
     const judged = yield* judgedInSlices(this.document, scanned)
     if (this.#ended !== null) throw this.#ended
-    this.#commits.commit(judged, { author, member: null })
+    this.#commits.commit(judged, author)
   }
 
   /** Hands what is gathered to the journal without waiting for more. */
@@ -280,7 +280,7 @@ export class Room {
   }
 
   #memberLive(member: Member): void {
-    member.phase = { type: 'live' }
+    member.phase = live
     this.#parts.metrics.joined()
     member.receipts?.memberLive()
     sendReceipts(member, this.#commits.durableTicket)

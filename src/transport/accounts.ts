@@ -36,6 +36,12 @@ export class Accounts {
     return account.work
   }
 
+  /** Whether it is as good as a new one, and need not be kept. */
+  isFull({ sent, work }: Account): boolean {
+    const nowMs = this.#time.nowMs()
+    return sent.isFull(nowMs) && work?.isFull(nowMs) !== false
+  }
+
   /** The connection has ended. */
   close(address: string, account: Account): void {
     if (!this.#isLow(account)) return

@@ -27,7 +27,7 @@ const holdMsMin = 20
 export class Debt {
   readonly #host: Host
   readonly #debtor: Debtor
-  /** Opened with the first message. */
+  /** Opened with the first message, and again after a rest. */
   #account: Account | null = null
   #isHeld = false
 
@@ -46,6 +46,12 @@ export class Debt {
     const { time, limits, accounts } = this.#host
     const work = accounts.work(this.#open())
     this.#hold(work.take(Math.min(spentMs, limits.workMsBurstMax / 4), time.nowMs()))
+  }
+
+  /** Called now and then: who owes nothing and is silent keeps nothing. */
+  rest(): void {
+    if (this.#account !== null && !this.#isHeld && this.#host.accounts.isFull(this.#account))
+      this.#account = null
   }
 
   /** The connection has ended. Called once. */
