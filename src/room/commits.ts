@@ -82,10 +82,12 @@ export class Commits implements BatchWriter {
     this.#document = document
     this.#parts = parts
     this.#host = host
-    const windowMs = () => parts.window.sendingMs(host.members.size)
-    this.#batches = new Batches(this, { ...parts, windowMs })
+    const { time, journal, window } = parts
+    const windowMs = () => window.sendingMs(host.members.size)
+    // Not the parts with more added to them: a copy of them would be a tenth of what a room keeps.
+    this.#batches = new Batches(this, { time, journal, windowMs })
     this.#showing = new Showing({
-      ...parts,
+      time,
       windowMs,
       isWriting: () => this.#batches.writing.length > 0,
       show: showable => this.#show(showable)
