@@ -29,6 +29,7 @@ export class Debt {
   readonly #debtor: Debtor
   /** Opened with the first message, and again after a rest. */
   #account: Account | null = null
+  #hasRested = false
   #isHeld = false
 
   constructor(host: Host, debtor: Debtor) {
@@ -50,8 +51,9 @@ export class Debt {
 
   /** Called now and then: who owes nothing and is silent keeps nothing. */
   rest(): void {
-    if (this.#account !== null && !this.#isHeld && this.#host.accounts.isFull(this.#account))
-      this.#account = null
+    if (this.#account === null || this.#isHeld || !this.#host.accounts.isFull(this.#account)) return
+    this.#account = null
+    this.#hasRested = true
   }
 
   /** The connection has ended. Called once. */
@@ -61,7 +63,9 @@ export class Debt {
   }
 
   #open(): Account {
-    this.#account ??= this.#host.accounts.open(this.#debtor.address)
+    if (this.#account !== null) return this.#account
+    const { accounts } = this.#host
+    this.#account = this.#hasRested ? accounts.fresh() : accounts.open(this.#debtor.address)
     return this.#account
   }
 

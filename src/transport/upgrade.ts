@@ -101,8 +101,8 @@ export class Transport {
     this.#parts.time.soon(() => stream.uncork())
     this.#server.handleUpgrade(request, stream, head, socket => {
       stream.off('error', ignoreError)
-      stream.off('close', gone)
       this.#accept(socket, stream, { visitor, pathPrefix })
+      stream.off('close', gone)
     })
   }
 
