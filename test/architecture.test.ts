@@ -109,7 +109,8 @@ const homes: Homes = {
     'src/transport/web-sockets.ts',
     'type src/transport/upgrade.ts',
     'type src/transport/connection.ts',
-    'type src/transport/connection-parts.ts'
+    'type src/transport/connection-parts.ts',
+    'type src/transport/listening.ts'
   ],
   pino: ['src/base/log.ts'],
   'prom-client': ['src/base/metrics.ts'],

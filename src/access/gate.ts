@@ -17,8 +17,8 @@ export type GateOptions = {
 
 type Arrival = {
   readonly headers: IncomingHttpHeaders
-  /** The server's own end of the socket. */
-  readonly localAddress: string
+  /** The server's own end of the socket. A question to the system, whose answer stays with the socket. */
+  readonly localAddress: () => string
 }
 
 export class Gate {
@@ -34,7 +34,7 @@ export class Gate {
     const { origin } = headers
     if (authentication === 'loopback') {
       const header = (name: string) => headers[name]
-      if (!isLoopback(localAddress) || isFromElsewhere(header)) return 'not-loopback'
+      if (!isLoopback(localAddress()) || isFromElsewhere(header)) return 'not-loopback'
     }
     // Only browsers say where a page comes from, and a page cannot keep them from it.
     if (origin === undefined) return null

@@ -94,7 +94,7 @@ export function isHistoryAccess(value: unknown): value is HistoryAccess {
 }
 
 /** Who it is across reconnects and documents: the user where one is known, else where it comes from. */
-export function sourceOf(user: User | null, address: string): string {
+export function sourceOf(user: Pick<User, 'id'> | null, address: string): string {
   return JSON.stringify(user === null ? { address } : { user: user.id })
 }
 

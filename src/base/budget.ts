@@ -53,6 +53,12 @@ export class Budget {
     return this.#messages < this.#rates.messagesMax / 2 || this.#bytes < this.#rates.bytesMax / 2
   }
 
+  /** Whether nothing is missing: it is as good as a new one. */
+  isFull(nowMs: number): boolean {
+    this.#fill(nowMs)
+    return this.#messages === this.#rates.messagesMax && this.#bytes === this.#rates.bytesMax
+  }
+
   #fill(nowMs: number): void {
     const seconds = Math.max(0, nowMs - this.#atMs) / 1000
     const { messagesPerSecond, messagesMax, bytesPerSecond, bytesMax } = this.#rates

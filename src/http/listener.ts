@@ -29,11 +29,18 @@ function boundHandshakes(httpServer: HttpServer, max: number): void {
     const [oldest] = waiting
     oldest?.destroy()
   }
+  // One for all, and off a socket that was upgraded: there may be many of those, for long.
+  function gone(this: Socket): void {
+    waiting.delete(this)
+  }
   httpServer.on('connection', (socket: Socket) => {
-    socket.once('close', () => waiting.delete(socket))
+    socket.once('close', gone)
     begins(socket)
   })
-  httpServer.on('upgrade', ({ socket }) => void waiting.delete(socket))
+  httpServer.on('upgrade', ({ socket }) => {
+    waiting.delete(socket)
+    socket.off('close', gone)
+  })
   httpServer.on('request', ({ socket }, response) => {
     if (socket.destroyed) return
     waiting.delete(socket)

@@ -22,7 +22,7 @@ import type { Congestion } from './congestion.ts'
 import { type JudgedUpdate, judgementOf } from './intake.ts'
 import type { BatchWriter, Journal, Life, Refused } from './journal.ts'
 import type { Start } from './log-order.ts'
-import type { Member } from './member.ts'
+import { Member } from './member.ts'
 import type { Nodes } from './nodes.ts'
 import { Restoring } from './restoring.ts'
 import { SharedLog } from './shared-log.ts'
@@ -92,10 +92,12 @@ export class Commits implements BatchWriter {
     this.#document = document
     this.#parts = parts
     this.#host = host
-    const windowMs = () => parts.window.sendingMs(host.members.size)
-    this.#batches = new Batches(this, { ...parts, windowMs })
+    const { time, journal, window } = parts
+    const windowMs = () => window.sendingMs(host.members.size)
+    // Not the parts with more added to them: a copy of them would be a tenth of what a room keeps.
+    this.#batches = new Batches(this, { time, journal, windowMs })
     this.#showing = new Showing({
-      ...parts,
+      time,
       windowMs,
       isWriting: () => this.#batches.writing.length > 0,
       show: showable => this.#show(showable)
@@ -178,7 +180,7 @@ export class Commits implements BatchWriter {
    * What follows: `takeBatch` hands it to the journal's next synced write; `batchDurable` has it shown, or `batchFailed`
    * ends the room. Throws ERR_UPDATE_TOO_LARGE; the caller has scanned it, so it is well-formed.
    */
-  commit(judged: JudgedUpdate, source: Source): string | null {
+  commit(judged: JudgedUpdate, by: Member | Author): string | null {
     const { update, scan, sets } = judged
     const judgement = judgementOf(this.#document, judged)
     if (judgement.type === 'known') {
@@ -187,6 +189,7 @@ export class Commits implements BatchWriter {
     }
     this.#checkRoomFor(judged)
     this.#document.hold(sets === undefined ? { update, scan } : { update, scan, sets })
+    const source = by instanceof Member ? { author: by.author, member: by } : { author: by, member: null }
     this.#batches.add({ ...source, update, timeMs: this.#parts.time.wallMs() })
     this.#parts.metrics.updateAccepted(update.length)
     return judgement.gap

@@ -83,10 +83,11 @@ export class Member {
   readonly port: Port
   readonly encoder: Encoder
   #person: MemberPerson
-  #author: Author
+  /** Made with its first update. */
+  #author: Author | null = null
   /** Null where the dialect has none. */
   readonly receipts: Receipts | null
-  phase: Phase = { type: 'greeted' }
+  phase: Phase = greeted
   /** Ticket of the last update it sent: its SyncStep1 is answered when that one is durable. */
   lastTicket = 0
   /** SyncStep1 messages that the join under way answers with its end marker. */
@@ -107,7 +108,6 @@ export class Member {
     this.port = port
     this.encoder = encoder
     this.#person = person
-    this.#author = authorOf(port, person)
     this.receipts = encoder.saved() === null ? null : new Receipts()
   }
 
@@ -117,6 +117,7 @@ export class Member {
 
   /** Whose its updates are. The same object until it is another person's: records name each object once. */
   get author(): Author {
+    this.#author ??= { user: this.#person.user?.id ?? null, connection: this.port.id, origin: 'client' }
     return this.#author
   }
 
@@ -126,15 +127,14 @@ export class Member {
 
   /** Called by `Room.grant` only. */
   become(person: MemberPerson): void {
+    if (person.user?.id !== this.#person.user?.id) this.#author = null
     this.#person = person
-    const author = authorOf(this.port, person)
-    if (author.user !== this.#author.user) this.#author = author
   }
 }
 
-function authorOf({ id }: Port, { user }: MemberPerson): Author {
-  return { user: user?.id ?? null, connection: id, origin: 'client' }
-}
+/** The same for all who are. */
+export const live: Phase = { type: 'live' }
+export const greeted: Phase = { type: 'greeted' }
 
 /** What is being sent to it as its socket drains, if anything is. */
 export function feedOf({ phase, resync }: Member): Feed | null {

@@ -20,7 +20,7 @@ import { Congestion } from './congestion.ts'
 import { Farewell } from './farewell.ts'
 import { Intake, type JudgedUpdate, judgedInSlices, judgementOf } from './intake.ts'
 import type { Life } from './journal.ts'
-import { feedOf, type Member, type MemberPerson } from './member.ts'
+import { feedOf, live, type Member, type MemberPerson } from './member.ts'
 import { OldCopies } from './old-copies.ts'
 import { Overdue } from './overdue.ts'
 import type { Opened, RoomParts } from './room-parts.ts'
@@ -212,7 +212,7 @@ export class Room {
     if (type === 'sync-step-2') this.#receiveDeletes(member, scanned)
     if (member.access === 'read' && (type === 'update' || judgementOf(this.document, scanned).type === 'new'))
       return refuseReader(member, type, scanned.scan)
-    const gap = this.#commits.commit(scanned, { author: member.author, member })
+    const gap = this.#commits.commit(scanned, member)
     const ticket = this.#commits.scannedTicket
     member.lastTicket = ticket
     this.#congestion.taken(member)
@@ -239,7 +239,7 @@ export class Room {
   *#applied(scanned: ScannedUpdate, author: Author): Work<void> {
     const judged = yield* judgedInSlices(this.document, scanned)
     if (this.#ended !== null) throw this.#ended
-    this.#commits.commit(judged, { author, member: null })
+    this.#commits.commit(judged, author)
   }
 
   /** As `Commits.restore`; throws what ended the room. */
@@ -282,7 +282,7 @@ export class Room {
   }
 
   #memberLive(member: Member): void {
-    member.phase = { type: 'live' }
+    member.phase = live
     this.#parts.metrics.joined()
     member.receipts?.memberLive()
     sendReceipts(member, this.#commits.durableTicket)

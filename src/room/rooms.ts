@@ -14,7 +14,7 @@ import type { CompactionSchedule } from './compaction-schedule.ts'
 import { checkDocumentName } from './document-name.ts'
 import type { Start } from './log-order.ts'
 import type { Member } from './member.ts'
-import { Room } from './room.ts'
+import { Room, type RoomEvents } from './room.ts'
 import type { RoomParts } from './room-parts.ts'
 import { openingFault, storeFault } from './store-fault.ts'
 import { Tombstones } from './tombstones.ts'
@@ -63,6 +63,8 @@ export class Rooms {
    * answered at once, as a new document is, so many at most are opened in one turn of the event loop.
    */
   readonly #loads: WorkQueue
+  /** The same for all rooms. */
+  readonly #events: RoomEvents
   #isClosed = false
 
   constructor(parts: RoomsParts) {
@@ -73,6 +75,15 @@ export class Rooms {
       whenFree: free => void parts.time.soon(free)
     })
     this.#tombstones = new Tombstones(parts)
+    const { changes, compactions } = parts
+    this.#events = {
+      onIdle: room => this.#idle(room),
+      onWritten: (room, updates) => changes?.written(room.name, updates),
+      onCommitted: room => compactions.consider(room),
+      compactionOver: room => compactions.over(room),
+      onCheckpoint: room => compactions.checkpointReplaced(room),
+      onEnded: room => this.#ended(room)
+    }
   }
 
   get count(): number {
@@ -198,7 +209,7 @@ export class Rooms {
   }
 
   async #restore(name: string): Promise<Room> {
-    const { store, log, changes, journal } = this.#parts
+    const { store, log, journal } = this.#parts
     // A room of it that ended may still be writing.
     await journal.written(name)
     try {
@@ -214,14 +225,7 @@ export class Rooms {
       await this.#setAside(name, unreadable)
       const life = { incarnation: loaded.incarnation, isPlanting: false, floor: loaded.floor }
       const quarantines = loaded.checkpoint === null ? 0 : quarantineOf(loaded.checkpoint.meta).count
-      return new Room(document, { life, start: startOf(loaded), quarantines }, this.#parts, {
-        onIdle: room => this.#idle(room),
-        onWritten: (_, updates) => changes?.written(name, updates),
-        onCommitted: room => this.#parts.compactions.consider(room),
-        compactionOver: room => this.#parts.compactions.over(room),
-        onCheckpoint: room => this.#parts.compactions.checkpointReplaced(room),
-        onEnded: room => this.#ended(room)
-      })
+      return new Room(document, { life, start: startOf(loaded), quarantines }, this.#parts, this.#events)
     } catch (error) {
       log.error({ error, document: name }, 'the document could not be opened')
       throw openingFault(error)

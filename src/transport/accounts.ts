@@ -26,14 +26,25 @@ export class Accounts {
   /** One that an ended connection of the address has left, or a new one. */
   open(address: string): Account {
     const left = this.#takeAll(address).filter(account => this.#isLow(account))
-    const account = left.pop() ?? { sent: new Budget(this.#rates, this.#time.nowMs()), work: null }
+    const account = left.pop() ?? this.fresh()
     if (left.length > 0) this.#put(address, left)
     return account
+  }
+
+  /** A new one, of a connection that had one and owes nothing: what others have left is not its to pay. */
+  fresh(): Account {
+    return { sent: new Budget(this.#rates, this.#time.nowMs()), work: null }
   }
 
   work(account: Account): Budget {
     account.work ??= new Budget(workRates(this.#limits), this.#time.nowMs())
     return account.work
+  }
+
+  /** Whether it is as good as a new one, and need not be kept. */
+  isFull({ sent, work }: Account): boolean {
+    const nowMs = this.#time.nowMs()
+    return sent.isFull(nowMs) && work?.isFull(nowMs) !== false
   }
 
   /** The connection has ended. */

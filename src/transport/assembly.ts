@@ -6,8 +6,28 @@
 /** What a fragment costs in memory beside the bytes it lies in. */
 const fragmentBytes = 128
 
+/** Opcode, length and mask of a frame whose length is one byte. */
+const headerBytes = 6
+const shortMax = 125
+
 const isFinal = 0x80
 const isControl = 0x08
+
+/**
+ * How many frames the bytes are, if they are whole messages from the first to the last; else null. Most of what is read is:
+ * so nothing has to be kept of connections between their messages.
+ */
+export function wholeFramesIn(chunk: Uint8Array): number | null {
+  let frames = 0
+  for (let at = 0; at < chunk.length; frames++) {
+    const opcode = chunk[at] ?? 0
+    const length = (chunk[at + 1] ?? 0) & 0x7f
+    const isWhole = (opcode & isFinal) !== 0 && length <= shortMax
+    if (!isWhole || at + headerBytes + length > chunk.length) return null
+    at += headerBytes + length
+  }
+  return frames
+}
 
 export class Assembly {
   /** Which part of a frame comes next, of how many bytes. */

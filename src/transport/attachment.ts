@@ -20,10 +20,12 @@ import { Seat, type SeatParts } from './seat.ts'
 import type { PortOwner, SharedPort, SharedSocket } from './shared-socket.ts'
 import type { Listener, Stateless } from './stateless.ts'
 
-export type AttachmentParts = SeatParts & {
+/** What those of all connections have in common. */
+export type AttachmentCommons = SeatParts & { readonly stateless: Stateless; readonly time: Time }
+
+export type AttachmentParts = {
+  readonly commons: AttachmentCommons
   readonly socket: SharedSocket
-  readonly stateless: Stateless
-  readonly time: Time
   /** What the upgrade request says of whoever asks. */
   readonly visitor: Visitor
 }
@@ -77,9 +79,12 @@ export class Attachment implements Listener, PortOwner, Holder {
     this.encoder = createHocuspocusEncoder(routingKey)
     this.#parts = parts
     this.#host = host
-    const { time, socket } = parts
+    const { socket } = parts
     const tooLate = () => this.#refuse(new Fault('ERR_AUTHENTICATION_TIMEOUT'))
-    this.#state = { type: 'waiting', cancelDeadline: time.after(socket.limits.authDeadlineMs, tooLate) }
+    this.#state = {
+      type: 'waiting',
+      cancelDeadline: parts.commons.time.after(socket.limits.authDeadlineMs, tooLate)
+    }
   }
 
   get connection(): string {
@@ -212,7 +217,7 @@ export class Attachment implements Listener, PortOwner, Holder {
   #authorize({ token, version }: { token: string | null; version: string | null }): void {
     if (this.#state.type === 'waiting') this.#state.cancelDeadline()
     this.#isVersioned = version !== null
-    const seat = new Seat(this.#parts, this.#parts.visitor, this.document)
+    const seat = new Seat(this.#parts.commons, this.#parts.visitor, this.document)
     this.#seat = seat
     if (seat.isOpen) return this.#open(seat)
     const state: State = { type: 'authorizing' }
@@ -246,11 +251,11 @@ export class Attachment implements Listener, PortOwner, Holder {
   }
 
   #enter(seat: Seat, room: Room): void {
-    const { socket, stateless } = this.#parts
+    const { socket, commons } = this.#parts
     const port = socket.port(this)
     const member = seat.enter(room, port, this.encoder)
     this.#state = { type: 'open', room, member, port }
-    stateless.enter(this.document, this)
+    commons.stateless.enter(this.document, this)
     port.send(this.encoder.authenticated(seat.access))
     this.#replay()
   }
@@ -260,7 +265,7 @@ export class Attachment implements Listener, PortOwner, Holder {
       case 'auth':
         return this.#seat?.renew({ token: message.token, dialect: 'hocuspocus' })
       case 'stateless':
-        return this.#parts.stateless.received(this.document, this, message.payload)
+        return this.#parts.commons.stateless.received(this.document, this, message.payload)
       case 'close':
         return this.#detach()
       default:
@@ -294,7 +299,7 @@ export class Attachment implements Listener, PortOwner, Holder {
     this.#seat = null
     if (state.type === 'open') {
       state.port.close()
-      this.#parts.stateless.leave(this.document, this)
+      this.#parts.commons.stateless.leave(this.document, this)
       this.#holds = 0
     }
     seat?.leave()

@@ -32,5 +32,7 @@ export type ConnectionHost<Of> = {
   readonly shares: Shares
   /** Somebody at this address made no sense. Returns how long they wait for the answer. */
   readonly refused: (address: string) => number
+  /** The socket of one from this address is gone. Called once for each. */
+  readonly disconnected: (address: string) => void
   readonly onClosed: (connection: Of) => void
 }

@@ -11,13 +11,14 @@ import { type Frame, frameBytes } from '../dialect/frame.ts'
 import type { Port } from '../room/member.ts'
 import type { ConnectionHost, ConnectionParts } from './connection-parts.ts'
 import { Debt } from './debt.ts'
-import { Inbox } from './inbox.ts'
+import { Inbox, type InboxOwner } from './inbox.ts'
+import { listen, type SocketOwner } from './listening.ts'
 import { Liveness } from './liveness.ts'
 import { type Reader, Reading } from './reading.ts'
 import type { Session } from './session.ts'
 import { writeFrame } from './write-frame.ts'
 
-export class Connection implements Port, Reader {
+export class Connection implements Port, Reader, InboxOwner, SocketOwner {
   readonly id: string
   readonly address: string
   readonly #host: ConnectionHost<Connection>
@@ -35,7 +36,8 @@ export class Connection implements Port, Reader {
   #fedBytes = 0
   readonly #reading: Reading
   readonly #liveness: Liveness
-  readonly #timers: Timers
+  /** Made when it is needed: most connections never wait for anything. */
+  #timers: Timers | null = null
 
   constructor({ id, address, socket, stream }: ConnectionParts, host: ConnectionHost<Connection>) {
     this.id = id
@@ -43,30 +45,22 @@ export class Connection implements Port, Reader {
     this.#host = host
     this.#socket = socket
     this.#stream = stream
-    this.#timers = new Timers(host.time)
-    const after = (delayMs: number, run: () => void) => this.#timers.after(delayMs, run)
-    this.#debt = new Debt(host, { address, pause: () => this.pause(), resume: () => this.resume(), after })
+    this.#debt = new Debt(host, this)
     this.#liveness = new Liveness(host.limits)
     this.#reading = new Reading({ stream, reader: this, shares: host.shares })
-    this.#inbox = new Inbox({
-      turns: host.turns,
-      reading: this.#reading,
-      socket,
-      take: bytes => this.#receive(bytes),
-      onServed: () => this.#takeIfStopped(),
-      onEmpty: () => this.#readOn()
-    })
+    this.#inbox = new Inbox(this, host.turns)
   }
 
   /** Begins to read. Frames that came in the same packet as the handshake are not lost. */
   start(session: Session): void {
     this.#session = session
-    this.#socket.on('message', (data: Buffer, isBinary: boolean) => this.#messageArrived(data, isBinary))
-    this.#socket.on('ping', data => this.#pingArrived(data))
-    this.#socket.on('pong', () => this.#pongArrived())
-    this.#socket.on('close', () => this.#socketClosed())
-    this.#socket.on('error', error => this.#socketFailed(error))
-    this.#stream.on('drain', () => this.#drained())
+    listen(this.#socket, this.#stream, this)
+  }
+
+  /** Runs after the delay, unless the connection is over by then. */
+  after(delayMs: number, run: () => void): void {
+    this.#timers ??= new Timers(this.#host.time)
+    this.#timers.after(delayMs, run)
   }
 
   /** From now on another session takes what comes. Whoever calls has closed the one before. */
@@ -86,6 +80,15 @@ export class Connection implements Port, Reader {
 
   full(): void {
     this.#session?.full()
+  }
+
+  /** So many bytes of whole messages wait for their turn. */
+  waits(bytes: number): void {
+    this.#reading.waits(bytes)
+  }
+
+  stopReading(): void {
+    this.#socket.pause()
   }
 
   /** Its session keeps so many bytes more of messages that cannot be handled yet, or less. */
@@ -135,7 +138,7 @@ export class Connection implements Port, Reader {
 
   release(): void {
     this.#inbox.release()
-    this.#takeIfStopped()
+    this.served()
   }
 
   end(fault: Fault): void {
@@ -153,7 +156,7 @@ export class Connection implements Port, Reader {
     const delayMs = fault.code === 'ERR_BAD_MESSAGE' ? this.#host.refused(this.address) : 0
     if (delayMs === 0) return this.#sayWhy(fault)
     this.#socket.pause()
-    this.#timers.after(delayMs, () => this.#sayWhy(fault))
+    this.after(delayMs, () => this.#sayWhy(fault))
   }
 
   /** A stop is nobody's fault: what waits for its turn counts, and so does what comes before the client has closed. */
@@ -169,7 +172,7 @@ export class Connection implements Port, Reader {
   #sayWhy(fault: Fault): void {
     this.#socket.resume()
     this.#socket.close(fault.closeCode, fault.publicReason)
-    this.#timers.after(this.#host.limits.closeTimeoutMs, () => this.#socket.terminate())
+    this.after(this.#host.limits.closeTimeoutMs, () => this.#socket.terminate())
   }
 
   cutOff(): void {
@@ -179,7 +182,7 @@ export class Connection implements Port, Reader {
   /** What ws keeps of a message is free only when the socket is gone: nobody waits for an answer to the close frame. */
   #cutOff(fault: Fault): void {
     this.end(fault)
-    if (this.#state !== 'closed') this.#timers.after(0, () => this.#socket.terminate())
+    if (this.#state !== 'closed') this.after(0, () => this.#socket.terminate())
   }
 
   terminate(): void {
@@ -199,7 +202,7 @@ export class Connection implements Port, Reader {
   probe(timeoutMs: number): Promise<boolean> {
     // Of a paused one, its pong would not be read.
     if (this.#state !== 'open' || this.#inbox.isPaused) return Promise.resolve(this.#state === 'open')
-    const pong = this.#liveness.probe(late => this.#timers.after(timeoutMs, late))
+    const pong = this.#liveness.probe(late => this.after(timeoutMs, late))
     this.#socket.ping()
     return pong
   }
@@ -208,6 +211,7 @@ export class Connection implements Port, Reader {
   beat(elapsedMs: number): void {
     if (this.#state !== 'open' || this.#session === null) return
     const { limits } = this.#host
+    this.#debt.rest()
     if (!this.#inbox.isPaused && this.#reading.isLate(elapsedMs, limits)) {
       return this.#cutOff(new Fault('ERR_MESSAGE_TIMEOUT'))
     }
@@ -218,7 +222,7 @@ export class Connection implements Port, Reader {
     else if (next === 'ping') this.#socket.ping()
   }
 
-  #messageArrived(data: Buffer, isBinary: boolean): void {
+  messageArrived(data: Buffer, isBinary: boolean): void {
     this.#liveness.hears()
     this.#host.metrics.received(data.length)
     if (this.#state !== 'open' && this.#state !== 'leaving') return
@@ -241,12 +245,12 @@ export class Connection implements Port, Reader {
     this.#host.metrics.ignored('unknown-type')
   }
 
-  #readOn(): void {
+  emptied(): void {
     if (this.#isGone) this.#close()
     else this.#socket.resume()
   }
 
-  #takeIfStopped(): void {
+  served(): void {
     if (this.#state === 'leaving' || this.#state === 'left') this.#takeAll()
   }
 
@@ -257,7 +261,7 @@ export class Connection implements Port, Reader {
   }
 
   /** The first message of the bytes. Each is handled as if it had come alone: charged, in turn, held back. */
-  #receive(bytes: Uint8Array): number {
+  take(bytes: Uint8Array): number {
     if (this.#session === null) return bytes.length
     const startMs = this.#host.time.nowMs()
     let taken = bytes.length
@@ -283,17 +287,17 @@ export class Connection implements Port, Reader {
   }
 
   /** Answered by ws, which bounds how many answers may wait. */
-  #pingArrived(data: Buffer): void {
+  pingArrived(data: Buffer): void {
     this.#liveness.hears()
     this.#charge(data.length)
   }
 
-  #pongArrived(): void {
+  pongArrived(): void {
     this.#liveness.answered()
     this.#charge(0)
   }
 
-  #drained(): void {
+  drained(): void {
     this.#fedBytes = 0
     this.#session?.drained()
   }
@@ -303,16 +307,17 @@ export class Connection implements Port, Reader {
     return writeFrame(this.#stream, frame)
   }
 
-  #socketFailed(error: Error & { code?: string }): void {
+  socketFailed(error: Error & { code?: string }): void {
     // ws has answered invalid frames with their close code (RFC 6455, 7.4.1) before it reports them here.
     this.#host.log.debug({ error, connection: this.id, address: this.address }, 'socket error')
     if (error.code?.startsWith('WS_ERR') !== true) return
     this.#host.metrics.refused('ERR_BAD_MESSAGE')
     // It would wait ten times as long for an answer, and keep what had come of the message.
-    this.#timers.after(this.#host.limits.closeTimeoutMs, () => this.#socket.terminate())
+    this.after(this.#host.limits.closeTimeoutMs, () => this.#socket.terminate())
   }
 
-  #socketClosed(): void {
+  socketClosed(): void {
+    this.#host.disconnected(this.address)
     // Whoever sends and leaves is not to lose it because others came first, or because its room is not open yet.
     this.#session?.linger()
     if (this.#state === 'open' && this.#inbox.isPaused) this.#state = 'gone'
@@ -326,7 +331,7 @@ export class Connection implements Port, Reader {
     this.#leave()
     this.#reading.over()
     this.#liveness.over()
-    this.#timers.clear()
+    this.#timers?.clear()
     this.#host.onClosed(this)
   }
 

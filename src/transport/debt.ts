@@ -27,8 +27,9 @@ const holdMsMin = 20
 export class Debt {
   readonly #host: Host
   readonly #debtor: Debtor
-  /** Opened with the first message. */
+  /** Opened with the first message, and again after a rest. */
   #account: Account | null = null
+  #hasRested = false
   #isHeld = false
 
   constructor(host: Host, debtor: Debtor) {
@@ -48,6 +49,13 @@ export class Debt {
     this.#hold(work.take(Math.min(spentMs, limits.workMsBurstMax / 4), time.nowMs()))
   }
 
+  /** Called now and then: who owes nothing and is silent keeps nothing. */
+  rest(): void {
+    if (this.#account === null || this.#isHeld || !this.#host.accounts.isFull(this.#account)) return
+    this.#account = null
+    this.#hasRested = true
+  }
+
   /** The connection has ended. Called once. */
   close(): void {
     if (this.#account !== null) this.#host.accounts.close(this.#debtor.address, this.#account)
@@ -55,7 +63,9 @@ export class Debt {
   }
 
   #open(): Account {
-    this.#account ??= this.#host.accounts.open(this.#debtor.address)
+    if (this.#account !== null) return this.#account
+    const { accounts } = this.#host
+    this.#account = this.#hasRested ? accounts.fresh() : accounts.open(this.#debtor.address)
     return this.#account
   }
 

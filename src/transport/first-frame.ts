@@ -12,8 +12,7 @@ import { firstHocuspocus } from '../dialect/hocuspocus.ts'
 import { firstYWebsocket, yWebsocketEncoder } from '../dialect/y-websocket.ts'
 import type { Connection } from './connection.ts'
 import type { Session } from './session.ts'
-
-type Host = { readonly decided: Promise<void>; readonly fail: (fault: Fault) => void }
+import type { Entrance } from './y-websocket-session.ts'
 
 type Parts = {
   readonly connection: Connection
@@ -22,34 +21,36 @@ type Parts = {
   /** Nobody is asked who they are, so nothing waits for the decision. */
   readonly isOpen: boolean
   /** Begins the y-websocket session, which reports what ends it before it is in its room. */
-  readonly yWebsocket: (host: Host) => Session
+  readonly yWebsocket: (entrance: Entrance) => Session
   readonly hocuspocus: () => Session
 }
 
-export class UndecidedSession implements Session {
+export class UndecidedSession implements Session, Entrance {
   readonly #parts: Parts
   readonly #session: Session
-  readonly #decide: () => void
-  #cancelWait: Cancel = () => {}
+  /** Made when somebody waits for it: where everybody may, nobody does. */
+  #decision: { readonly made: Promise<void>; readonly make: () => void } | null = null
+  #cancelWait: Cancel | null = null
   #isDecided = false
   #fault: Fault | null = null
 
   constructor(parts: Parts) {
     this.#parts = parts
-    let decide = () => {}
-    const decided = new Promise<void>(resolve => {
-      decide = resolve
-    })
-    this.#decide = decide
-    this.#session = parts.yWebsocket({ decided, fail: fault => this.#failed(fault) })
+    this.#session = parts.yWebsocket(this)
     // A silent connection may stay where everybody may.
     if (parts.isOpen) return
-    this.#cancelWait = parts.time.after(parts.limits.authDeadlineMs, () => this.#decided())
+    this.#cancelWait = parts.time.after(parts.limits.authDeadlineMs, () => this.#decide())
+  }
+
+  decided(): Promise<void> {
+    if (this.#isDecided) return Promise.resolve()
+    this.#decision ??= decision()
+    return this.#decision.made
   }
 
   receive(bytes: Uint8Array): number {
     const { connection, hocuspocus } = this.#parts
-    this.#cancelWait()
+    this.#cancelWait?.()
     if (isHocuspocus(bytes)) {
       this.#session.closed()
       const session = hocuspocus()
@@ -57,7 +58,7 @@ export class UndecidedSession implements Session {
       return session.receive(bytes)
     }
     connection.handOver(this.#session)
-    this.#decided()
+    this.#decide()
     if (this.#fault === null) return this.#session.receive(bytes)
     connection.end(this.#fault)
     return bytes.length
@@ -72,8 +73,8 @@ export class UndecidedSession implements Session {
    * whoever is there is asked about as a y-websocket client.
    */
   full(): void {
-    this.#cancelWait()
-    this.#decided()
+    this.#cancelWait?.()
+    this.#decide()
     if (this.#fault !== null) this.#parts.connection.end(this.#fault)
   }
 
@@ -85,23 +86,31 @@ export class UndecidedSession implements Session {
   linger(): void {}
 
   closed(): void {
-    this.#cancelWait()
+    this.#cancelWait?.()
     this.#session.closed()
   }
 
   /** The first message is waited for: it may be one for which none of this matters. */
-  #failed(fault: Fault): void {
+  failed(fault: Fault): void {
     const { time, limits, connection } = this.#parts
     if (this.#isDecided) return connection.end(fault)
     this.#fault = fault
-    this.#cancelWait()
+    this.#cancelWait?.()
     this.#cancelWait = time.after(limits.firstFrameMs, () => connection.end(fault))
   }
 
-  #decided(): void {
+  #decide(): void {
     this.#isDecided = true
-    this.#decide()
+    this.#decision?.make()
   }
+}
+
+function decision(): { readonly made: Promise<void>; readonly make: () => void } {
+  let make = () => {}
+  const made = new Promise<void>(resolve => {
+    make = resolve
+  })
+  return { made, make }
 }
 
 /** A y-websocket message is never taken for anything else, save an Auth frame, which no client of that dialect sends. */

@@ -16,7 +16,7 @@ import type { Connection } from './connection.ts'
 import type { Session } from './session.ts'
 import { SharedSocket } from './shared-socket.ts'
 
-type Parts = Omit<AttachmentParts, 'socket'> & { readonly limits: Limits }
+type Parts = Omit<AttachmentParts, 'socket'>
 
 /** An answer repeats its routing key: one that is more than so many of the longest names is answered by the end. */
 const answeredLengthsMax = 16
@@ -36,11 +36,12 @@ export class HocuspocusSession implements Session, AttachmentHost {
 
   constructor(connection: Connection, parts: Parts) {
     this.#connection = connection
-    this.#limits = parts.limits
-    this.#socket = new SharedSocket(connection, parts.limits)
+    const { limits, time } = parts.commons
+    this.#limits = limits
+    this.#socket = new SharedSocket(connection, limits)
     this.#parts = { ...parts, socket: this.#socket }
     const tooLate = () => connection.end(new Fault('ERR_AUTHENTICATION_TIMEOUT', 'nobody came in'))
-    this.#cancelDeadline = parts.time.after(parts.limits.authDeadlineMs, tooLate)
+    this.#cancelDeadline = time.after(limits.authDeadlineMs, tooLate)
   }
 
   receive(bytes: Uint8Array): number {

@@ -2,27 +2,29 @@
  * What has come over a connection and is not handled yet: in order, one message after the other, when it is its turn and
  * nothing holds it back. It knows neither what a message means nor whether anybody is still there.
  */
-import type { Reading } from './reading.ts'
 import type { Turns, TurnTaker } from './turns.ts'
 import { WaitingFrames } from './waiting-frames.ts'
 
-type Parts = {
-  readonly turns: Turns
-  readonly reading: Reading
-  readonly socket: { pause(): void }
+/** The connection, as seen by what waits. */
+export type InboxOwner = {
+  /** No more is to be read for now. */
+  stopReading(): void
   /**
    * Handles the first message of the bytes, and returns how many of them it took. All of them when nothing is taken any
    * more; none when it cannot be taken yet. Must not throw.
    */
-  readonly take: (bytes: Uint8Array) => number
+  take(bytes: Uint8Array): number
   /** A turn of it is over. */
-  readonly onServed: () => void
+  served(): void
   /** Nothing waits and nothing holds it back any more. */
-  readonly onEmpty: () => void
+  emptied(): void
+  /** So many bytes wait now. */
+  waits(bytes: number): void
 }
 
 export class Inbox implements TurnTaker {
-  readonly #parts: Parts
+  readonly #owner: InboxOwner
+  readonly #turns: Turns
   #pauses = 0
   /** How many of them are for a message that is being worked on: a stop lifts the others. */
   #holds = 0
@@ -31,8 +33,9 @@ export class Inbox implements TurnTaker {
   /** What is left of a frame, and what came out of the WebSocket's buffer after a pause; bounded by that buffer. */
   #waiting: WaitingFrames | null = null
 
-  constructor(parts: Parts) {
-    this.#parts = parts
+  constructor(owner: InboxOwner, turns: Turns) {
+    this.#owner = owner
+    this.#turns = turns
   }
 
   get isPaused(): boolean {
@@ -50,14 +53,14 @@ export class Inbox implements TurnTaker {
 
   pause(): void {
     this.#pauses++
-    if (this.#pauses === 1) this.#parts.socket.pause()
+    if (this.#pauses === 1) this.#owner.stopReading()
   }
 
   resume(): void {
     this.#pauses--
     while (this.#pauses === 0) {
-      if (this.#isEmpty) return this.#parts.onEmpty()
-      if (!this.#parts.turns.mayHandle(this)) return this.#standInLine()
+      if (this.#isEmpty) return this.#owner.emptied()
+      if (!this.#turns.mayHandle(this)) return this.#standInLine()
       this.#takeNext()
       this.#count()
     }
@@ -77,13 +80,13 @@ export class Inbox implements TurnTaker {
   serve(): void {
     this.#isInLine = false
     this.resume()
-    this.#parts.onServed()
+    this.#owner.served()
   }
 
   /** Messages in one piece of bytes, which are copied if they have to wait. */
   arrived(frame: Uint8Array): void {
     if (this.#pauses > 0) this.#queue().push(frame)
-    else if (this.#parts.turns.mayHandle(this)) this.#takeWhole(frame)
+    else if (this.#turns.mayHandle(this)) this.#takeWhole(frame)
     else {
       this.#queue().push(frame)
       this.#standInLine()
@@ -99,7 +102,7 @@ export class Inbox implements TurnTaker {
   /** Whatever waits, in its turn, until something is worked on or cannot be taken yet. Bounded by what was read. */
   takeAll(): void {
     while (this.#holds === 0 && !this.#isEmpty && !this.#isInLine) {
-      if (!this.#parts.turns.mayHandle(this)) this.#standInLine()
+      if (!this.#turns.mayHandle(this)) this.#standInLine()
       else if (this.#takeNext() === 0) break
     }
     this.#count()
@@ -121,7 +124,7 @@ export class Inbox implements TurnTaker {
   #takeWhole(frame: Uint8Array): void {
     this.#take(frame)
     while (!this.#isEmpty && this.#pauses === 0) {
-      if (this.#parts.turns.mayHandle(this)) this.#takeNext()
+      if (this.#turns.mayHandle(this)) this.#takeNext()
       else this.#standInLine()
     }
     this.#waiting?.own()
@@ -134,7 +137,7 @@ export class Inbox implements TurnTaker {
   }
 
   #take(bytes: Uint8Array): number {
-    const taken = this.#parts.take(bytes)
+    const taken = this.#owner.take(bytes)
     if (taken < bytes.length) this.#queue().putBack(bytes.subarray(taken))
     return taken
   }
@@ -142,7 +145,7 @@ export class Inbox implements TurnTaker {
   #standInLine(): void {
     this.#isInLine = true
     this.pause()
-    this.#parts.turns.wait(this)
+    this.#turns.wait(this)
   }
 
   #queue(): WaitingFrames {
@@ -151,6 +154,7 @@ export class Inbox implements TurnTaker {
   }
 
   #count(): void {
-    this.#parts.reading.waits(this.#waiting?.bytes ?? 0)
+    if (this.#isEmpty) this.#waiting = null
+    this.#owner.waits(this.#waiting?.bytes ?? 0)
   }
 }

@@ -4,7 +4,8 @@
  */
 import type { Duplex } from 'node:stream'
 import type { Limits } from '../base/limits.ts'
-import { Assembly } from './assembly.ts'
+import { Assembly, wholeFramesIn } from './assembly.ts'
+import { listenForBytes, type StreamReader } from './listening.ts'
 import type { Keeper, Shares, Unfinished } from './unfinished.ts'
 
 /** The connection, as seen by what reads it. */
@@ -22,9 +23,15 @@ type Stranger = { bytes: number; isHeld: boolean; readonly bytesMax: number }
 
 type Parts = { readonly stream: Duplex; readonly reader: Reader; readonly shares: Shares }
 
-export class Reading implements Keeper {
-  readonly #parts: Parts
-  readonly #assembly = new Assembly()
+type Parse = (this: Duplex, chunk: Buffer) => void
+
+export class Reading implements Keeper, StreamReader {
+  readonly #stream: Duplex
+  readonly #reader: Reader
+  readonly #shares: Shares
+  readonly #parse: Parse
+  /** Null between messages. */
+  #assembly: Assembly | null = null
   #share: Unfinished
   /** Of whole messages that wait, in the connection and in its session. */
   #waitingBytes = 0
@@ -40,18 +47,20 @@ export class Reading implements Keeper {
   #slowMs = 0
 
   /** Begins to count. What ws has read of the stream before is not counted: there must be nothing. */
-  constructor(parts: Parts) {
-    this.#parts = parts
-    this.#share = parts.shares.admitted
+  constructor({ stream, reader, shares }: Parts) {
+    this.#stream = stream
+    this.#reader = reader
+    this.#shares = shares
+    this.#share = shares.admitted
     // Before ws, and in its place: what many sockets bring in one turn is not all taken apart in it.
-    const { stream } = parts
-    const parsers = stream.listeners('data')
-    stream.on('data', (chunk: Buffer) => this.#arrived(chunk, parsers))
-    for (const parser of parsers) stream.off('data', parser as (chunk: Buffer) => void)
+    const parsers = stream.listeners('data') as Parse[]
+    listenForBytes(stream, this)
+    for (const parse of parsers) stream.off('data', parse)
+    this.#parse = parsers.length === 1 && parsers[0] !== undefined ? parsers[0] : inOrder(parsers)
   }
 
   get address(): string {
-    return this.#parts.reader.address
+    return this.#reader.address
   }
 
   get chunks(): number {
@@ -61,7 +70,7 @@ export class Reading implements Keeper {
   /** Until `admitted` is called, no more than about so many bytes are read: a stranger cannot fill the memory. */
   bound(bytesMax: number): void {
     this.#stranger = { bytes: 0, isHeld: false, bytesMax }
-    this.#share = this.#parts.shares.strangers
+    this.#share = this.#shares.strangers
   }
 
   /** Somebody was let in. */
@@ -70,9 +79,9 @@ export class Reading implements Keeper {
     if (stranger === null) return
     this.#stranger = null
     this.#share.set(this, 0)
-    this.#share = this.#parts.shares.admitted
+    this.#share = this.#shares.admitted
     this.#count()
-    if (stranger.isHeld) this.#parts.reader.resume()
+    if (stranger.isHeld) this.#reader.resume()
   }
 
   /** So much waits in the connection that is whole. */
@@ -90,8 +99,9 @@ export class Reading implements Keeper {
 
   /** Whether the message that is coming has taken longer than it may. `elapsedMs` were since the last call, for reading. */
   isLate(elapsedMs: number, { messageStallMs, messageBytesPerSecondMin }: Limits): boolean {
-    const { isUnderWay, begun, bytes } = this.#assembly
-    if (!isUnderWay || begun !== this.#begunAtBeat) this.#slowMs = 0
+    if (this.#assembly === null) return false
+    const { begun, bytes } = this.#assembly
+    if (begun !== this.#begunAtBeat) this.#slowMs = 0
     else this.#slowMs += elapsedMs
     this.#begunAtBeat = begun
     return this.#slowMs > messageStallMs + (bytes / messageBytesPerSecondMin) * 1000
@@ -99,49 +109,69 @@ export class Reading implements Keeper {
 
   /** Nothing of it is kept any more. */
   over(): void {
-    this.#parts.shares.turns.leave(this.#parts.reader)
+    this.#shares.turns.leave(this.#reader)
     this.#share.set(this, 0)
     this.#isOver = true
   }
 
   cutOff(): void {
     this.#isOver = true
-    this.#parts.reader.cutOff()
+    this.#reader.cutOff()
   }
 
-  #arrived(chunk: Buffer, parsers: readonly unknown[]): void {
-    const { stream } = this.#parts
+  chunkArrived(chunk: Buffer): void {
     if (!this.#isChunkHeld && !this.#mayRead(chunk)) {
       this.#isChunkHeld = true
       // The stream is paused, so it stays there; the end of the stream, or its close, comes after it.
-      stream.unshift(chunk)
+      this.#stream.unshift(chunk)
       return
     }
     this.#isChunkHeld = false
-    for (const parse of parsers) (parse as (this: Duplex, chunk: Buffer) => void).call(stream, chunk)
+    this.#parse.call(this.#stream, chunk)
     // Whatever is whole has been handled.
     if (this.#stranger !== null) this.#readOf(this.#stranger, chunk)
   }
 
   #mayRead(chunk: Buffer): boolean {
     this.#chunks++
+    const frames = this.#framesOf(chunk)
+    if (this.#isOver) return true
+    return this.#shares.turns.mayRead(this.#reader, { bytes: chunk.length, frames })
+  }
+
+  /** How many frames end in the chunk; what is not whole then is counted. */
+  #framesOf(chunk: Buffer): number {
+    const whole = this.#assembly === null ? wholeFramesIn(chunk) : null
+    if (whole !== null) return whole
+    this.#assembly ??= new Assembly()
     const before = this.#assembly.frames
     this.#assembly.read(chunk)
+    const frames = this.#assembly.frames - before
+    if (!this.#assembly.isUnderWay) {
+      this.#assembly = null
+      this.#begunAtBeat = -1
+    }
     this.#count()
-    if (this.#isOver) return true
-    const { reader, shares } = this.#parts
-    return shares.turns.mayRead(reader, { bytes: chunk.length, frames: this.#assembly.frames - before })
+    return frames
   }
 
   #readOf(stranger: Stranger, chunk: Buffer): void {
     stranger.bytes += chunk.length
     if (stranger.isHeld || stranger.bytes <= stranger.bytesMax) return
     stranger.isHeld = true
-    this.#parts.reader.pause()
-    this.#parts.reader.full()
+    this.#reader.pause()
+    this.#reader.full()
   }
 
   #count(): void {
-    if (!this.#isOver) this.#share.set(this, this.#assembly.bytes + this.#waitingBytes + this.#sessionBytes)
+    if (this.#isOver) return
+    const assembled = this.#assembly?.bytes ?? 0
+    this.#share.set(this, assembled + this.#waitingBytes + this.#sessionBytes)
+  }
+}
+
+function inOrder(parsers: readonly Parse[]): Parse {
+  return function (chunk) {
+    for (const parse of parsers) parse.call(this, chunk)
   }
 }

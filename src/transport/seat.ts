@@ -23,15 +23,20 @@ export type SeatParts = {
 export class Seat {
   readonly document: string
   readonly #parts: SeatParts
-  readonly #visitor: Visitor
+  readonly #address: string
+  /** Null once nobody will be asked about them any more: their headers are the largest part of a seat. */
+  #visitor: Visitor | null
   #pass: Pass | null = null
   #admitted: Admitted = everybody
   #isCounted = false
   #isLeft = false
-  #place: { readonly room: Room; readonly member: Member } | null = null
+  #room: Room | null = null
+  #member: Member | null = null
 
+  /** `parts` are those of all seats: what is made for one of them would stay as long as it does. */
   constructor(parts: SeatParts, visitor: Visitor, document: string) {
     this.#parts = parts
+    this.#address = visitor.address
     this.#visitor = visitor
     this.document = document
   }
@@ -45,16 +50,16 @@ export class Seat {
   }
 
   get room(): Room | null {
-    return this.#place?.room ?? null
+    return this.#room
   }
 
   get member(): Member | null {
-    return this.#place?.member ?? null
+    return this.#member
   }
 
   /** Whether nobody is asked, and `admit` would be for nothing. */
   get isOpen(): boolean {
-    return this.#parts.passes.admission.isOpenTo(this.#visitor)
+    return this.#visitor === null || this.#parts.passes.admission.isOpenTo(this.#visitor)
   }
 
   /**
@@ -65,6 +70,7 @@ export class Seat {
     const { passes, rooms } = this.#parts
     // Nobody is asked about what cannot be.
     rooms.checkName(this.document)
+    if (this.#visitor === null) return
     const attempt = passes.admission.question(this.#visitor, { ...asked, document: this.document })
     if (!passes.admission.asks) return
     const granted = (admitted: Admitted, purpose: 'renew' | 'recheck') => {
@@ -73,7 +79,7 @@ export class Seat {
     }
     const kept = { granted, expires: () => holder.expires(), refused: holder.refused.bind(holder) }
     const ask = () => this.#ask(attempt, { connection, holder: kept })
-    const pass = await this.#parts.addresses.attempt(this.#visitor.address, ask)
+    const pass = await this.#parts.addresses.attempt(this.#address, ask)
     if (this.#isLeft || pass === null) return pass?.over()
     this.#pass = pass
     this.#admitted = pass.admitted
@@ -82,13 +88,14 @@ export class Seat {
   /** A token came again. Throws a Fault when it cannot be put to anybody. */
   renew(asked: Pick<Attempt, 'token' | 'dialect'>): void {
     const { admission } = this.#parts.passes
-    this.#pass?.renew(admission.question(this.#visitor, { ...asked, document: this.document }))
+    if (this.#pass === null || this.#visitor === null) return
+    this.#pass.renew(admission.question(this.#visitor, { ...asked, document: this.document }))
   }
 
   /** Resolves when the room is there, to be entered in the same turn. Rejects with a Fault. */
   async open(): Promise<Room> {
     if (!this.#isLeft && !this.#isCounted) {
-      this.#parts.addresses.entered(this.#visitor.address)
+      this.#parts.addresses.entered(this.#address)
       this.#isCounted = true
     }
     try {
@@ -104,22 +111,25 @@ export class Seat {
   enter(room: Room, port: Port, encoder: ConstructorParameters<typeof Member>[1]): Member {
     const member = new Member(port, encoder, this.#person())
     room.enter(member)
-    this.#place = { room, member }
+    this.#room = room
+    this.#member = member
+    if (this.#pass === null) this.#visitor = null
     return member
   }
 
   /** What it may do has changed, or who it is. */
   regrant(): void {
-    if (this.#place !== null) this.#place.room.grant(this.#place.member, this.#person())
+    if (this.#member !== null) this.#room?.grant(this.#member, this.#person())
   }
 
   leave(): void {
     if (this.#isLeft) return
     this.#isLeft = true
     this.#pass?.over()
-    if (this.#isCounted) this.#parts.addresses.left(this.#visitor.address)
-    this.#place?.room.leave(this.#place.member)
-    this.#place = null
+    if (this.#isCounted) this.#parts.addresses.left(this.#address)
+    if (this.#member !== null) this.#room?.leave(this.#member)
+    this.#room = null
+    this.#member = null
   }
 
   /**
@@ -142,17 +152,39 @@ export class Seat {
 
   /** Resolves when it may hear so, to how often the same was refused lately. */
   #refused(token: string | null): Promise<number> {
-    const { address, headers } = this.#visitor
+    const { cookie = null, authorization = null } = this.#visitor?.headers ?? {}
     // Everything that `authorize` may know somebody by: what differs in any of it is another attempt.
-    const known = [this.document, token, address, headers.cookie ?? null, headers.authorization ?? null]
+    const known = [this.document, token, this.#address, cookie, authorization]
     const attempt = createHash('sha256').update(JSON.stringify(known)).digest('base64')
-    return this.#parts.addresses.refusal(address, attempt)
+    return this.#parts.addresses.refusal(this.#address, attempt)
   }
 
   #person(): MemberPerson {
     const { user, access } = this.#admitted
-    const source = sourceOf(user, this.#visitor.address)
-    return { access, user, source, peer: peerOf(source, this.document) }
+    return new Person({ access, user, address: this.#address, document: this.document })
+  }
+}
+
+/** Who sits there. What they are counted by is made when something is counted: most never are. */
+class Person implements MemberPerson {
+  readonly access: MemberPerson['access']
+  readonly user: MemberPerson['user']
+  readonly #address: string
+  readonly #document: string
+
+  constructor(of: Pick<MemberPerson, 'access' | 'user'> & { address: string; document: string }) {
+    this.access = of.access
+    this.user = of.user
+    this.#address = of.address
+    this.#document = of.document
+  }
+
+  get source(): string {
+    return sourceOf(this.user, this.#address)
+  }
+
+  get peer(): string {
+    return peerOf(this.source, this.#document)
   }
 }
 

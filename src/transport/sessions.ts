@@ -29,7 +29,7 @@ export type Target = { readonly visitor: Visitor; readonly pathPrefix: string }
 export function openSession(connection: Connection, parts: SessionParts, target: Target): Session {
   const { visitor, pathPrefix } = target
   const { time, limits, hocuspocus } = parts
-  const openHocuspocus = () => new HocuspocusSession(connection, { ...parts, visitor })
+  const openHocuspocus = () => new HocuspocusSession(connection, { commons: parts, visitor })
   if (hocuspocus !== 'off' && isRoot(visitor.url, pathPrefix)) {
     const fault = new Fault(isNameInQuery(visitor.url, pathPrefix) ? 'ERR_ROOM_IN_QUERY' : 'ERR_ROOM_NAME')
     return new RootSession(connection, openHocuspocus(), fault)
@@ -37,13 +37,13 @@ export function openSession(connection: Connection, parts: SessionParts, target:
   const document = isNameInQuery(visitor.url, pathPrefix)
     ? new Fault('ERR_ROOM_IN_QUERY')
     : documentOfPath(visitor.url, pathPrefix)
-  const shared = { ...parts, connection, document, visitor }
+  const own = { seats: parts, connection, document, visitor }
   return new UndecidedSession({
     connection,
     time,
     limits,
     isOpen: parts.passes.admission.isOpenTo(visitor),
-    yWebsocket: host => openYWebsocketSession({ ...shared, ...host }),
+    yWebsocket: entrance => openYWebsocketSession(own, entrance),
     hocuspocus: hocuspocus === 'any-path' ? openHocuspocus : notServed
   })
 }

@@ -60,6 +60,7 @@ export class Transport {
       turns: new Turns(parts.time, turnRates(parts.limits)),
       shares: sharesOf(parts.time, parts.limits),
       refused: address => parts.addresses.refused(address),
+      disconnected: address => parts.addresses.disconnected(address),
       onClosed: connection => this.#closed(connection)
     }
     this.#server = new WebSocketServer({
@@ -92,14 +93,16 @@ export class Transport {
       this.#parts.metrics.refused(fault.code)
       return refuseUpgrade(stream, '503 Service Unavailable')
     }
-    // Counted until the stream is gone, whatever becomes of the handshake.
-    stream.once('close', () => this.#parts.addresses.disconnected(visitor.address))
+    // Counted until the stream is gone, whatever becomes of the handshake; a connection sees to it itself.
+    const gone = () => this.#parts.addresses.disconnected(visitor.address)
+    stream.once('close', gone)
     // What the room says at once, if it is open or quickly opened, leaves in one write with the handshake's answer.
     stream.cork()
     this.#parts.time.soon(() => stream.uncork())
     this.#server.handleUpgrade(request, stream, head, socket => {
       stream.off('error', ignoreError)
       this.#accept(socket, stream, { visitor, pathPrefix })
+      stream.off('close', gone)
     })
   }
 
@@ -112,7 +115,6 @@ export class Transport {
       this.#parts.metrics.refused(fault.code)
       return socket.close(fault.closeCode, fault.publicReason)
     }
-    stream.once('close', () => this.#parts.addresses.disconnected(visitor.address))
     this.#accept(socket, stream, { visitor, pathPrefix })
   }
 
@@ -135,7 +137,7 @@ export class Transport {
     const remote = socket.remoteAddress ?? 'unknown'
     const address = clientAddress({ remote, header: headers['x-forwarded-for'], trusted })
     // A Unix socket has no address, and is on this machine.
-    const barred = gate.bars({ headers, localAddress: socket.localAddress ?? '::1' })
+    const barred = gate.bars({ headers, localAddress: () => socket.localAddress ?? '::1' })
     return { address, headers, url, barred }
   }
 

@@ -8,46 +8,53 @@ import type { Connection } from './connection.ts'
 import { Seat, type SeatParts } from './seat.ts'
 import type { Session } from './session.ts'
 
-export type YWebsocketParts = SeatParts & {
+/** What a session is told on the way in, and tells. */
+export type Entrance = {
+  /** Resolves when the connection has said something, so that whoever is asked about it is asked in its name. */
+  decided(): Promise<void>
+  /** What ends the connection before it is in its room. */
+  failed(fault: Fault): void
+}
+
+export type YWebsocketParts = {
+  /** Those of all seats. */
+  readonly seats: SeatParts
   readonly connection: Connection
   /** Or why the URL can name none. */
   readonly document: string | Fault
   readonly visitor: Visitor
-  /** Resolves when the connection has said something, so that whoever is asked about it is asked in its name. */
-  readonly decided: Promise<void>
-  /** What ends the connection before it is in its room. */
-  readonly fail: (fault: Fault) => void
 }
 
 /** The session of a connection, in its room as soon as that is open. */
-export function openYWebsocketSession(parts: YWebsocketParts): Session {
-  const session = new YWebsocketSession(parts.connection, parts.fail)
+export function openYWebsocketSession(parts: YWebsocketParts, entrance: Entrance): Session {
+  const session = new YWebsocketSession(parts.connection, entrance)
   void session.open(parts)
   return session
 }
 
 class YWebsocketSession implements Session, Holder {
   readonly #connection: Connection
-  #fail: (fault: Fault) => void
+  /** Null once it is in its room: what was needed on the way in would stay in memory as long as the connection. */
+  #entrance: Entrance | null
   #seat: Seat | null = null
   /** Something came before the room was open: it waits in the connection, and what follows in the socket. */
   #isWaiting = false
   #isClosed = false
 
-  constructor(connection: Connection, fail: (fault: Fault) => void) {
+  constructor(connection: Connection, entrance: Entrance) {
     this.#connection = connection
-    this.#fail = fail
+    this.#entrance = entrance
   }
 
   /** Never rejects. */
   async open(parts: YWebsocketParts): Promise<void> {
-    const { document, visitor, decided } = parts
+    const { document, visitor, seats } = parts
     try {
       if (document instanceof Fault) throw document
-      const seat = new Seat(parts, visitor, document)
+      const seat = new Seat(seats, visitor, document)
       this.#seat = seat
       if (!seat.isOpen) {
-        await decided
+        await this.#entrance?.decided()
         if (this.#isClosed) return
         await seat.admit({ token: null, dialect: 'y-websocket' }, this.#connection.id, this)
         this.#connection.admitted()
@@ -63,21 +70,21 @@ class YWebsocketSession implements Session, Holder {
   }
 
   receive(bytes: Uint8Array): number {
-    const { room, member } = this.#seat ?? { room: null, member: null }
-    if (room === null || member === null) {
+    const seat = this.#seat
+    if (seat === null || seat.room === null || seat.member === null) {
       if (!this.#isWaiting) this.#connection.hold()
       this.#isWaiting = true
       return 0
     }
     const { message, length } = firstYWebsocket(bytes)
     if (message.type === 'unknown') this.#connection.ignored()
-    else room.receive(member, message)
+    else seat.room.receive(seat.member, message)
     return length
   }
 
   drained(): void {
-    const { room, member } = this.#seat ?? { room: null, member: null }
-    if (member !== null) room?.drained(member)
+    const seat = this.#seat
+    if (seat !== null && seat.member !== null) seat.room?.drained(seat.member)
   }
 
   /** It is being decided. */
@@ -107,20 +114,17 @@ class YWebsocketSession implements Session, Holder {
     if (this.#isClosed) return
     if (isAboutAccess(fault) || isAboutName(fault))
       this.#connection.send(yWebsocketEncoder.denied(fault.publicReason))
-    if (this.#seat?.member == null) this.#fail(fault)
-    else this.#connection.end(fault)
+    if (this.#entrance === null) this.#connection.end(fault)
+    else this.#entrance.failed(fault)
   }
 
   #enter(seat: Seat, room: NonNullable<Seat['room']>): void {
     if (this.#isClosed) return
     seat.enter(room, this.#connection, yWebsocketEncoder)
-    // What was needed on the way in would stay in memory for as long as the connection.
-    this.#fail = ignore
+    this.#entrance = null
   }
 }
 
 function isAboutName({ code }: Fault): boolean {
   return code === 'ERR_ROOM_NAME' || code === 'ERR_ROOM_IN_QUERY'
 }
-
-function ignore(): void {}

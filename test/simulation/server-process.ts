@@ -275,6 +275,8 @@ export class ServerProcess {
       turns: running.turns,
       shares: sharesOf(this.#time, plan.limits),
       refused: (address: string) => running.sessions.addresses.refused(address),
+      // Nobody counts connections here.
+      disconnected: () => {},
       onClosed: (closed: Connection) => {
         this.#connections.delete(closed)
         this.#wires.delete(wire)

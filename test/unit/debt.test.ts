@@ -16,8 +16,9 @@ function sender() {
   let timers = 0
   let messages = 0
   const due: { atMs: number; run: () => void }[] = []
+  const accounts = new Accounts(time, limits, connectionRates(limits))
   const debt = new Debt(
-    { time, limits, accounts: new Accounts(time, limits, connectionRates(limits)) },
+    { time, limits, accounts },
     {
       address: '192.0.2.1',
       pause: () => {
@@ -33,6 +34,18 @@ function sender() {
     }
   )
   return {
+    say: () => debt.take(20),
+    /** As its heartbeat does. */
+    rest: (afterMs: number) => {
+      nowMs += afterMs
+      debt.rest()
+    },
+    /** Another connection of its address sends whatever it may, and ends. */
+    anotherLeaves: () => {
+      const account = accounts.open('192.0.2.1')
+      for (let i = 0; i < messagesBurstMax; i++) account.sent.take(0, nowMs)
+      accounts.close('192.0.2.1', account)
+    },
     sendAll(forMs: number): { messages: number; timers: number } {
       const before = { messages, timers }
       for (const untilMs = nowMs + forMs; nowMs < untilMs; nowMs++) {
@@ -60,4 +73,15 @@ test('[AC6] whoever sends at the limit is served in gulps, and as much as before
 
 test('[AC6] the burst is all that is sent without a wait', () => {
   expect(sender().sendAll(1).messages).toBeLessThanOrEqual(messagesBurstMax + 1)
+})
+
+test('[AC6] whoever was silent keeps nothing, and pays neither for itself nor for others when it speaks again', () => {
+  const connection = sender()
+  connection.say()
+  connection.rest(60_000)
+  connection.anotherLeaves()
+
+  const after = connection.sendAll(1).messages
+
+  expect(after).toBeGreaterThanOrEqual(messagesBurstMax)
 })

@@ -4,7 +4,7 @@ import { Duplex, type Writable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { withLimits } from '../../src/base/limits.ts'
 import { systemTime } from '../../src/base/time.ts'
-import { Assembly } from '../../src/transport/assembly.ts'
+import { Assembly, wholeFramesIn } from '../../src/transport/assembly.ts'
 import { Reading } from '../../src/transport/reading.ts'
 import { ReadingTurns } from '../../src/transport/reading-turns.ts'
 import { type Keeper, sharesOf, Unfinished } from '../../src/transport/unfinished.ts'
@@ -76,6 +76,28 @@ describe('a message that is being assembled', () => {
     expect(during).toBe(begun)
     expect(assembly.begun).toBe(begun + 1)
   })
+})
+
+test(`what is whole in one chunk is counted as if it had been followed byte by byte (SEED=${seed})`, () => {
+  const random = createRandom(seed)
+  let wholes = 0
+  for (let round = 0; round < 2_000; round++) {
+    const frames = Array.from({ length: 1 + random.below(4) }, () =>
+      frame(random.pick([0x82, 0x82, 0x81, 0x89, 0x02, 0x80]), random.pick([0, 1, 40, 125, 126, 400]))
+    )
+    const bytes = Buffer.concat(frames)
+    const chunk = bytes.subarray(0, random.next() < 0.3 ? random.below(bytes.length) : bytes.length)
+    const assembly = new Assembly()
+    assembly.read(chunk)
+
+    const whole = wholeFramesIn(chunk)
+
+    if (whole !== null) expect([whole, false]).toEqual([assembly.frames, assembly.isUnderWay])
+    else expect(chunk.length).toBeGreaterThan(0)
+    wholes += whole === null ? 0 : 1
+  }
+
+  expect(wholes).toBeGreaterThan(300)
 })
 
 describe('what is kept of messages', () => {
