@@ -24,7 +24,8 @@ const base = 'src/base/'
 const layers: Layers = {
   'src/command/': [
     ...['src/server.ts', 'src/options.ts', 'src/http/control.ts', 'src/access/', base],
-    ...['src/cluster/identity.ts', 'persistence/index.ts', 'bus/index.ts']
+    ...['src/cluster/identity.ts', 'persistence/index.ts', 'bus/index.ts'],
+    ...['type src/history/policy.ts', 'type src/documents/history-api.ts']
   ],
   'src/index.ts': [
     ...['src/server.ts', 'type src/options.ts', 'type src/documents/', 'type src/hooks/', 'src/access/'],
