@@ -248,7 +248,8 @@ export class SharedDatabase {
     { generation, parts }: { readonly generation: number; readonly parts: number }
   ): boolean {
     const row = this.#rowOf(request.document)
-    if (!isOf(row, request) || row.parts.get(generation)?.size !== parts) return false
+    if (!isOf(row, request) || !hasMerged(row, request) || row.parts.get(generation)?.size !== parts)
+      return false
     if (row.incarnation === null) {
       row.incarnation = this.nextNumber()
       row.lastSequence++
@@ -343,6 +344,14 @@ function refusalOf(row: Row, { incarnation = null, ifHead, ifFloor }: AppendEntr
   if (ifFloor !== undefined && ifFloor !== row.floor) return { outcome: 'gone', floor: row.floor }
   const head = present === null ? 0 : row.lastSequence
   return ifHead !== undefined && ifHead !== head ? { outcome: 'conflict', head } : null
+}
+
+/** After the store went back, another record may have the number of the last one that was merged. */
+function hasMerged(row: Row, { replaces, through = null }: CheckpointRequest): boolean {
+  if (through === null) return true
+  const last = row.records.get(Math.max(0, ...replaces))
+  const isThere = last !== undefined && last.replacedAtMs === null
+  return isThere && last.identity.node === through.node && last.identity.batch === through.batch
 }
 
 function isOf(row: Row, { incarnation, base }: Pick<CheckpointRequest, 'incarnation' | 'base'>): boolean {
