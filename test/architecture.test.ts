@@ -23,7 +23,14 @@ const base = 'src/base/'
 /** command → server → { http, chaos, transport, hooks } → documents → room → { document, dialect, store } → base. */
 const layers: Layers = {
   'src/command/': [
-    ...['src/server.ts', 'src/options.ts', 'src/http/control.ts', 'src/access/', base],
+    ...[
+      'src/server.ts',
+      'src/options.ts',
+      'type src/documents/history-api.ts',
+      'src/http/control.ts',
+      'src/access/',
+      base
+    ],
     ...['src/cluster/identity.ts', 'persistence/index.ts', 'bus/index.ts']
   ],
   'src/index.ts': [

@@ -20,6 +20,7 @@ import {
   variableOf
 } from './config.ts'
 import { demoHistoryRules } from './demo-history.ts'
+import { askHistory, HistoryUsage } from './history.ts'
 import { newClusterId, nodeOptions } from './nodes.ts'
 import { dropSetAside, listSetAside, showSetAside } from './set-aside.ts'
 import { accessOptions, tokenFor } from './sign-in.ts'
@@ -46,6 +47,8 @@ async function main(args: readonly string[]): Promise<void> {
   if (values.help === true) return print(helpText())
   if (values.version === true) return print(version())
   const [command = 'serve', ...operands] = positionals
+  if (command !== 'history' && (values.url !== undefined || values.json !== undefined))
+    throw usage('only history takes --url and --json')
   const config = readConfig(flagsOf(values), process.env)
   switch (command) {
     case 'serve':
@@ -56,6 +59,8 @@ async function main(args: readonly string[]): Promise<void> {
       return backup(config, resolve(operands[0] as string))
     case 'set-aside':
       return setAside(storeOf(config), operands)
+    case 'history':
+      return history(storeOf(config), operands, values)
     case 'cluster':
       if (operands.length !== 1 || operands[0] !== 'new-id') throw usage('cluster takes new-id')
       return print(await newClusterId(config))
@@ -69,7 +74,9 @@ async function main(args: readonly string[]): Promise<void> {
 function parse(args: readonly string[]) {
   const options: Record<string, { type: 'string' | 'boolean'; short?: string; multiple?: boolean }> = {
     help: { type: 'boolean', short: 'h' },
-    version: { type: 'boolean', short: 'v' }
+    version: { type: 'boolean', short: 'v' },
+    url: { type: 'string' },
+    json: { type: 'boolean' }
   }
   for (const name of Object.keys(settings) as SettingName[]) {
     options[optionOf(name)] = { type: 'string', multiple: Array.isArray(settings[name].fallback) }
@@ -158,6 +165,28 @@ async function setAside(data: string, [action, document, number, ...rest]: reado
   }
 }
 
+async function history(
+  data: string,
+  operands: readonly string[],
+  { url, json }: Readonly<Record<string, unknown>>
+): Promise<void> {
+  const call = {
+    data,
+    url: typeof url === 'string' ? url : null,
+    token: process.env.CHORUS_TOKEN ?? null,
+    isJson: json === true,
+    isColoured: process.stdout.isTTY && process.env.NO_COLOR === undefined,
+    nowMs: Date.now()
+  }
+  try {
+    const answer = await askHistory(operands, call)
+    if (typeof answer === 'string') print(answer)
+    else process.stdout.write(answer)
+  } catch (error) {
+    throw error instanceof HistoryUsage ? new CommandError(error.message, exitCodes.usage) : error
+  }
+}
+
 /** Copies a stopped server's documents itself; a running one is asked to, as it holds the lock. */
 async function backup(config: Config, directory: string): Promise<void> {
   const source = storeOf(config)
@@ -216,6 +245,8 @@ Usage:
                                 the bytes of one entry (a Yjs update), to standard output
   y-chorus set-aside drop <document> <number>
                                 remove it
+  y-chorus history <list|show|export|diff|blame|name|restore|prune> <document> ...
+                                the past of a document, of a running server: y-chorus history says more
   y-chorus cluster new-id       for a copy of a database: its servers and those of the original stay apart
   y-chorus token <user> <pattern>=<read|write|none> ...
                                 a token for an hour, signed with --jwt-secret-file, to try --auth jwt

@@ -42,15 +42,26 @@ export function beyondBytes(manifest: Manifest, bytesMax: number): number {
   return segments.length
 }
 
-/** How many of the first segments have to go where there are too many of them, or too many holes between them. */
-export function beyondCounts(
-  { segments, holes }: Manifest,
-  limits: Pick<Limits, 'historySegmentsMax' | 'historyHolesMax'>
+/** How many of the first segments have to go as there are too many. */
+export function beyondCount(
+  { segments }: Manifest,
+  { historySegmentsMax }: Pick<Limits, 'historySegmentsMax'>
 ): number {
-  const tooMany = Math.max(0, segments.length - limits.historySegmentsMax)
-  const hole = holes[holes.length - limits.historyHolesMax - 1]
-  if (hole === undefined) return tooMany
-  return Math.max(tooMany, segments.filter(({ lastSequence }) => lastSequence <= hole.toSequence).length)
+  return Math.max(0, segments.length - historySegmentsMax)
+}
+
+/** Begins behind the last of the holes that are too many; null: there are not. */
+export function withoutFirstHoles(
+  manifest: Manifest,
+  { historyHolesMax }: Pick<Limits, 'historyHolesMax'>
+): Manifest | null {
+  const { segments, keyframes, holes } = manifest
+  const hole = holes[holes.length - historyHolesMax - 1]
+  const keyframe = keyframes.find(({ sequence }) => sequence === hole?.toSequence)
+  if (hole === undefined || keyframe === undefined) return null
+  const count = segments.filter(({ lastSequence }) => lastSequence <= hole.afterSequence).length
+  const beginsAt = { sequence: keyframe.sequence, timeMs: keyframe.timeMs }
+  return withoutFirst(manifest, { count, keyframe, beginsAt }, 'all')
 }
 
 /** `keyframe`: the one that stands where the first `count` segments end; null: it has to be made. */

@@ -6,13 +6,14 @@ import { pastAfter } from './past.ts'
 import { bytesAllowed, type HistoryPolicy } from './policy.ts'
 import {
   beyondBytes,
-  beyondCounts,
+  beyondCount,
   type CutKind,
   cutAfter,
   isAllOlderThan,
   olderThan,
   thinned,
-  withoutFirst
+  withoutFirst,
+  withoutFirstHoles
 } from './retention.ts'
 import { areSame } from './sealing.ts'
 import type { SealingWork } from './work.ts'
@@ -88,10 +89,25 @@ export async function cutToSize(
   policy: HistoryPolicy,
   parts: Trimming
 ): Promise<Kept | null> {
-  const { manifest } = kept
-  const allowed = bytesAllowed(policy, manifest.documentBytes, parts.limits)
-  const count = Math.max(beyondBytes(manifest, allowed), beyondCounts(manifest, parts.limits))
-  return cut(document, kept, { count, kind: 'all' }, parts)
+  const { limits } = parts
+  const left = await withoutHoles(document, kept, parts)
+  if (left === null) return null
+  const { manifest } = left
+  const allowed = bytesAllowed(policy, manifest.documentBytes, limits)
+  const count = Math.max(beyondBytes(manifest, allowed), beyondCount(manifest, limits))
+  return cut(document, left, { count, kind: 'all' }, parts)
+}
+
+async function withoutHoles(
+  document: string,
+  kept: Kept,
+  { kept: histories, limits }: Trimming
+): Promise<Kept | null> {
+  if (withoutFirstHoles(kept.manifest, limits) === null) return kept
+  return histories.change(document, kept.incarnation, ({ manifest }) => {
+    const left = withoutFirstHoles(manifest, limits)
+    return left === null ? null : { manifest: left }
+  })
 }
 
 /**

@@ -171,7 +171,10 @@ describe.skipIf(postgresMissing !== null)('the commit of a restore by one of sev
     let refused: unknown = null
     while (refused === null) {
       const outcome = room.restore(insertion('R'), { author, seen: room.restores })
-      tries.push(outcome.catch((error: unknown) => void (refused = error)))
+      const noted = outcome.catch((error: unknown) => {
+        refused = error
+      })
+      tries.push(noted)
       await tries.at(-1)
     }
 

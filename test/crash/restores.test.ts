@@ -29,18 +29,21 @@ test(`a restore that ${rounds} kills came between happens once (SEED=${seed})`, 
   for (let round = 0; round < rounds; round++) {
     const room = `room ${round}`
     let server = await start()
-    const writer = await enter(server, room)
-    writer.doc.getText('t').insert(0, 'one two')
-    await barrier(writer)
-    const { id } = await ask<{ id: string }>(server, room, 'versions', { body: { name: 'then' } })
-    writer.doc.getText('t').delete(0, 4)
-    writer.doc.getText('t').insert(3, ' three')
-    await barrier(writer)
-    const restoring = restore(server, room, id).then(
+    // How long one takes by now, with the thread that computes it running.
+    let tookMs = 0
+    for (const warm of ['a', 'b']) {
+      const { writer, version } = await changed(server, `${warm} ${round}`)
+      const startMs = performance.now()
+      await restore(server, `${warm} ${round}`, version)
+      tookMs = performance.now() - startMs
+      writer.destroy()
+    }
+    const { writer, version } = await changed(server, room)
+    const restoring = restore(server, room, version).then(
       () => true,
       () => false
     )
-    await new Promise(resolve => setTimeout(resolve, random() * 120))
+    await new Promise(resolve => setTimeout(resolve, random() * 1.5 * tookMs))
     await server.kill()
     if (await restoring) found.answered++
     const seen = textOf(writer)
@@ -55,11 +58,11 @@ test(`a restore that ${rounds} kills came between happens once (SEED=${seed})`, 
     if (seen === 'one two' || (await restoring)) expect(isCommitted).toBe(true)
     reader.doc.getText('t').insert(reader.doc.getText('t').length, '!')
     await barrier(reader)
-    const answer = await restore(server, room, id)
+    const answer = await restore(server, room, version)
 
     const wanted = isCommitted ? 'one two!' : 'one two'
     await until(() => textOf(reader) === wanted, `${wanted}, in ${room} of SEED=${seed}`)
-    expect(await restore(server, room, id)).toEqual(answer)
+    expect(await restore(server, room, version)).toEqual(answer)
     const { versions } = await ask<{ versions: { kind: string; id: string }[] }>(server, room, '')
     const named = versions.filter(({ kind }) => kind === 'before-restore').map(version => version.id)
     expect(named).toEqual([answer.version])
@@ -70,6 +73,19 @@ test(`a restore that ${rounds} kills came between happens once (SEED=${seed})`, 
     `of ${rounds} kills ${found.committed} came after the commit, ${found.answered} after the answer`
   )
 })
+
+/** A document that was "one two" at a version, and is something else. */
+async function changed(server: ServerProcess, room: string): Promise<{ writer: Client; version: string }> {
+  const writer = await enter(server, room)
+  const text = writer.doc.getText('t')
+  text.insert(0, 'one two')
+  await barrier(writer)
+  const { id } = await ask<{ id: string }>(server, room, 'versions', { body: { name: 'then' } })
+  text.delete(0, 4)
+  text.insert(3, ' three')
+  await barrier(writer)
+  return { writer, version: id }
+}
 
 async function enter({ url }: ServerProcess, room: string): Promise<Client> {
   const client = connect(url, room)

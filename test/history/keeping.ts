@@ -7,7 +7,7 @@ import { type Limits, withLimits } from '../../src/base/limits.ts'
 import type { Log } from '../../src/base/log.ts'
 import { createMetrics } from '../../src/base/metrics.ts'
 import { Slices } from '../../src/base/slices.ts'
-import { systemTime } from '../../src/base/time.ts'
+import { systemTime, type Time } from '../../src/base/time.ts'
 import { decodeCheckpointMeta, encodeCheckpointMeta } from '../../src/document/checkpoint.ts'
 import { compactRecords } from '../../src/document/compact.ts'
 import type { Workers } from '../../src/document/workers.ts'
@@ -19,6 +19,7 @@ import type { Manifest } from '../../src/history/manifest.ts'
 import { documentAt } from '../../src/history/moment.ts'
 import type { PolicyOf } from '../../src/history/policy.ts'
 import { mergeSegments, openUpdate, type Segment, seal } from '../../src/history/segment.ts'
+import { Sweep } from '../../src/history/sweep.ts'
 import type { SealingWork } from '../../src/history/work.ts'
 import { compactDocument } from '../../src/room/compaction.ts'
 
@@ -56,6 +57,7 @@ export type KeepingOptions = {
   readonly limits?: Partial<Limits>
   readonly policyOf?: PolicyOf
   readonly work?: Partial<SealingWork>
+  readonly time?: Time
 }
 
 /** All documents have a history, unless `policyOf` says otherwise. */
@@ -64,7 +66,8 @@ export function createKeeping({
   random,
   limits: given = {},
   policyOf = always,
-  work
+  work,
+  time = systemTime
 }: KeepingOptions) {
   const { history } = store
   if (history === undefined) throw new Error('the store keeps no histories')
@@ -75,11 +78,13 @@ export function createKeeping({
     void lines.push({ level, fields, message })
   const log: Log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') }
   const metrics = createMetrics()
-  const shared = { random, policyOf, time: systemTime, slices, limits, metrics, log }
+  const shared = { random, policyOf, time, slices, limits, metrics, log }
   const histories = new Histories({ ...shared, store: history, work: { ...inThread, ...work } })
   const parts = { store, slices, lane: 'quick', isShared: false, histories } as const
+  const sweep = new Sweep({ ...shared, store, history, histories, hasRules: true })
   return {
     histories,
+    sweep,
     lines,
     metrics,
     /** Null: nothing was to be done, or it was superseded. `sealed`: whether the history is told. */

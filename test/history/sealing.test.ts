@@ -1,6 +1,5 @@
 /** What compactions leave of a document's past: begun, sealed, merged, with holes where something fails. */
 import { expect, test } from 'vitest'
-import * as Y from 'yjs'
 import { createMemoryStore, type Store } from '../../persistence/index.ts'
 import { Fault } from '../../src/base/errors.ts'
 import { encodeDeleteSet } from '../../src/document/delete-set.ts'
@@ -8,51 +7,12 @@ import { encodeRecord } from '../../src/document/record.ts'
 import { openTimeline } from '../../src/history/segment.ts'
 import { randomOf } from '../support/random.ts'
 import { checkBlobs, createKeeping, inThread, type Keeping, type KeepingOptions } from './keeping.ts'
+import { startMs } from './logs.ts'
+import { textAt, writerOf } from './typing.ts'
 import { watched } from './watched.ts'
-
-const startMs = 1_700_000_000_000
-
-/** Somebody who types into a document of the store, a record for each word. */
-function writerOf(store: Store, document = 'x') {
-  const doc = new Y.Doc()
-  let made: Uint8Array[] = []
-  let words = 0
-  doc.on('update', (update: Uint8Array) => made.push(update))
-  const append = async (...updates: readonly Uint8Array[]) => {
-    const timeMs = startMs + words++ * 2_000
-    const author = { user: 'ann', connection: null, origin: 'client' as const }
-    const record = encodeRecord(updates.map(update => ({ update, author, timeMs })))
-    const [answer] = await store.append([{ document, record }])
-    if (answer?.outcome !== 'written') throw new Error('not written')
-    return answer.sequence
-  }
-  return {
-    append,
-    /** The number of its record. */
-    type(word: string): Promise<number> {
-      made = []
-      doc.getText('t').insert(doc.getText('t').length, word)
-      return append(...made)
-    },
-    /** Its updates are kept from the store. */
-    hold(word: string): Uint8Array {
-      made = []
-      doc.getText('t').insert(doc.getText('t').length, word)
-      return Y.mergeUpdates(made)
-    }
-  }
-}
 
 function keepingOf(store: Store, options: Omit<KeepingOptions, 'store' | 'random'> = {}): Keeping {
   return createKeeping({ store, random: randomOf(7), ...options })
-}
-
-async function textAt(keeping: Keeping, sequence: number): Promise<string | null> {
-  const update = await keeping.at('x', sequence)
-  if (update === null) return null
-  const doc = new Y.Doc()
-  Y.applyUpdate(doc, update)
-  return doc.getText('t').toString()
 }
 
 test('a compaction begins a history, and everything before it can still be read', async () => {
