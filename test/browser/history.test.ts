@@ -180,6 +180,16 @@ describeGallery('the history page', gallery => {
     await expect.poll(() => paneText(page, 'left'), patience).toBe(expected)
   })
 
+  test('the wire view shows a restore as the edit that it is', async () => {
+    const page = await visitFreshRoom()
+    await page.locator('#open-wire').click()
+    await page.locator('.past-version-name', { hasText: 'First draft' }).click()
+
+    await page.getByRole('button', { name: 'Restore this moment' }).click()
+
+    await expect.poll(() => page.locator('#wire').textContent(), patience).toContain('in past-text')
+  })
+
   test('the name of a moment cannot be empty, and the page says so', async () => {
     const page = await visitFreshRoom()
 
