@@ -44,6 +44,18 @@ describeGallery('the history page', gallery => {
     await expect.poll(() => pastText(page), patience).toBe(written)
   })
 
+  test('of two visitors who open a new room at once, one sends the bots', async () => {
+    const url = `${gallery.url}/history.html#demo-at-once`
+
+    const pages = await Promise.all([gallery.visit(url), gallery.visit(url)])
+
+    for (const page of pages) {
+      await page.locator('.past-version-name', { hasText: 'First draft' }).waitFor()
+      await expect.poll(() => paneText(page, 'left'), patience).toBe(written)
+      await expect.poll(() => pastText(page), patience).toBe(written)
+    }
+  })
+
   test('however fast the slider is moved, what it stands at is shown, and no requests pile up', async () => {
     const page = await visitFreshRoom()
     await expect.poll(() => pastText(page), patience).toBe(written)
