@@ -2,8 +2,10 @@
  * The documents of the demo's history page, which keep their past without being asked for: else the page had nothing to
  * show. No document of an application is called like this.
  */
-import type { HistoryRule } from '../history/policy.ts'
+import type { ServerOptions } from '../options.ts'
 import type { Config } from './config.ts'
+
+type HistoryRule = NonNullable<ServerOptions['history']>[number]
 
 /** The page puts the first part of it in front of the name of its room. */
 export const demoHistory = {

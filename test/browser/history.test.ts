@@ -44,6 +44,18 @@ describeGallery('the history page', gallery => {
     await expect.poll(() => pastText(page), patience).toBe(written)
   })
 
+  test('of two visitors who open a new room at once, one sends the bots', async () => {
+    const url = `${gallery.url}/history.html#demo-at-once`
+
+    const pages = await Promise.all([gallery.visit(url), gallery.visit(url)])
+
+    for (const page of pages) {
+      await page.locator('.past-version-name', { hasText: 'First draft' }).waitFor()
+      await expect.poll(() => paneText(page, 'left'), patience).toBe(written)
+      await expect.poll(() => pastText(page), patience).toBe(written)
+    }
+  })
+
   test('however fast the slider is moved, what it stands at is shown, and no requests pile up', async () => {
     const page = await visitFreshRoom()
     await expect.poll(() => pastText(page), patience).toBe(written)
@@ -178,6 +190,16 @@ describeGallery('the history page', gallery => {
 
     const expected = written.replace('The kitchen makes pizza. ', removed)
     await expect.poll(() => paneText(page, 'left'), patience).toBe(expected)
+  })
+
+  test('the wire view shows a restore as the edit that it is', async () => {
+    const page = await visitFreshRoom()
+    await page.locator('#open-wire').click()
+    await page.locator('.past-version-name', { hasText: 'First draft' }).click()
+
+    await page.getByRole('button', { name: 'Restore this moment' }).click()
+
+    await expect.poll(() => page.locator('#wire').textContent(), patience).toContain('in past-text')
   })
 
   test('the name of a moment cannot be empty, and the page says so', async () => {

@@ -116,6 +116,7 @@ class Pointing {
     text.addEventListener('pointerleave', () => this.clear())
     text.addEventListener('scroll', () => this.clear())
     text.addEventListener('blur', () => this.clear())
+    new ResizeObserver(() => this.clear()).observe(text)
     text.addEventListener('keydown', event => this.#walk(event))
   }
 
