@@ -1,15 +1,14 @@
 /** What is to be forgotten is gone from the store, also when it was written a moment ago and is still in the log. */
 import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { brotliDecompressSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { openStore } from '../../persistence/index.ts'
 import { createLevelBackend } from '../../persistence/level-backend.ts'
 import { barrier, connect, synced, untilAsync } from '../support/clients.ts'
+import { holdsSecret, secret } from '../support/secret.ts'
 import { startServer, temporaryDirectory } from '../support/server.ts'
 
-const secret = 'hunter2-Xk9-PASSWORD'
 const first = Buffer.alloc(0)
 const last = Buffer.alloc(64, 0xff)
 
@@ -27,21 +26,6 @@ async function placesIn(location: string): Promise<{ values: number; files: numb
   await database.close()
   const files = readdirSync(directory).map(name => readFileSync(join(directory, name)))
   return { values, files: files.filter(bytes => bytes.includes(secret)).length }
-}
-
-/** Also where it is compressed, behind some bytes that say what it is. */
-function holdsSecret(bytes: Uint8Array): boolean {
-  const heads = Array.from({ length: Math.min(bytes.length, 40) }, (_, index) => bytes.subarray(index))
-  return [bytes, ...heads.flatMap(opened)].some(each => Buffer.from(each).includes(secret))
-}
-
-function opened(bytes: Uint8Array): Uint8Array[] {
-  try {
-    return [brotliDecompressSync(bytes)]
-  } catch {
-    // Most places are the beginning of nothing.
-    return []
-  }
 }
 
 const inLog = { compactionBytesMin: 1e12, compactionRecordsAtClose: 1e9 }
