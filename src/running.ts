@@ -142,7 +142,7 @@ export function build(store: Store, setup: Setup): Running {
     presence: { identity, readers }
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
-  const documentHistories = past === null ? null : pastsOf(past, { ...shared, store, rooms })
+  const documentHistories = past === null ? null : pastsOf(past, { ...shared, store, rooms, compactions })
   const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
   const disconnects = disconnectsOf(rooms)
   const calls = bus === null ? null : callsOf({ bus, log }, { passes, stateless, disconnects })
@@ -208,7 +208,7 @@ function historiesOf(
 /** Null: the store keeps no histories. */
 function pastsOf(
   { histories, workers }: KeptPast,
-  parts: PastNeeds & { readonly store: Store; readonly rooms: Rooms }
+  parts: PastNeeds & Pick<Running, 'store' | 'rooms' | 'compactions'>
 ): DocumentHistories | null {
   const { history } = parts.store
   if (history === undefined) return null

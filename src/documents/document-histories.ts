@@ -1,26 +1,26 @@
 /** The pasts of a server's documents, put together: questions, and what changes a document or its history. */
 import type { HistoryStore } from '../../persistence/history.ts'
 import type { Store } from '../../persistence/store.ts'
-import { StoreError } from '../../persistence/store.ts'
-import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Slices } from '../base/slices.ts'
 import type { Time } from '../base/time.ts'
 import type { Histories } from '../history/histories.ts'
 import { sealingWork } from '../history/work.ts'
 import type { HistoryWorkers } from '../history/workers.ts'
+import type { CompactionSchedule } from '../room/compaction-schedule.ts'
 import { checkDocumentName } from '../room/document-name.ts'
 import type { Rooms } from '../room/rooms.ts'
-import { storeFault } from '../room/store-fault.ts'
 import { HistoryQuestioning } from './history.ts'
 import type { DocumentHistory, PruneAnswer } from './history-api.ts'
 import { HistoryChanges } from './history-changes.ts'
 import { HistoryReads } from './history-reads.ts'
 import { HistoryViews } from './history-views.ts'
+import { Pruning } from './pruning.ts'
 import { Restores } from './restores.ts'
 
 type Parts = {
   readonly rooms: Rooms
+  readonly compactions: CompactionSchedule
   readonly store: Store
   readonly history: HistoryStore
   readonly histories: Histories
@@ -35,6 +35,7 @@ type Parts = {
 export class DocumentHistories {
   readonly #parts: Parts
   readonly #views: HistoryViews
+  readonly #pruning: Pruning
   readonly questions: HistoryQuestioning
   readonly changes: HistoryChanges
 
@@ -48,6 +49,7 @@ export class DocumentHistories {
     const begin = (document: string) => this.#views.kept(document)
     const restores = new Restores({ ...parts, histories: kept, begin })
     this.questions = new HistoryQuestioning({ ...parts, reads, views: this.#views })
+    this.#pruning = new Pruning(parts)
     this.changes = new HistoryChanges({ ...parts, restores, reads, views: this.#views, kept })
   }
 
@@ -66,12 +68,6 @@ export class DocumentHistories {
   async prune(document: string, { timeMs }: { readonly timeMs: number }): Promise<PruneAnswer> {
     if (!Number.isSafeInteger(timeMs) || timeMs < 0) throw new TypeError('history.prune takes { timeMs }')
     await this.#views.kept(document)
-    try {
-      const pruned = await this.#parts.histories.prune(document, timeMs)
-      if (pruned === null) throw new Fault('ERR_DELETED')
-      return pruned
-    } catch (error) {
-      throw error instanceof StoreError ? storeFault(error) : error
-    }
+    return this.#pruning.prune(document, timeMs)
   }
 }

@@ -172,6 +172,9 @@ export type DocumentHistory = {
   name(name: string, options?: NameOptions): Promise<HistoryVersion>
   /** False: there was no such version. */
   unname(version: string): Promise<boolean>
-  /** Contents from before a time go for good; who did what when stays. */
+  /**
+   * Contents from before a time go for good, also those still in the log: the document is compacted first. Who did what when
+   * stays. ERR_OVERLOADED when it cannot be compacted just now: then nothing was pruned.
+   */
   prune(before: { readonly timeMs: number }): Promise<PruneAnswer>
 }

@@ -40,6 +40,9 @@ type Parts = {
 /** What is left after a prune: from when on it can be read, and how many bytes went. */
 export type Pruned = { readonly beginsAt: Kept['manifest']['beginsAt']; readonly bytes: number }
 
+/** `left`: null: nothing was young enough, and it was dropped. */
+export type Trimmed = { readonly left: Kept | null; readonly isCut: boolean }
+
 export class Histories {
   readonly #parts: Parts
   readonly #sealing: Sealing
@@ -116,27 +119,29 @@ export class Histories {
    * has no history. Rejects with what the store or the worker rejects with.
    */
   async prune(document: string, beforeMs: number): Promise<Pruned | null> {
-    const { limits, metrics } = this.#parts
-    for (let tries = 0; tries < limits.historyTriesMax; tries++) {
-      const there = await this.kept.read(document)
-      if (there === null) return null
+    const parts = { ...this.#parts, kept: this.kept }
+    const pruned = await this.kept.again(document, async there => {
       const sealed = await this.catchUp(document, there)
-      if (sealed === null) continue
+      if (sealed === null) return null
       const count = sealed.manifest.segments.filter(({ firstMs }) => firstMs < beforeMs).length
-      const parts = { ...this.#parts, kept: this.kept }
       const left = await cut(document, sealed, { count, kind: 'bodies' }, parts)
-      if (left === null) continue
-      metrics.historyCut('pruned')
+      if (left === null) return null
       const bytes = bytesOf(sealed.manifest) - bytesOf(left.manifest)
       return { beginsAt: left.manifest.beginsAt, bytes }
-    }
-    throw new Fault('ERR_OVERLOADED', 'others change the history of the document all the time')
+    })
+    if (pruned !== null) this.#parts.metrics.historyCut('pruned')
+    return pruned
   }
 
-  /** Cuts off what is older than the rule allows. As the function of this name. */
-  cutToAge(document: string, kept: Kept, policy: HistoryPolicy): Promise<Kept | 'gone' | null> {
+  /** Cuts off what is older than the rule allows. Null: the document has no history. Rejects as `prune`. */
+  cutToAge(document: string, policy: HistoryPolicy): Promise<Trimmed | null> {
     const nowMs = this.#parts.time.wallMs()
-    return cutToAge(document, { kept, nowMs }, policy, { ...this.#parts, kept: this.kept })
+    const parts = { ...this.#parts, kept: this.kept }
+    return this.kept.again(document, async kept => {
+      const left = await cutToAge(document, { kept, nowMs }, policy, parts)
+      if (left === null) return null
+      return left === 'gone' ? { left: null, isCut: true } : { left, isCut: left !== kept }
+    })
   }
 
   #unsealable({ manifest, releasedTo }: Kept, { sequence }: Compaction): string | null {
@@ -175,10 +180,12 @@ export class Histories {
   }
 
   async #cutToSize(document: string, policy: HistoryPolicy): Promise<void> {
-    const there = await this.kept.read(document)
-    if (there === null) return
-    const left = await cutToSize(document, there, policy, { ...this.#parts, kept: this.kept })
-    if (left !== null && left.generation !== there.generation) this.#parts.metrics.historyCut('too-large')
+    const parts = { ...this.#parts, kept: this.kept }
+    const trimmed = await this.kept.again(document, async kept => {
+      const left = await cutToSize(document, kept, policy, parts)
+      return left === null ? null : { isCut: left !== kept }
+    })
+    if (trimmed?.isCut === true) this.#parts.metrics.historyCut('too-large')
   }
 
   #failed(document: string, error: unknown): void {

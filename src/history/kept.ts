@@ -25,6 +25,7 @@ export type Change = {
   readonly pins?: readonly number[]
   /** As in a HistoryRequest. */
   readonly through?: RecordIdentity | null
+  readonly freedBytes?: number
   readonly checkpoint?: number
 }
 
@@ -96,6 +97,35 @@ export class KeptHistories {
     throw new Fault('ERR_OVERLOADED', 'others change the history of the document all the time')
   }
 
+  /**
+   * What the work makes of this history; null where it says so, and where something is not there which the history does not
+   * name any more: somebody else has changed it while this was about to read it, and it is not damaged.
+   */
+  async unlessOvertaken<T>(document: string, kept: Kept, work: () => Promise<T | null>): Promise<T | null> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'ERR_DOCUMENT_DAMAGED') throw error
+      const now = await this.read(document)
+      if (now?.generation === kept.generation) throw error
+      return null
+    }
+  }
+
+  /**
+   * The same with what is there, and again with what is there by then as long as others are faster: `work` gives null. Null:
+   * the document has no history (any more). ERR_OVERLOADED when others were faster again and again.
+   */
+  async again<T>(document: string, work: (kept: Kept) => Promise<T | null>): Promise<T | null> {
+    for (let tries = 0; tries < this.#parts.limits.historyTriesMax; tries++) {
+      const kept = await this.read(document)
+      if (kept === null) return null
+      const done = await this.unlessOvertaken(document, kept, () => work(kept))
+      if (done !== null) return done
+    }
+    throw new Fault('ERR_OVERLOADED', 'others change the history of the document all the time')
+  }
+
   /** Begins one. Null: the life is over, has one already, or another checkpoint than the change says. */
   async begin(document: string, incarnation: string, change: Change): Promise<Kept | null> {
     const { manifest, releasedTo = 0, pins = [] } = change
@@ -117,12 +147,13 @@ export class KeptHistories {
     change: Change
   ): Promise<Kept | null> {
     const { manifest, blobs = [], releasedTo = before.releasedTo, pins = before.pins } = change
-    const { through, checkpoint } = change
+    const { through, freedBytes, checkpoint } = change
     const { incarnation } = before
     const request: HistoryRequest = {
       ...{ document, incarnation, base: before.generation, manifest: encodeManifest(manifest) },
       ...{ blobs, drops: dropped(before.manifest, manifest), releasedTo, pins },
       ...(through === undefined ? {} : { through }),
+      ...(freedBytes === undefined ? {} : { freedBytes }),
       ...(checkpoint === undefined ? {} : { checkpoint })
     }
     const result = await this.#parts.store.write(request)

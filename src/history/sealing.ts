@@ -54,33 +54,20 @@ export class Sealing {
       if (kept === null || kept.incarnation !== goal.incarnation) return null
       if (kept.manifest.sealedTo >= goal.upTo) return { kept, known }
       const from: Kept = kept
-      const sealed = await this.#unlessOvertaken(document, from, () => this.#sealPage(document, from, goal))
+      const sealed = await histories.unlessOvertaken(document, from, () =>
+        this.#sealPage(document, from, goal)
+      )
       if (sealed === null) misses++
       known = sealed?.known ?? known
       const next = sealed?.kept ?? (await histories.read(document))
       kept = next
       if (next === null || next.manifest.sealedTo >= goal.upTo) continue
-      kept = await this.#unlessOvertaken(document, next, () => this.#keyframeIfDue(document, next))
+      kept = await histories.unlessOvertaken(document, next, () => this.#keyframeIfDue(document, next))
       if (kept !== null) continue
       misses++
       kept = await histories.read(document)
     }
     throw new Fault('ERR_OVERLOADED', 'others seal the history of the document too')
-  }
-
-  /**
-   * Null also where something is not there which the history does not name any more: somebody else has changed it while this
-   * was about to read it, and it is not damaged.
-   */
-  async #unlessOvertaken<T>(document: string, kept: Kept, work: () => Promise<T | null>): Promise<T | null> {
-    try {
-      return await work()
-    } catch (error) {
-      if (!(error instanceof Fault) || error.code !== 'ERR_DOCUMENT_DAMAGED') throw error
-      const now = await this.#parts.kept.read(document)
-      if (now?.generation === kept.generation) throw error
-      return null
-    }
   }
 
   /** A keyframe at the end of what is sealed, of these updates (V1), or (null) from the segments. Null: it was overtaken. */
@@ -150,7 +137,11 @@ export class Sealing {
     )
   }
 
-  async #sealed(document: string, kept: Kept, page: Page): Promise<SealedWork | null> {
+  async #sealed(
+    document: string,
+    kept: Kept,
+    page: Page
+  ): Promise<(SealedWork & { readonly records: Page['records'] }) | null> {
     const { work, kept: histories, limits } = this.#parts
     const { manifest, incarnation } = kept
     const waiting = await waitingRecords(document, kept, this.#parts)
@@ -160,11 +151,12 @@ export class Sealing {
       incarnation,
       manifest.known === null ? [] : [manifest.known]
     )
-    const records = [...waiting, ...page.records].map(({ sequence, record }) => ({ sequence, record }))
+    const read = [...waiting, ...page.records]
+    const records = read.map(({ sequence, record }) => ({ sequence, record }))
     const exact = [...manifest.versions, ...manifest.restores].flatMap(({ sequence }) => sequence ?? [])
     const { refused } = manifest
     const sealed = await work.seal({ document, known, records, refused, exact, after: endOf(manifest) })
-    if (sealed.waiting.length <= limits.historyWaitingMax) return sealed
+    if (sealed.waiting.length <= limits.historyWaitingMax) return { ...sealed, records: read }
     throw new Fault('ERR_DOCUMENT_DAMAGED', `${sealed.waiting.length} updates wait for what is unknown`)
   }
 
@@ -186,18 +178,22 @@ export class Sealing {
 
   #changeOf({
     page,
-    sealed: { known, waiting },
+    sealed: { known, waiting, records },
     grown,
     goal
   }: {
     readonly page: Page
-    readonly sealed: SealedWork
+    readonly sealed: SealedWork & { readonly records: Page['records'] }
     readonly grown: Grown | null
     readonly goal: Goal
   }): (now: Manifest) => Change {
     const { kept: histories } = this.#parts
     const through = page.records.findLast(({ sequence }) => sequence === page.sealedTo)?.identity ?? null
     const pins = [...new Set(waiting.map(({ sequence }) => sequence))].sort((one, other) => one - other)
+    const freedBytes = records.reduce(
+      (sum, { sequence, record }) => (pins.includes(sequence) ? sum : sum + record.length),
+      0
+    )
     return now => {
       const { blob, entry } = histories.newBlob(known)
       const { segments, blobs } = this.#listed(now.segments, grown)
@@ -207,7 +203,7 @@ export class Sealing {
       const documentBytes = goal.documentBytes ?? now.documentBytes
       const { sealedTo } = page
       const manifest = { ...now, segments, sealedTo, known: entry, waiting, refused, documentBytes }
-      return { manifest, blobs: [blob, ...blobs], releasedTo: sealedTo, pins, through }
+      return { manifest, blobs: [blob, ...blobs], releasedTo: sealedTo, pins, through, freedBytes }
     }
   }
 

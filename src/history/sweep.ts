@@ -140,12 +140,11 @@ export class Sweep {
     const { histories, metrics, log } = this.#parts
     const sealed = (await this.#isBehind(document, kept)) ? await histories.catchUp(document, kept) : kept
     if (sealed === null) return null
-    const left = await histories.cutToAge(document, sealed, policy)
-    if (left === null) return sealed
-    if (left !== 'gone' && left.generation === sealed.generation) return left
+    const trimmed = await histories.cutToAge(document, policy)
+    if (trimmed === null || !trimmed.isCut) return trimmed?.left ?? null
     metrics.historyCut('too-old')
     log.info({ document, days: policy.days }, 'the oldest part of a history was removed')
-    return left === 'gone' ? null : left
+    return trimmed.left
   }
 
   /** Whether a checkpoint has replaced the first record that is not sealed: told from that one alone. */

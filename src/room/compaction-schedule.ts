@@ -46,6 +46,8 @@ export class CompactionSchedule {
   readonly #floors = new WeakMap<Room, number>()
   /** What was compacted and is not sealed yet. */
   readonly #unsealed = new WeakMap<Room, Compaction>()
+  /** Up to which record the last compaction of a room has judged all. */
+  readonly #judgedTo = new WeakMap<Room, number>()
   /** Rooms whose documents were deleted while they were compacted. */
   readonly #deleted = new WeakSet<Room>()
   #isClosed = false
@@ -81,6 +83,20 @@ export class CompactionSchedule {
   /** Resolves when none of this room is under way. Never rejects. */
   over(room: Room): Promise<void> {
     return this.#running.get(room) ?? Promise.resolve()
+  }
+
+  /**
+   * Compacts the room whatever its log costs, and seals it: whether all records up to this one have been judged. False also
+   * where it is another node's turn, or the room has ended. Never rejects.
+   */
+  async compactNow(room: Room, sequence: number): Promise<boolean> {
+    const isJudged = () => (this.#judgedTo.get(room) ?? 0) >= sequence
+    // One that is under way may have read the log before this record was there.
+    await this.over(room)
+    if (isJudged()) return true
+    if (this.#isClosed || room.isEnded || room.isAdopting) return false
+    await (this.#running.get(room) ?? this.#start(room))
+    return isJudged()
   }
 
   /** The compaction that the room should wait for before it closes, or null. */
@@ -207,6 +223,7 @@ export class CompactionSchedule {
     for (const { author } of compacted.refused) {
       this.#parts.log.error({ document: room.name, author }, 'an update could not be integrated; set aside')
     }
+    this.#judgedTo.set(room, compacted.sequence)
     room.compacted(compacted)
     if (compacted.toSeal !== null) this.#unsealed.set(room, compacted.toSeal)
   }

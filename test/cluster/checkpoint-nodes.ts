@@ -13,7 +13,9 @@ export type Node = TestNode & {
   readonly written: CheckpointRequest[]
 }
 
-export type NodeSettings = Pick<ServerOptions, 'limits' | 'load'> & { readonly store?: PostgresStoreOptions }
+export type NodeSettings = Pick<ServerOptions, 'limits' | 'load' | 'history'> & {
+  readonly store?: PostgresStoreOptions
+}
 
 /**
  * A PostgreSQL for the tests of the `describe` that this is called in, and in it an address of its own for each of them,

@@ -1,5 +1,6 @@
 /** What compactions leave of a document's past: begun, sealed, merged, with holes where something fails. */
 import { expect, test } from 'vitest'
+import type { HistoryRequest } from '../../persistence/history.ts'
 import { createMemoryStore, type Store } from '../../persistence/index.ts'
 import { Fault } from '../../src/base/errors.ts'
 import { encodeDeleteSet } from '../../src/document/delete-set.ts'
@@ -9,7 +10,7 @@ import { randomOf } from '../support/random.ts'
 import { checkBlobs, createKeeping, inThread, type Keeping, type KeepingOptions } from './keeping.ts'
 import { startMs } from './logs.ts'
 import { textAt, writerOf } from './typing.ts'
-import { watched } from './watched.ts'
+import { type Call, watched } from './watched.ts'
 
 function keepingOf(store: Store, options: Omit<KeepingOptions, 'store' | 'random'> = {}): Keeping {
   return createKeeping({ store, random: randomOf(7), ...options })
@@ -55,6 +56,27 @@ test('a document that is older than its history begins with its checkpoint', asy
   expect(await textAt(keeping, first)).toBeNull()
   expect(await textAt(keeping, second)).toBe('one two ')
   expect(await textAt(keeping, third)).toBe('one two three ')
+})
+
+test('the store is told how many bytes of records are released, without those that wait', async () => {
+  const store = createMemoryStore()
+  const writes: HistoryRequest[] = []
+  const onCall = ({ name, given }: Call) =>
+    void (name === 'history.write' && writes.push(given[0] as HistoryRequest))
+  const keeping = keepingOf(watched(store, onCall))
+  const writer = writerOf(store)
+  await writer.type('one ')
+  const held = writer.hold('two ')
+  await writer.type('three ')
+  const bytes = (await store.load('x')).records.map(({ record }) => record.length)
+
+  await keeping.compact('x')
+  await writer.append(held)
+  const late = (await store.load('x')).records.map(({ record }) => record.length)
+  await keeping.compact('x')
+
+  const sealed = writes.flatMap(({ freedBytes }) => freedBytes ?? [])
+  expect(sealed).toEqual([bytes[0], late.reduce((sum, length) => sum + length, 0)])
 })
 
 test('what waits for something unknown is sealed when that has come, by whoever wrote it', async () => {

@@ -10,6 +10,12 @@ export type PastPlan = {
   readonly workMs: number
   /** The share of jobs that fail while mishaps happen: then histories have holes. */
   readonly failures: number
+  /** Mean time between two prunes of a server, and of which documents; null: nobody prunes. */
+  readonly prunes: {
+    readonly seed: number
+    readonly gapMs: number
+    readonly documents: readonly string[]
+  } | null
 }
 
 /**
@@ -40,6 +46,9 @@ export function drawPastPlan(seed: number, rooms: number): PastPlan | null {
     },
     policyOf: document => (documents.has(document) ? policy : null),
     workMs: chance.scaled(0.2, 30),
-    failures: chance.hits(0.8) ? 0 : chance.between(0.05, 0.4)
+    failures: chance.hits(0.8) ? 0 : chance.between(0.05, 0.4),
+    prunes: chance.hits(0.6)
+      ? null
+      : { seed: seed + 0x7072, gapMs: chance.scaled(500, 20_000), documents: [...documents] }
   }
 }

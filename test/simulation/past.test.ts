@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { seed as first } from '../support/seed.ts'
+import { drawPastPlan } from './past-plan.ts'
 import { type PastPlantName, pastPlants } from './past-plants.ts'
 import { RunFailed, simulate } from './run.ts'
 
@@ -22,6 +23,19 @@ test(`histories are sealed, cut and looked at in runs from seed ${first} on`, {
 
   expect(counts.get('segments sealed')).toBeGreaterThan(0)
   expect(counts.get('histories looked at')).toBeGreaterThan(0)
+})
+
+test(`histories are pruned while people type and servers die, from seed ${first} on`, {
+  timeout: 10 * 60_000
+}, async () => {
+  let pruned = 0
+  for (let seed = first; pruned < 5 && seed < first + plantRunsMax; seed++) {
+    if ((drawPastPlan(seed, 1)?.prunes ?? null) === null) continue
+    const { counts } = await simulate(seed, { nodes: seed % 3 === 0 ? 3 : 1 })
+    pruned += counts.get('pruned') ?? 0
+  }
+
+  expect(pruned).toBeGreaterThanOrEqual(5)
 })
 
 /** Seeds that once failed, of one server or several, and of what; see simulation.test.ts. */

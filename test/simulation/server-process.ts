@@ -15,6 +15,7 @@ import { Pacer } from '../../src/base/pacer.ts'
 import { Slices } from '../../src/base/slices.ts'
 import type { CheckpointLayout } from '../../src/document/checkpoint.ts'
 import type { Workers } from '../../src/document/workers.ts'
+import { Pruning } from '../../src/documents/pruning.ts'
 import { Histories } from '../../src/history/histories.ts'
 import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
 import { CheckpointReads } from '../../src/room/checkpoint-reads.ts'
@@ -34,6 +35,7 @@ import { Stateless } from '../../src/transport/stateless.ts'
 import { Turns, turnRates } from '../../src/transport/turns.ts'
 import { sharesOf } from '../../src/transport/unfinished.ts'
 import type { Chance } from './chance.ts'
+import { Prunes } from './past-prunes.ts'
 import { createVirtualSealing, type VirtualSealing } from './past-work.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
@@ -88,6 +90,8 @@ type Running = {
   readonly workers: Workers
   /** Null: no document of the run keeps a history. */
   readonly sealing: VirtualSealing | null
+  /** Null: nobody prunes. */
+  readonly prunes: Prunes | null
   readonly journal: Journal
   readonly compactions: CompactionSchedule
   readonly rooms: Rooms
@@ -219,7 +223,8 @@ export class ServerProcess {
     const sessions = { rooms, passes, addresses, stateless, hocuspocus, time, limits }
     const turns = new Turns(time, turnRates(limits))
     const accounts = new Accounts(time, limits, connectionRates(limits))
-    const inside = { store, membership, workers, sealing, journal, compactions, rooms }
+    const prunes = histories === null ? null : this.#createPrunes({ ...shared, rooms, histories })
+    const inside = { store, prunes, membership, workers, sealing, journal, compactions, rooms }
     return { ...inside, sessions, turns, accounts, stopHeartbeat }
   }
 
@@ -246,6 +251,13 @@ export class ServerProcess {
       ...{ random: () => chance.between(0, 1), time: this.#time, slices },
       ...{ limits, metrics: this.#metrics, log: this.#log }
     })
+  }
+
+  #createPrunes(parts: ConstructorParameters<typeof Pruning>[0]): Prunes | null {
+    const { plan, clock, trace, isCalm } = this.#parts
+    const prunes = plan.past?.prunes ?? null
+    if (prunes === null) return null
+    return new Prunes({ pruning: new Pruning(parts), plan: prunes, time: this.#time, clock, trace, isCalm })
   }
 
   /** Takes a connection, or refuses it as a port does that nobody listens on. */
@@ -324,6 +336,7 @@ export class ServerProcess {
     running.sealing?.close()
     await running.workers.close()
     await compacted
+    await running.prunes?.stop()
     await running.store.close()
     running.membership?.lose()
     // Whoever asked the store last is answered in this turn.
