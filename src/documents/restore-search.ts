@@ -3,7 +3,7 @@ import type { HistoryStore } from '../../persistence/history.ts'
 import { decodeRecord } from '../document/record.ts'
 import { scanUpdate } from '../document/scan.ts'
 import type { Kept, KeptHistories } from '../history/kept.ts'
-import { openTimeline } from '../history/segment.ts'
+import { unpackTimeline } from '../history/timeline.ts'
 
 type Parts = {
   readonly history: HistoryStore
@@ -44,7 +44,7 @@ export class RestoreSearch {
     for (const { timeline } of kept.manifest.segments.toReversed()) {
       const [bytes] = await this.#parts.histories.blobs(document, kept.incarnation, [timeline])
       if (bytes === undefined) return null
-      for (const { sequence, inserted } of openTimeline({ timeline: bytes }).changes) {
+      for (const { sequence, inserted } of unpackTimeline(bytes).changes) {
         if (inserted.some(range => range.client === client)) return sequence
       }
     }

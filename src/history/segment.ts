@@ -11,7 +11,7 @@ import { decodeRecord, type LoggedUpdate } from '../document/record.ts'
 import { mergeUpdates } from '../document/splice.ts'
 import { type Effect, Integration, type Known } from './integration.ts'
 import { joinStrings } from './join-strings.ts'
-import { type Change, decodeTimeline, encodeTimeline, type Timeline } from './timeline.ts'
+import { type Change, encodeTimeline, type Timeline, unpackTimeline } from './timeline.ts'
 
 /** A record of the log. */
 export type StoredRecord = { readonly sequence: number; readonly record: Uint8Array }
@@ -125,7 +125,7 @@ export function mergeSegments(segments: readonly Segment[]): Segment | null {
 }
 
 export function openTimeline(part: PartTimeline): Timeline {
-  return 'opened' in part ? part.opened : decodeTimeline(brotliDecompressSync(part.timeline))
+  return 'opened' in part ? part.opened : unpackTimeline(part.timeline)
 }
 
 /** What was inserted, as an update (V1) without deletions. Throws ERR_NO_MOMENT where there is no body any more. */

@@ -12,6 +12,7 @@
  * `later` and `laterMs` are after the change before, and the first after the head; clients and authors of changes are
  * places in the lists, authors from 1, and 0 is one who is not known. Marks are those of persistence/author.ts.
  */
+import { brotliDecompressSync } from 'node:zlib'
 import type { Author } from '../../persistence/author.ts'
 import { Fault } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
@@ -93,6 +94,11 @@ export function decodeTimeline(bytes: Uint8Array): Timeline {
   }
   reader.end()
   return { before, changes }
+}
+
+/** Of a segment, as it is stored. Without a Y.Doc, so that the main thread may. Throws as `decodeTimeline`. */
+export function unpackTimeline(packed: Uint8Array): Timeline {
+  return decodeTimeline(brotliDecompressSync(packed))
 }
 
 /** Each value once, by the place where it came first. */
