@@ -1,6 +1,7 @@
 /**
  * What looking at a history costs: the document at random moments, activity, differences, who wrote what, and a restore, as
- * CPU time of all threads and as time in the thread that answers; and the longest that the event loop was held meanwhile. On typed text, on maps
+ * CPU time of all threads and as time in the thread that answers; and the longest that the event loop was held meanwhile.
+ * On typed text, on maps
  * that are rewritten, and on editing traces (https://github.com/josephg/editing-traces) that are named.
  *
  *   node bench/history-reads.js [--moments 200] [--only prose|maps|traces] [--trace trace.json.gz]
