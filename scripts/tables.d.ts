@@ -1,7 +1,8 @@
 /** Types of tables.js for the tests that check its work: what it reads of the tables in src/. */
 import type { z } from 'zod'
+import type { Metrics } from '../src/base/metrics.ts'
 
-export type TableName = 'faults' | 'settings' | 'limits' | 'files' | 'options'
+export type TableName = 'faults' | 'settings' | 'limits' | 'files' | 'options' | 'metrics'
 
 type Fault = { readonly closeCode: number; readonly httpStatus: number; readonly publicReason: string }
 
@@ -21,10 +22,13 @@ export type TableParts<Name extends string> = {
   readonly sources: readonly { readonly path: string; readonly text: string }[]
   readonly shapes: { readonly [name: string]: { readonly [option: string]: z.ZodType } }
   readonly kindOf: (schema: z.ZodType) => string
+  /** What a Prometheus server is told of everything that may be counted. */
+  readonly exposed: string
 }
 
 export declare const tableHomes: { readonly [name in TableName]: string }
 export declare function renderTables<Name extends string>(
   parts: TableParts<Name>
 ): { readonly [name in TableName]: string }
+export declare function exposedMetrics(createMetrics: () => Metrics): Promise<string>
 export declare function fillTables(text: string, tables: { readonly [name: string]: string }): string

@@ -1,6 +1,6 @@
 /**
  * Rewrites the tables of the docs that repeat the code, between `<!-- table:name -->` and `<!-- /table -->`:
- * `faults` in PROTOCOL.md, `settings` and `limits` in docs/operating.md, the list of files in docs/files.md.
+ * `faults` in PROTOCOL.md, `settings`, `limits` and `metrics` in docs/operating.md, the list of files in docs/files.md.
  * test/docs.test.ts holds them equal.
  *
  *   node scripts/tables.js
@@ -18,7 +18,8 @@ export const tableHomes = {
   settings: 'docs/operating.md',
   limits: 'docs/operating.md',
   files: 'docs/files.md',
-  options: 'docs/options.md'
+  options: 'docs/options.md',
+  metrics: 'docs/operating.md'
 }
 
 const limitFiles = ['src/base/limits.ts', 'src/base/history-limits.ts']
@@ -34,7 +35,8 @@ export function renderTables({
   defaultLimits,
   sources,
   shapes,
-  kindOf
+  kindOf,
+  exposed
 }) {
   const textOf = path => sources.find(source => source.path === path)?.text ?? ''
   return {
@@ -42,7 +44,8 @@ export function renderTables({
     settings: settingsTable(settings, { flagOf, variableOf }),
     limits: limitsTable(defaultLimits, limitFiles.map(textOf).join('\n')),
     files: renderFileList(sources),
-    options: optionTables({ shapes, textOf, kindOf, table })
+    options: optionTables({ shapes, textOf, kindOf, table }),
+    metrics: metricsTable(exposed)
   }
 }
 
@@ -82,6 +85,33 @@ function limitsTable(limits, source) {
     ]
   })
   return table(['Limit', 'Default', 'That is', 'What it bounds, and what happens there'], rows)
+}
+
+/** Of everything that a server may have, as its metrics say it themselves. */
+export async function exposedMetrics(createMetrics) {
+  const metrics = createMetrics()
+  metrics.nodeNamed('one')
+  metrics.countAmongOthers({
+    bus: () => ({ isWell: true, queuedMessages: 0, queuedBytes: 0, counts: {} }),
+    presence: () => ({ own: 0, others: 0, expired: 0 })
+  })
+  metrics.collectProcess()
+  try {
+    return (await metrics.expose()).text
+  } finally {
+    metrics.close()
+  }
+}
+
+function metricsTable(exposed) {
+  const kinds = new Map([...exposed.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => [name, kind]))
+  const rows = [...exposed.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name, help]) => {
+    return [`\`${name}\``, kinds.get(name), help]
+  })
+  return table(
+    ['Metric', 'Kind', 'What it says'],
+    rows.sort(([one], [other]) => (one < other ? -1 : 1))
+  )
 }
 
 /** Each `/** … *\/` comment by the field on the line after it. */
@@ -131,16 +161,24 @@ function table(head, rows) {
 }
 
 async function readBuilt() {
-  const [{ faults }, { settings, flagOf, variableOf }, { defaultLimits }, { kindOf }, { shapes }] =
-    await Promise.all([
-      import('../dist/src/base/errors.js'),
-      import('../dist/src/command/config.js'),
-      import('../dist/src/base/limits.js'),
-      import('../dist/src/base/check.js'),
-      import('../dist/src/options.js')
-    ])
+  const [
+    { faults },
+    { settings, flagOf, variableOf },
+    { defaultLimits },
+    { kindOf },
+    { shapes },
+    { createMetrics }
+  ] = await Promise.all([
+    import('../dist/src/base/errors.js'),
+    import('../dist/src/command/config.js'),
+    import('../dist/src/base/limits.js'),
+    import('../dist/src/base/check.js'),
+    import('../dist/src/options.js'),
+    import('../dist/src/base/metrics.js')
+  ])
   const sources = readSources()
-  return { faults, settings, flagOf, variableOf, defaultLimits, sources, shapes, kindOf }
+  const exposed = await exposedMetrics(createMetrics)
+  return { faults, settings, flagOf, variableOf, defaultLimits, sources, shapes, kindOf, exposed }
 }
 
 async function main() {

@@ -1,10 +1,11 @@
 /** The pages agree with the code and the tests, in both directions. The checks themselves are in test/house/docs.ts. */
 import { expect, it } from 'vitest'
 import { readSources } from '../scripts/file-list.js'
-import { fillTables, renderTables, tableHomes } from '../scripts/tables.js'
+import { exposedMetrics, fillTables, renderTables, tableHomes } from '../scripts/tables.js'
 import { kindOf } from '../src/base/check.ts'
 import { faults } from '../src/base/errors.ts'
 import { defaultLimits } from '../src/base/limits.ts'
+import { createMetrics } from '../src/base/metrics.ts'
 import { flagOf, settings, variableOf } from '../src/command/config.ts'
 import { shapes } from '../src/options.ts'
 import {
@@ -33,9 +34,9 @@ it('every rule of PROTOCOL.md has a test, and every rule id in a test title is a
   expect(ruleFindings(page('PROTOCOL.md'), tests)).toEqual([])
 })
 
-it.each(['faults', 'settings', 'limits', 'files', 'options'] as const)(
+it.each(['faults', 'settings', 'limits', 'files', 'options', 'metrics'] as const)(
   'the table of %s says what the code says',
-  name => {
+  async name => {
     const sources = readSources()
     const tables = renderTables({
       faults,
@@ -45,7 +46,8 @@ it.each(['faults', 'settings', 'limits', 'files', 'options'] as const)(
       defaultLimits,
       sources,
       shapes,
-      kindOf
+      kindOf,
+      exposed: await exposedMetrics(createMetrics)
     })
 
     expect(
@@ -53,6 +55,15 @@ it.each(['faults', 'settings', 'limits', 'files', 'options'] as const)(
     ).toEqual([])
   }
 )
+
+it('every metric that a page names is there', async () => {
+  const known = await exposedMetrics(createMetrics)
+  const pages = files.filter(({ path }) => path.endsWith('.md') && path !== 'CHANGELOG.md')
+  const named = pages.flatMap(({ text }) => [...text.matchAll(/`(chorus_[a-z_]+)/g)].map(([, name]) => name))
+
+  expect(named.filter(name => !known.includes(`# TYPE ${name} `))).toEqual([])
+  expect(named.length).toBeGreaterThan(20)
+})
 
 it('docs/files.md lists every source file, and none that is gone', () => {
   const paths = sourcesIn(files, ['src/', 'persistence/', 'bus/']).map(({ path }) => path)

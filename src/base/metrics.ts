@@ -16,6 +16,15 @@ export type HookOutcome = 'done' | 'failed' | 'refused' | 'timed-out' | 'dropped
 /** Why something of a history went. `off`: no rule names the document any more. */
 export type HistoryCut = 'too-old' | 'too-large' | 'pruned' | 'off'
 
+/** What is asked about a history; a restore and an undo are computed before they are committed. */
+export type HistoryQuestionKind = 'at' | 'contents' | 'activity' | 'diff' | 'blame' | 'restore' | 'undo'
+
+/** `refused`: whoever asked can mend it. `cancelled`: nobody waited any more. */
+export type HistoryReadOutcome = 'done' | 'refused' | 'cancelled' | 'failed'
+
+/** `unchanged`: the document was so already, and nothing was written. */
+export type RestoreOutcome = 'changed' | 'unchanged' | Exclude<HistoryReadOutcome, 'done'>
+
 /** A bus as it is now. `counts`: since it was opened, by what became of messages. */
 export type BusReading = {
   readonly isWell: boolean
@@ -26,6 +35,9 @@ export type BusReading = {
 
 /** Presence among nodes. `own`, `others`: states now. `expired`: rooms of nodes that were heard of no more, since the start. */
 export type PresenceReading = { readonly own: number; readonly others: number; readonly expired: number }
+
+/** Seconds. A page of text is looked at in milliseconds, a whole history for as long as `historyDeadlineMs` allows. */
+const readBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30]
 
 /** Seconds. A synced write takes between a tenth of a millisecond and, on a bad day, seconds. */
 const syncBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5]
@@ -101,6 +113,14 @@ function historyCounts(meters: Meters) {
     historyFailed: () => meters.historyFailures.inc(),
     historyHole: () => meters.historyHoles.inc(),
     historyCut: (reason: HistoryCut) => meters.historyCuts.inc({ reason }),
+    /** A question about a history was answered, or was not. */
+    historyRead: (kind: HistoryQuestionKind, outcome: HistoryReadOutcome) =>
+      meters.historyReads.inc({ kind, outcome }),
+    /** How long a thread had a question that it has answered. */
+    historyReadTook: (kind: HistoryQuestionKind, ms: number) =>
+      meters.historyReadSeconds.observe({ kind }, ms / 1000),
+    historyRestored: (kind: 'restore' | 'undo', outcome: RestoreOutcome) =>
+      meters.historyRestores.inc({ kind, outcome }),
     /** Records of one document that a checkpoint has replaced and that are not sealed. */
     historyLag: (document: string, records: number) => {
       if (records === 0 && !lags.has(document)) return
@@ -198,7 +218,29 @@ function createHistoryMeters(registry: Registry) {
     labelNames: ['reason'],
     registers: [registry]
   })
+  const historyReads = new Counter({
+    name: 'chorus_history_reads_total',
+    help: 'Questions about histories, by kind and outcome',
+    labelNames: ['kind', 'outcome'],
+    registers: [registry]
+  })
+  const historyReadSeconds = new Histogram({
+    name: 'chorus_history_read_seconds',
+    help: 'Time that a thread took for a question that it answered, by kind',
+    labelNames: ['kind'],
+    buckets: readBuckets,
+    registers: [registry]
+  })
+  const historyRestores = new Counter({
+    name: 'chorus_history_restores_total',
+    help: 'Restores and undos, by kind and outcome',
+    labelNames: ['kind', 'outcome'],
+    registers: [registry]
+  })
   return {
+    historyReads,
+    historyReadSeconds,
+    historyRestores,
     historySegments: counter('segments_total', 'Segments of histories that were sealed'),
     historyBytes: counter('sealed_bytes_total', 'Bytes of those segments'),
     historyFailures: counter('failures_total', 'Attempts to write a history that failed'),

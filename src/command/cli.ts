@@ -20,7 +20,7 @@ import {
   variableOf
 } from './config.ts'
 import { demoHistoryRules } from './demo-history.ts'
-import { askHistory, HistoryUsage } from './history.ts'
+import { askHistory, HistoryUsage, usageOf } from './history.ts'
 import { newClusterId, nodeOptions } from './nodes.ts'
 import { dropSetAside, listSetAside, showSetAside } from './set-aside.ts'
 import { accessOptions, tokenFor } from './sign-in.ts'
@@ -44,11 +44,11 @@ const optionOf = (name: SettingName) => flagOf(name).slice(2)
 
 async function main(args: readonly string[]): Promise<void> {
   const { values, positionals } = parse(args)
-  if (values.help === true) return print(helpText())
   if (values.version === true) return print(version())
   const [command = 'serve', ...operands] = positionals
-  if (command !== 'history' && (values.url !== undefined || values.json !== undefined))
-    throw usage('only history takes --url and --json')
+  if (values.help === true) return print(command === 'history' ? usageOf(operands[0]) : helpText())
+  if (command !== 'history' && [values.url, values.json, values.key].some(value => value !== undefined))
+    throw usage('only history takes --url, --json and --key')
   const config = readConfig(flagsOf(values), process.env)
   switch (command) {
     case 'serve':
@@ -65,7 +65,7 @@ async function main(args: readonly string[]): Promise<void> {
       if (operands.length !== 1 || operands[0] !== 'new-id') throw usage('cluster takes new-id')
       return print(await newClusterId(config))
     case 'token':
-      return token(config, operands)
+      return token(config, operands, flagsOf(values).history)
     default:
       throw usage(`there is no command "${command}"`)
   }
@@ -76,7 +76,8 @@ function parse(args: readonly string[]) {
     help: { type: 'boolean', short: 'h' },
     version: { type: 'boolean', short: 'v' },
     url: { type: 'string' },
-    json: { type: 'boolean' }
+    json: { type: 'boolean' },
+    key: { type: 'string' }
   }
   for (const name of Object.keys(settings) as SettingName[]) {
     options[optionOf(name)] = { type: 'string', multiple: Array.isArray(settings[name].fallback) }
@@ -143,11 +144,16 @@ function stopOnSignal(server: Server): void {
   process.on('SIGINT', stop)
 }
 
-async function token(config: Config, [user, ...rights]: readonly string[]): Promise<void> {
+/** `histories`: as a flag says it; the setting of the same name, from the environment, is for a server. */
+async function token(
+  config: Config,
+  [user, ...rights]: readonly string[],
+  histories: string | string[] = []
+): Promise<void> {
   if (user === undefined || user === '' || rights.length === 0) {
     throw usage('token takes a user and rights: y-chorus token ada "team/**=write" "news/*=read"')
   }
-  print(await tokenFor(config, user, rights))
+  print(await tokenFor(config, { user, rights, histories: [histories].flat() }))
 }
 
 async function setAside(data: string, [action, document, number, ...rest]: readonly string[]): Promise<void> {
@@ -168,12 +174,13 @@ async function setAside(data: string, [action, document, number, ...rest]: reado
 async function history(
   data: string,
   operands: readonly string[],
-  { url, json }: Readonly<Record<string, unknown>>
+  { url, json, key }: Readonly<Record<string, unknown>>
 ): Promise<void> {
   const call = {
     data,
     url: typeof url === 'string' ? url : null,
     token: process.env.CHORUS_TOKEN ?? null,
+    key: typeof key === 'string' ? key : null,
     isJson: json === true,
     isColoured: process.stdout.isTTY && process.env.NO_COLOR === undefined,
     nowMs: Date.now()
@@ -245,11 +252,12 @@ Usage:
                                 the bytes of one entry (a Yjs update), to standard output
   y-chorus set-aside drop <document> <number>
                                 remove it
-  y-chorus history <list|show|export|diff|blame|name|restore|prune> <document> ...
-                                the past of a document, of a running server: y-chorus history says more
+  y-chorus history <list|show|export|activity|diff|blame|name|unname|restore|undo|prune> <document> ...
+                                the past of a document, of a running server: y-chorus history --help says more
   y-chorus cluster new-id       for a copy of a database: its servers and those of the original stay apart
-  y-chorus token <user> <pattern>=<read|write|none> ...
-                                a token for an hour, signed with --jwt-secret-file, to try --auth jwt
+  y-chorus token <user> <pattern>=<read|write|none> ... [--history <read|restore>]
+                                a token for an hour, signed with --jwt-secret-file, to try --auth jwt; --history: what
+                                it may do with the histories of these documents
 
 Options, each also as an environment variable:
 ${lines.join('\n')}

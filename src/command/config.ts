@@ -210,6 +210,13 @@ export const settings = {
     value: 'number',
     help: 'how many days a history goes back'
   },
+  openHistory: {
+    schema: oneOf('none', 'read', 'restore'),
+    fallback: 'none',
+    env: null,
+    value: 'none|read|restore',
+    help: 'what everybody may do with histories where nobody signs in; they show what was deleted'
+  },
   historyGc: {
     schema: oneOf('collect', 'keep'),
     fallback: 'collect',

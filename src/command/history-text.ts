@@ -1,5 +1,11 @@
 /** What a server says of a document's past, as text for people. Colours are of a terminal, and left out elsewhere. */
-import type { HistoryExtent, HistoryVersion, PruneAnswer, RestoreAnswer } from '../documents/history-api.ts'
+import type {
+  ActivityAnswer,
+  HistoryExtent,
+  HistoryVersion,
+  PruneAnswer,
+  RestoreAnswer
+} from '../documents/history-api.ts'
 
 type Reason = {
   readonly author: {
@@ -22,7 +28,12 @@ type Type = {
 }
 type Differences = { readonly reasons: readonly Reason[]; readonly types: Readonly<Record<string, Type>> }
 
-export type Answer = HistoryExtent & HistoryVersion & PruneAnswer & RestoreAnswer & Differences
+export type Answer = HistoryExtent &
+  ActivityAnswer &
+  HistoryVersion &
+  PruneAnswer &
+  RestoreAnswer &
+  Differences
 
 export function shown(action: string, answer: Answer, isColoured: boolean): string {
   switch (action) {
@@ -34,6 +45,14 @@ export function shown(action: string, answer: Answer, isColoured: boolean): stri
       return pieces(answer, { isColoured, isBlame: true })
     case 'name':
       return `${answer.id}  ${answer.name}`
+    case 'activity':
+      return activity(answer)
+    case 'unname':
+      return `version:${answer.id} is gone`
+    case 'undo':
+      return answer.isChanged
+        ? `taken back; before it: version:${answer.version}`
+        : 'nothing had to be changed'
     case 'restore':
       return answer.isChanged ? `restored; before it: version:${answer.version}` : 'nothing had to be changed'
     case 'prune':
@@ -54,6 +73,15 @@ function extent({ beginsAt, head, lastMs, bytes, holes, versions }: HistoryExten
     return `version:${id}  ${time(timeMs)}  ${name === '' ? kind : JSON.stringify(name)}${by}`
   })
   return [`${since}\n${until}; ${bytes} bytes`, ...missing, ...named].join('\n')
+}
+
+function activity({ bursts, isComplete }: ActivityAnswer): string {
+  const lines = bursts.map(burst => {
+    const { inserted, deleted, fromMs, toMs, author } = burst
+    return `${time(fromMs)} to ${time(toMs)}  +${inserted} -${deleted}  ${nameOf(author)}`
+  })
+  if (!isComplete) lines.unshift('earlier ones are left out')
+  return lines.length === 0 ? 'nobody has written anything' : lines.join('\n')
 }
 
 type Look = { readonly isColoured: boolean; readonly isBlame: boolean }
@@ -86,8 +114,11 @@ function marked(change: Piece['change'], what: string, { isColoured, isBlame }: 
 function reasonOf(reason: Reason | undefined): string {
   if (reason === undefined) return 'before the history'
   const { author, timeMs } = reason
-  const who = author === null ? 'somebody' : (author.user ?? author.connection ?? author.origin)
-  return `${who}, ${time(timeMs)}`
+  return `${nameOf(author)}, ${time(timeMs)}`
+}
+
+function nameOf(author: Reason['author']): string {
+  return author === null ? 'somebody' : (author.user ?? author.connection ?? author.origin)
 }
 
 function time(ms: number): string {

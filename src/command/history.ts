@@ -1,6 +1,8 @@
 /** `y-chorus history`: asks a running server about the past of a document, and tells people what it says. */
+import { randomUUID } from 'node:crypto'
 import { directoryOfStore } from '../../persistence/index.ts'
 import { readControl } from '../http/control.ts'
+import { type Ask, askOf, HistoryUsage, historyUsage, isKeyed, usageOf } from './history-asks.ts'
 import { type Answer, shown } from './history-text.ts'
 
 export type HistoryCall = {
@@ -9,26 +11,12 @@ export type HistoryCall = {
   /** Of a server elsewhere, with the token of whoever asks; null: the one at `data`. */
   readonly url: string | null
   readonly token: string | null
+  /** Under which a restore or undo happens once; null: one is made. */
+  readonly key: string | null
   readonly isJson: boolean
   readonly isColoured: boolean
   readonly nowMs: number
 }
-
-/** Somebody has called it wrongly: how it is called. */
-export class HistoryUsage extends Error {}
-
-export const historyUsage = `history takes one of
-  list <document>                            how far its history goes, and its versions
-  show <document> <moment> <name>:<kind> …   root types as they were; a kind is text, map, array or xml
-  export <document> <moment>                 the document as it was, a Yjs update, to standard output
-  diff <document> <from> [to]                what changed, and who did it
-  blame <document> [moment]                  who wrote what stands
-  name <document> <name> [moment]            give a moment a name
-  restore <document> <moment>                bring the document back to what it was
-  prune <document> <time>                    contents from before go for good
-A moment is a time (2026-11-30T10:00, or 10m, 2h, 3d ago), sequence:<number> or version:<id>`
-
-type Ask = { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: object }
 
 /** What is to be printed. Throws HistoryUsage, and Error with what the server says. */
 export async function askHistory(
@@ -37,83 +25,72 @@ export async function askHistory(
 ): Promise<string | Uint8Array> {
   const [action = '', document = '', ...rest] = operands
   const ask = askOf(action, rest, call.nowMs)
-  if (ask === null || document === '') throw new HistoryUsage(historyUsage)
-  const answer = await send(document, ask, call)
-  if (action === 'export') return new Uint8Array(await answer.arrayBuffer())
-  const text = await answer.text()
+  if (ask === null || document === '') throw new HistoryUsage(usageOf(action))
+  if (call.key !== null && !isKeyed(action)) throw new HistoryUsage('only restore and undo take --key')
+  const key = isKeyed(action) ? (call.key ?? randomUUID()) : null
+  const again = ['y-chorus', 'history', action, document, ...ask.again].map(quoted).join(' ')
+  const body = await send(document, { ...ask, key }, call).catch((error: unknown) => {
+    if (key === null || !(error instanceof Lost)) throw error
+    const hint = `It may have been done. To find out, and to have it done once, ask again:\n${again} --key ${quoted(key)}`
+    throw new Error(`${error.message}. ${hint}`, { cause: error })
+  })
+  if (action === 'export') return body
+  const text = new TextDecoder().decode(body)
   // What the server of the same version says.
   return call.isJson ? text.trimEnd() : shown(action, JSON.parse(text) as Answer, call.isColoured)
 }
 
-function askOf(action: string, rest: readonly string[], nowMs: number): Ask | null {
-  const [first, second, ...more] = rest
-  const moment = (text: string) => momentOf(text, nowMs)
-  const get = (path: string, query: Readonly<Record<string, string>> = {}): Ask => ({
-    method: 'GET',
-    path: `${path}?${new URLSearchParams(query)}`
+export { HistoryUsage, historyUsage, usageOf }
+
+/** Whether the server has done it is not known. */
+class Lost extends Error {}
+
+type Sent = Ask & { readonly key: string | null }
+
+async function send(
+  document: string,
+  { method, path, body, key }: Sent,
+  call: HistoryCall
+): Promise<Uint8Array> {
+  const { url, token } = await serverOf(call)
+  const address = `${url}/api/documents/${encodeURIComponent(document)}/history${path}`
+  const headers = {
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...(key === null ? {} : { 'idempotency-key': key })
+  }
+  const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
+  const answer = await fetch(address, init).catch((cause: unknown) => {
+    if (isRefused(cause)) throw new Error(`no server answers at ${url}`, { cause })
+    throw new Lost(`no answer came from ${url}`, { cause })
   })
-  const post = (path: string, body: object): Ask => ({ method: 'POST', path, body })
-  const atMost = (count: number) => rest.length <= count
-  switch (action) {
-    case 'list':
-      return atMost(0) ? get('') : null
-    case 'show':
-      if (first === undefined || second === undefined) return null
-      return get('/at', { ...asMember(moment(first)), types: [second, ...more].join(',') })
-    case 'export':
-      return first === undefined || !atMost(1) ? null : get('/at', asMember(moment(first)))
-    case 'diff':
-      if (first === undefined || !atMost(2)) return null
-      return get('/diff', { from: moment(first), ...(second === undefined ? {} : { to: moment(second) }) })
-    case 'blame':
-      return atMost(1) ? get('/blame', first === undefined ? {} : asMember(moment(first))) : null
-    case 'name':
-      if (first === undefined || !atMost(2)) return null
-      return post('/versions', { name: first, ...(second === undefined ? {} : asMember(moment(second))) })
-    case 'restore':
-      return first === undefined || !atMost(1) ? null : post('/restore', asMember(moment(first)))
-    case 'prune':
-      return first === undefined || !atMost(1) ? null : post('/prune', { before: timeOf(first, nowMs) })
-    default:
-      return null
+  const bytes = await answer.arrayBuffer().catch((cause: unknown) => {
+    throw new Lost(`the answer from ${url} broke off`, { cause })
+  })
+  if (answer.ok) return new Uint8Array(bytes)
+  const message = messageOf(bytes) ?? `the server answered ${answer.status}`
+  throw answer.status >= 500 ? new Lost(message) : new Error(message)
+}
+
+/** Nothing was sent. */
+function isRefused(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : null
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : null
+  return code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH'
+}
+
+function messageOf(bytes: ArrayBuffer): string | null {
+  try {
+    const said: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    return typeof said === 'object' && said !== null && 'message' in said ? String(said.message) : null
+  } catch {
+    // No JSON: it came from something between this and the server.
+    return null
   }
 }
 
-/** `time:…`, `sequence:…` or `version:…`. */
-function momentOf(text: string, nowMs: number): string {
-  return /^(sequence|version):/.test(text) ? text : `time:${timeOf(text, nowMs)}`
-}
-
-function asMember(moment: string): Readonly<Record<string, string>> {
-  const colon = moment.indexOf(':')
-  return { [moment.slice(0, colon)]: moment.slice(colon + 1) }
-}
-
-const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** In milliseconds since 1970; a time without a zone is local. */
-function timeOf(text: string, nowMs: number): string {
-  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
-  const timeMs = count === undefined ? Date.parse(text) : nowMs - Number(count) * (unitsMs[unit ?? ''] ?? 0)
-  if (Number.isNaN(timeMs) || timeMs < 0) throw new HistoryUsage(`"${text}" is no time.\n${historyUsage}`)
-  return String(timeMs)
-}
-
-async function send(document: string, { method, path, body }: Ask, call: HistoryCall): Promise<Response> {
-  const { url, token } = await serverOf(call)
-  const address = `${url}/api/documents/${encodeURIComponent(document)}/history${path}`
-  const headers = token === null ? {} : { authorization: `Bearer ${token}` }
-  const answer = await fetch(address, {
-    method,
-    headers,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) })
-  }).catch((cause: unknown) => {
-    throw new Error(`no server answers at ${url}`, { cause })
-  })
-  if (answer.ok) return answer
-  const said: unknown = await answer.json().catch(() => null)
-  const message = typeof said === 'object' && said !== null && 'message' in said ? String(said.message) : null
-  throw new Error(message ?? `the server answered ${answer.status}`)
+/** As a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w.:/@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
 async function serverOf({ data, url, token }: HistoryCall): Promise<{ url: string; token: string | null }> {

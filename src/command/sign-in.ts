@@ -1,7 +1,7 @@
 /** From settings to the options that say who may do what: reads the files that hold secrets, and says what does not fit. */
 import { readFileSync } from 'node:fs'
 import { isLoopback } from '../access/gate.ts'
-import type { Access } from '../access/grant.ts'
+import { type Access, type HistoryAccess, isHistoryAccess } from '../access/grant.ts'
 import { type JwtKey, jwt } from '../access/jwt.ts'
 import { signToken } from '../access/sign.ts'
 import { webhook } from '../access/webhook.ts'
@@ -12,16 +12,40 @@ import { type Config, ConfigError, flagOf, type SettingName } from './config.ts'
 
 type AccessOptions = Pick<
   ServerOptions,
-  'authorize' | 'tokenCookie' | 'origins' | 'trustProxy' | 'rooms' | 'identity' | 'readers' | 'adminToken'
+  | 'authorize'
+  | 'tokenCookie'
+  | 'origins'
+  | 'trustProxy'
+  | 'rooms'
+  | 'identity'
+  | 'readers'
+  | 'adminToken'
+  | 'openHistory'
 >
 
 /** Throws ConfigError. */
 export function accessOptions(config: Config, log: Log): AccessOptions {
-  const { auth, host, tokenCookie, origins, trustProxy, rooms, identity, readers, adminTokenFile } = config
+  const {
+    auth,
+    host,
+    tokenCookie,
+    origins,
+    trustProxy,
+    rooms,
+    identity,
+    readers,
+    adminTokenFile,
+    openHistory
+  } = config
   if (auth === 'loopback' && !isLoopback(host)) {
     throw new ConfigError(
       `${host} can be reached from elsewhere, and nobody would be asked who they are: choose --auth jwt or ` +
         '--auth webhook, or --auth none for a server that is open to everybody'
+    )
+  }
+  if (openHistory !== 'none' && (auth === 'jwt' || auth === 'webhook')) {
+    throw new ConfigError(
+      `--open-history is for servers where nobody signs in, and --auth is ${auth}: a token or your application says who may see histories`
     )
   }
   const authorize = authorizeOf(config, log)
@@ -29,6 +53,7 @@ export function accessOptions(config: Config, log: Log): AccessOptions {
     trustProxy,
     identity,
     readers,
+    ...(openHistory === 'none' ? {} : { openHistory }),
     ...(authorize === undefined ? {} : { authorize }),
     ...(tokenCookie === '' ? {} : { tokenCookie }),
     ...(origins.length === 0 ? {} : { origins }),
@@ -83,8 +108,16 @@ function jwtOf(config: Config, log: Log) {
 
 const tokenLifeSeconds = 3600
 
-/** A token that this configuration lets in, for an hour; `rights` are `pattern=access`. Throws ConfigError. */
-export async function tokenFor(config: Config, user: string, rights: readonly string[]): Promise<string> {
+type TokenWish = {
+  readonly user: string
+  /** `pattern=access` each. */
+  readonly rights: readonly string[]
+  /** `read` or `restore`, for all documents of the rights; or `pattern=right` each. */
+  readonly histories: readonly string[]
+}
+
+/** A token that this configuration lets in, for an hour. Throws ConfigError. */
+export async function tokenFor(config: Config, { user, rights, histories }: TokenWish): Promise<string> {
   if (config.jwtSecretFile === '') {
     throw new ConfigError(
       'a token is signed with the secret of --jwt-secret-file; give the one of the server'
@@ -92,6 +125,8 @@ export async function tokenFor(config: Config, user: string, rights: readonly st
   }
   const { jwtIssuer: issuer, jwtAudience: audience, jwtClaim: claim } = config
   const rooms = Object.fromEntries(rights.map(rightOf))
+  const patterns = Object.keys(rooms)
+  const pasts = histories.flatMap(each => each.split(',')).flatMap(each => pastOf(each.trim(), patterns))
   const key = keyOf(config)
   asked(() => jwt(key))
   return signToken('secret' in key ? String(key.secret) : '', {
@@ -99,6 +134,7 @@ export async function tokenFor(config: Config, user: string, rights: readonly st
     rooms,
     claim,
     lifeSeconds: tokenLifeSeconds,
+    ...(pasts.length === 0 ? {} : { histories: Object.fromEntries(pasts) }),
     ...(issuer === '' ? {} : { issuer }),
     ...(audience === '' ? {} : { audience })
   })
@@ -108,6 +144,15 @@ function rightOf(right: string): [pattern: string, access: Access] {
   const [, pattern = '', access] = /^(.+)=(read|write|none)$/.exec(right) ?? []
   if (access === 'read' || access === 'write' || access === 'none') return [pattern, access]
   throw new ConfigError(`"${right}" is no right: write pattern=access, as in team/**=write, or read or none`)
+}
+
+function pastOf(wish: string, patterns: readonly string[]): [pattern: string, right: HistoryAccess][] {
+  if (isHistoryAccess(wish)) return patterns.map(pattern => [pattern, wish])
+  const [, pattern = '', right] = /^(.+)=(\w+)$/.exec(wish) ?? []
+  if (isHistoryAccess(right)) return [[pattern, right]]
+  throw new ConfigError(
+    `"${wish}" is no right to histories: write --history read, or restore; or pattern=right, as in team/**=read`
+  )
 }
 
 function keyOf(config: Config): JwtKey {

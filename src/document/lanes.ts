@@ -4,7 +4,7 @@
  * but other long ones.
  */
 import { Fault } from '../base/errors.ts'
-import { type HostedJob, type HostOptions, WorkerHost } from './worker-host.ts'
+import { type Done, type HostedJob, type HostOptions, WorkerHost } from './worker-host.ts'
 
 export type LanesOptions = HostOptions & {
   /** How long a job may hold the quick worker. */
@@ -26,22 +26,22 @@ export class Lanes<Job, Answer> {
   }
 
   /** As `WorkerHost.run`. The job may be packed twice. */
-  async run(job: HostedJob<Job>): Promise<Answer> {
+  async run(job: HostedJob<Job>): Promise<Done<Answer>> {
     const { quickMs } = this.#options
     const { document, deadlineMs, signal, onProgress } = job
-    if (deadlineMs <= quickMs) return (await this.#quick.run(job)).answer
+    if (deadlineMs <= quickMs) return this.#quick.run(job)
     if (!this.#slow.has(document)) {
       try {
         const pack = () => (this.#slow.has(document) ? Promise.reject(becameSlow()) : job.pack())
-        return (await this.#quick.run({ document, pack, deadlineMs: quickMs, signal, onProgress })).answer
+        return await this.#quick.run({ document, pack, deadlineMs: quickMs, signal, onProgress })
       } catch (error) {
         if (!isDeadline(error)) throw error
         this.#remember(document)
       }
     }
-    const { answer, tookMs } = await this.#long.run(job)
-    if (tookMs < quickMs / 2) this.#slow.delete(document)
-    return answer
+    const done = await this.#long.run(job)
+    if (done.tookMs < quickMs / 2) this.#slow.delete(document)
+    return done
   }
 
   /** Resolves when both threads have ended. */

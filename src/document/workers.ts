@@ -104,21 +104,21 @@ export function createWorkers(options: WorkersOptions = {}): Workers {
         const job = { segments: await packUpdates(segments), vector }
         return packed({ type: 'diff', job }, job.segments.bytes)
       }
-      return resultOf(await joins.run({ document, pack, deadlineMs }), 'diff')
+      return resultOf((await joins.run({ document, pack, deadlineMs })).answer, 'diff')
     },
     heldBack: async ({ document, update, frameBytesMax }) => {
       const pack = async () => {
         const { bytes } = await packUpdates([update])
         return packed({ type: 'heldBack', job: { update: bytes, frameBytesMax } }, bytes)
       }
-      return resultOf(await joins.run({ document, pack, deadlineMs }), 'heldBack')
+      return resultOf((await joins.run({ document, pack, deadlineMs })).answer, 'heldBack')
     },
     load: async ({ document, update, deadlineMs }) => {
       const pack = async () => {
         const { bytes } = await packUpdates([update])
         return packed({ type: 'load', job: { update: bytes } }, bytes)
       }
-      return resultOf(await joins.run({ document, pack, deadlineMs }), 'load')
+      return resultOf((await joins.run({ document, pack, deadlineMs })).answer, 'load')
     },
     close: async () => {
       await Promise.all([compactions.quick.close(), compactions.long.close(), joins.close()])

@@ -2,6 +2,7 @@
 import type { HistoryStore } from '../../persistence/history.ts'
 import type { Store } from '../../persistence/store.ts'
 import type { Limits } from '../base/limits.ts'
+import type { Metrics } from '../base/metrics.ts'
 import type { Slices } from '../base/slices.ts'
 import type { Time } from '../base/time.ts'
 import type { Histories } from '../history/histories.ts'
@@ -28,6 +29,7 @@ type Parts = {
   readonly slices: Slices
   readonly time: Time
   readonly limits: Limits
+  readonly metrics: Metrics
   /** From 0 to below 1. */
   readonly random: () => number
 }
@@ -41,11 +43,11 @@ export class DocumentHistories {
 
   constructor(parts: Parts) {
     this.#parts = parts
-    const { histories, workers } = parts
+    const { histories, workers, metrics } = parts
     const { kept } = histories
     const policyOf = (document: string) => histories.policyOf(document)
     this.#views = new HistoryViews({ ...parts, kept, work: sealingWork(workers), policyOf })
-    const reads = new HistoryReads({ views: this.#views, workers })
+    const reads = new HistoryReads({ views: this.#views, workers, metrics })
     const begin = (document: string) => this.#views.kept(document)
     const restores = new Restores({ ...parts, histories: kept, begin })
     this.questions = new HistoryQuestioning({ ...parts, reads, views: this.#views })

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { checkOptions, listOf, matching, type ShapeOf, text } from '../base/check.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
+import type { Metrics } from '../base/metrics.ts'
 import type { Time } from '../base/time.ts'
 import type { KeptHistories } from '../history/kept.ts'
 import type { Manifest, Version } from '../history/manifest.ts'
@@ -18,6 +19,7 @@ import type {
   RestoreOptions,
   UndoQuestion
 } from './history-api.ts'
+import { outcomeOf } from './history-outcome.ts'
 import type { HistoryReads, TakingBack } from './history-reads.ts'
 import type { HistoryViews } from './history-views.ts'
 import type { RestoreQuestion, RestoreSettings, Restores } from './restores.ts'
@@ -30,6 +32,7 @@ type Parts = {
   readonly kept: KeptHistories
   readonly time: Time
   readonly limits: Limits
+  readonly metrics: Pick<Metrics, 'historyRestored'>
 }
 
 const signal = matching<AbortSignal>('an AbortSignal', value => value instanceof AbortSignal)
@@ -67,7 +70,8 @@ export class HistoryChanges {
       text: JSON.stringify(['restore', moment, roots]),
       compute: input => reads.restored({ document, signal }, moment, taking(input, roots))
     }
-    return restores.once(document, question, this.#settingsOf(call, options))
+    const settings = this.#settingsOf(call, options)
+    return this.#counted('restore', restores.once(document, question, settings))
   }
 
   async undo(document: string, asked: UndoQuestion, options: RestoreOptions = {}): Promise<RestoreAnswer> {
@@ -81,7 +85,8 @@ export class HistoryChanges {
       text: JSON.stringify(['undo', undone, roots]),
       compute: input => reads.undone({ document, signal }, undone, taking(input, roots))
     }
-    return restores.once(document, question, this.#settingsOf(call, options))
+    const settings = this.#settingsOf(call, options)
+    return this.#counted('undo', restores.once(document, question, settings))
   }
 
   /** ERR_TOO_MANY_VERSIONS; else as `DocumentHistory` says. */
@@ -106,6 +111,18 @@ export class HistoryChanges {
   async unname(document: string, id: string): Promise<boolean> {
     if (typeof id !== 'string') throw new TypeError('history.unname takes the id of a version, a string')
     return this.#change(document, manifest => withoutVersion(manifest, id))
+  }
+
+  async #counted(kind: 'restore' | 'undo', restoring: Promise<RestoreAnswer>): Promise<RestoreAnswer> {
+    const { metrics } = this.#parts
+    try {
+      const answer = await restoring
+      metrics.historyRestored(kind, answer.isChanged ? 'changed' : 'unchanged')
+      return answer
+    } catch (error) {
+      metrics.historyRestored(kind, outcomeOf(error))
+      throw error
+    }
   }
 
   /** False: there was nothing to change. */

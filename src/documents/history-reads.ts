@@ -2,6 +2,7 @@
  * Questions about a document's past: which parts of its history each needs, and the worker that answers it. What is durable
  * and not sealed yet is part of every answer that reaches so far.
  */
+import type { HistoryQuestionKind, Metrics } from '../base/metrics.ts'
 import type { ActivityQuestion } from '../history/activity.ts'
 import type {
   HistoryJobName,
@@ -25,9 +26,14 @@ import {
   segmentsUpTo
 } from '../history/moments.ts'
 import type { HistoryWorkers } from '../history/workers.ts'
+import { outcomeOf } from './history-outcome.ts'
 import type { HistoryView, HistoryViews } from './history-views.ts'
 
-type Parts = { readonly views: HistoryViews; readonly workers: HistoryWorkers }
+type Parts = {
+  readonly views: HistoryViews
+  readonly workers: HistoryWorkers
+  readonly metrics: Pick<Metrics, 'historyRead' | 'historyReadTook'>
+}
 
 /** Of every question. `signal`, `onProgress`: as in a HistoryQuestion. */
 export type Asking = {
@@ -79,7 +85,7 @@ export class HistoryReads {
 
   /** The document as an update (V1), which is the caller's. */
   at(asking: Asking, moment: NamedMoment): Promise<Uint8Array> {
-    return this.#ask(asking, 'at', async view => {
+    return this.#ask(asking, ['at', 'at'], async view => {
       const way = wayTo(view, moment)
       return { past: await this.#past(view, [way]), at: await this.#message(view, way) }
     })
@@ -87,7 +93,7 @@ export class HistoryReads {
 
   /** JSON of root types by their names, as UTF-8. */
   contents(asking: Asking, { moment, types, answerBytesMax }: ContentsQuestion): Promise<Uint8Array> {
-    return this.#ask(asking, 'json', async view => {
+    return this.#ask(asking, ['contents', 'json'], async view => {
       const way = wayTo(view, moment)
       const past = await this.#past(view, [way])
       return { past, at: await this.#message(view, way), types, answerBytesMax }
@@ -96,7 +102,7 @@ export class HistoryReads {
 
   /** `Activity` as JSON. */
   activity(asking: Asking, question: ActivityQuestion): Promise<Uint8Array> {
-    return this.#ask(asking, 'activity', async view => {
+    return this.#ask(asking, ['activity', 'activity'], async view => {
       const { fromMs, toMs } = question
       const segments = view.manifest.segments.filter(
         ({ firstMs, lastMs }) => lastMs >= fromMs && firstMs <= toMs
@@ -108,7 +114,7 @@ export class HistoryReads {
 
   /** JSON, as `differencesJson` writes it. */
   differences(asking: Asking, { from, to, roots, answerBytesMax }: DifferencesQuestion): Promise<Uint8Array> {
-    return this.#ask(asking, 'differences', async view => {
+    return this.#ask(asking, ['diff', 'differences'], async view => {
       const was = wayTo(view, from)
       const is = wayTo(view, to ?? now)
       return {
@@ -124,7 +130,7 @@ export class HistoryReads {
 
   /** The same of a moment and itself: who wrote what stands. */
   blame(asking: Asking, { from, roots, answerBytesMax }: BlameQuestion): Promise<Uint8Array> {
-    return this.#ask(asking, 'differences', async view => {
+    return this.#ask(asking, ['blame', 'differences'], async view => {
       const was = wayTo(view, from ?? now)
       return {
         past: await this.#pastWithAuthors(view, [was]),
@@ -139,7 +145,7 @@ export class HistoryReads {
 
   /** What brings the document back to the moment, on top of `now`. */
   restored(asking: Asking, moment: NamedMoment, taking: TakingBack): Promise<RestoredMessage> {
-    return this.#ask(asking, 'restore', async view => {
+    return this.#ask(asking, ['restore', 'restore'], async view => {
       const way = wayTo(view, moment)
       return { ...taking, past: await this.#past(view, [way]), at: await this.#message(view, way) }
     })
@@ -147,7 +153,7 @@ export class HistoryReads {
 
   /** What takes back what somebody did between two moments, on top of `now`. */
   undone(asking: Asking, { by, after, upTo }: UndoneQuestion, taking: TakingBack): Promise<RestoredMessage> {
-    return this.#ask(asking, 'undo', async view => {
+    return this.#ask(asking, ['undo', 'undo'], async view => {
       const first = wayTo(view, after)
       const moment = knownMoment(view, upTo ?? now)
       // What they deleted has to be there: a later keyframe would have collected it.
@@ -158,13 +164,23 @@ export class HistoryReads {
     })
   }
 
-  #ask<N extends HistoryJobName>(
+  /** The kind of question as it is counted, and the job that answers it. */
+  async #ask<N extends HistoryJobName>(
     { document, signal, onProgress }: Asking,
-    type: N,
+    [kind, type]: readonly [HistoryQuestionKind, N],
     build: (view: HistoryView) => Promise<HistoryJobs[N]['job']>
   ): Promise<HistoryJobs[N]['result']> {
-    const { views, workers } = this.#parts
-    return workers.ask(type, { document, signal, onProgress, job: () => views.read(document, build) })
+    const { views, workers, metrics } = this.#parts
+    const onDone = (tookMs: number) => metrics.historyReadTook(kind, tookMs)
+    const job = () => views.read(document, build)
+    try {
+      const result = await workers.ask(type, { document, signal, onProgress, onDone, job })
+      metrics.historyRead(kind, 'done')
+      return result
+    } catch (error) {
+      metrics.historyRead(kind, outcomeOf(error))
+      throw error
+    }
   }
 
   /** No more than the ways need. */

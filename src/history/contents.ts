@@ -46,12 +46,17 @@ export function differencesJson(found: ReadonlyMap<string, Difference>, bytesMax
   const reasons = new Reasons()
   const types: Record<string, unknown> = {}
   for (const [name, difference] of found) types[name] = reasons.difference(difference)
-  return asJson({ reasons: reasons.all, types }, bytesMax)
+  const answer = { reasons: reasons.all, types }
+  return reasons.isText ? encoded(JSON.stringify(answer), bytesMax) : asJson(answer, bytesMax)
 }
 
 class Reasons {
   readonly all: Attribution[] = []
+  /** Whether there is nothing that JSON does not have: looking at each value takes longer than all the rest. */
+  isText = true
   readonly #places = new Map<string, number>()
+  /** The same by what was found: a change is the reason for many pieces. */
+  readonly #found = new Map<Attribution, number>()
 
   difference({ pieces, entries, ...rest }: Difference): unknown {
     const own = Object.fromEntries(
@@ -60,12 +65,21 @@ class Reasons {
     return { ...rest, pieces: pieces.map(piece => this.#piece(piece)), entries: own }
   }
 
-  #piece({ by, type, ...rest }: Piece): unknown {
-    const nested = type === undefined ? {} : { type: this.difference(type) }
-    return { ...rest, ...nested, by: by === null ? 0 : this.#placeOf(by) }
+  #piece(piece: Piece): unknown {
+    const { by, type, text, attributes } = piece
+    const place = by === null ? 0 : this.#placeOf(by)
+    if (type !== undefined) return { ...piece, by: place, type: this.difference(type) }
+    if (text === undefined || attributes !== undefined) this.isText = false
+    return { ...piece, by: place }
   }
 
-  #placeOf({ author, timeMs, sequence }: Attribution): number {
+  #placeOf(found: Attribution): number {
+    const place = this.#found.get(found) ?? this.#newPlaceOf(found)
+    this.#found.set(found, place)
+    return place
+  }
+
+  #newPlaceOf({ author, timeMs, sequence }: Attribution): number {
     const key = JSON.stringify([sequence, timeMs, author?.user, author?.connection, author?.origin])
     const place = this.#places.get(key)
     if (place !== undefined) return place
@@ -85,7 +99,11 @@ function plain(this: Readonly<Record<string, unknown>>, key: string, value: unkn
 }
 
 export function asJson(value: unknown, bytesMax: number): Uint8Array {
-  const bytes = new TextEncoder().encode(JSON.stringify(value, plain))
+  return encoded(JSON.stringify(value, plain), bytesMax)
+}
+
+function encoded(json: string, bytesMax: number): Uint8Array {
+  const bytes = new TextEncoder().encode(json)
   if (bytes.length <= bytesMax) return bytes
   throw new Fault('ERR_ANSWER_TOO_LARGE', `an answer of ${bytes.length} bytes`)
 }

@@ -203,6 +203,8 @@ class Formats {
   changedBy: Attribution | null = null
 
   of(change: Alteration, by: Attribution | null): Omit<Piece, 'text' | 'value' | 'type'> {
+    // Of a plain text there are ten thousands of pieces.
+    if (this.was.size === 0 && this.is.size === 0) return { change, by }
     const [was, is] = [attributesOf(this.was), attributesOf(this.is)]
     if (change === 'kept' && JSON.stringify(was) !== JSON.stringify(is)) {
       return { change: 'formatted', by: this.changedBy, attributes: is, before: was }

@@ -32,6 +32,8 @@ export type HistoryQuestion<N extends HistoryJobName> = {
   readonly signal?: AbortSignal | undefined
   /** Is told how much is done, from 0 to 1, now and then. Must not throw. */
   readonly onProgress?: ((share: number) => void) | undefined
+  /** Is told how long the thread had the job that was answered. Must not throw. */
+  readonly onDone?: ((tookMs: number) => void) | undefined
 }
 
 /** What writes a history; the others read. */
@@ -61,15 +63,15 @@ export class HistoryWorkers {
    */
   async ask<N extends HistoryJobName>(
     type: N,
-    { document, job, signal, onProgress }: HistoryQuestion<N>
+    { document, job, signal, onProgress, onDone }: HistoryQuestion<N>
   ): Promise<HistoryJobs[N]['result']> {
     // A name and its job: TypeScript cannot tie the two together for a name that it does not know.
     const pack = async () => packed({ type, job: await job() } as HistoryJob)
     const { compactionDeadlineMs, historyDeadlineMs } = this.#options
-    const answer = writing.has(type)
-      ? (await this.#writers.run({ document, pack, deadlineMs: compactionDeadlineMs, signal, onProgress }))
-          .answer
+    const { answer, tookMs } = writing.has(type)
+      ? await this.#writers.run({ document, pack, deadlineMs: compactionDeadlineMs, signal, onProgress })
       : await this.#readers.run({ document, pack, deadlineMs: historyDeadlineMs, signal, onProgress })
+    onDone?.(tookMs)
     if (answer.type !== type) throw new Fault('ERR_INTERNAL', `the worker answered ${answer.type} to ${type}`)
     return answer.result as HistoryJobs[N]['result']
   }

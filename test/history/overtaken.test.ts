@@ -1,8 +1,9 @@
 /** Two that seal one history at once: whoever is overtaken finds blobs gone that it has just read of. */
 import { expect, test } from 'vitest'
-import { createMemoryStore, type Store } from '../../persistence/index.ts'
+import { createMemoryStore } from '../../persistence/index.ts'
 import { systemTime } from '../../src/base/time.ts'
 import { randomOf } from '../support/random.ts'
+import { beforeBlobs } from './before-blobs.ts'
 import { createKeeping } from './keeping.ts'
 import { startMs } from './logs.ts'
 import { textAt, writerOf } from './typing.ts'
@@ -74,28 +75,3 @@ test.each(['prune', 'cutToAge', 'cutToSize'] as const)(
     expect(await textAt(slow, last)).toBe('one two three four ')
   }
 )
-
-/** The same store, where something happens between a manifest that was read and the blobs that it names. */
-function beforeBlobs(store: Store, meanwhile: (numbers: unknown) => Promise<void>): Store {
-  const { history } = store
-  if (history === undefined) throw new Error('the store keeps no histories')
-  const slow = new Proxy(history, {
-    get: (target, name) => {
-      const value: unknown = Reflect.get(target, name)
-      if (typeof value !== 'function') return value
-      const call: typeof value = value.bind(target)
-      if (name !== 'blobs') return call
-      return async (...given: unknown[]) => {
-        await meanwhile(given[2])
-        return call(...given)
-      }
-    }
-  })
-  return new Proxy(store, {
-    get: (target, name) => {
-      if (name === 'history') return slow
-      const value: unknown = Reflect.get(target, name)
-      return typeof value === 'function' ? value.bind(target) : value
-    }
-  })
-}

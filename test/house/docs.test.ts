@@ -128,7 +128,8 @@ it('renders each fault, setting and limit as a row of its own', () => {
       }
     ],
     shapes: {},
-    kindOf: () => ''
+    kindOf: () => '',
+    exposed: '# HELP b_total Of b\n# TYPE b_total counter\n# HELP a Of a\n# TYPE a gauge\n'
   })
   const rowsOf = (table: string) =>
     table

@@ -141,5 +141,5 @@ function following(nodes: Nodes, change: (followed: Followed) => Partial<Followe
 
 /** As if the store had said what the notice says. */
 function headOf({ incarnation, sequence }: Notice, { visible }: Known): DocumentHead {
-  return { incarnation, generation: 0, head: Math.max(sequence, visible), identity: null, floor: 0 }
+  return { incarnation, generation: 0, head: Math.max(sequence, visible), identity: null, floor: null }
 }
