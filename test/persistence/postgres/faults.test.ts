@@ -291,7 +291,9 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     // A collector, stopped between its two steps.
     const collector = await sql()
     await collector.query('BEGIN')
-    await collector.query(`UPDATE ${schema}.documents SET collected_to = ${Number.MAX_SAFE_INTEGER} WHERE name = 'a'`)
+    await collector.query(
+      `UPDATE ${schema}.documents SET collected_to = ${Number.MAX_SAFE_INTEGER} WHERE name = 'a'`
+    )
 
     const attempt = overwrite(store, { document: 'a', from, segments: [bytesOf('lost')] })
     const watcher = await sql()
