@@ -46,7 +46,11 @@ export const fleetPlants = {
       const { switchCheckpoint } = database
       database.switchCheckpoint = (request, attempt) => {
         const [head] = database.heads([request])
-        return switchCheckpoint.call(database, { ...request, base: head?.generation ?? null }, attempt)
+        return switchCheckpoint.call(
+          database,
+          { ...request, base: head?.generation ?? null, through: null },
+          attempt
+        )
       }
     }
   },
