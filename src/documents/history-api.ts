@@ -6,6 +6,7 @@ import type { Burst } from '../history/activity.ts'
 import type { Attribution } from '../history/attribution.ts'
 import type { Alteration, Attributes } from '../history/differences.ts'
 import type { RootKind } from '../history/jobs.ts'
+import type { HoleEntry, Version } from '../history/manifest.ts'
 
 /** At a time (since the epoch), after a record of the log, or at a version, by its id. */
 export type HistoryMoment =
@@ -71,18 +72,8 @@ export type TypeDifference = {
 /** By the names of the root types. */
 export type DocumentDifferences = Readonly<Record<string, TypeDifference>>
 
-export type HistoryVersion = {
-  readonly id: string
-  readonly name: string
-  /** Somebody named it, or the server did before a restore, or before an agent's edits. */
-  readonly kind: 'named' | 'before-restore' | 'before-agent'
-  readonly sequence: number
-  readonly timeMs: number
-  /** When it was named. */
-  readonly madeMs: number
-  /** The user who named it. */
-  readonly author: string | null
-}
+/** `author`: the user who named it. */
+export type HistoryVersion = Version
 
 /** How far a history goes, and what it takes. */
 export type HistoryExtent = {
@@ -95,12 +86,7 @@ export type HistoryExtent = {
   /** What the store keeps for it. */
   readonly bytes: number
   /** Between these nothing is known, as it could not be kept. */
-  readonly holes: readonly {
-    readonly afterSequence: number
-    readonly toSequence: number
-    readonly timeMs: number
-    readonly reason: string
-  }[]
+  readonly holes: readonly HoleEntry[]
   readonly versions: readonly HistoryVersion[]
 }
 

@@ -2,30 +2,18 @@
  * What sealing has done in a worker, as it has to be asked for: everything that compresses, loads a document, or walks
  * thousands of updates. All updates and states go as bytes.
  */
-import type { Segment, StoredRecord, UpdatePlace } from './segment.ts'
-import type { Change } from './timeline.ts'
+import type { HistoryJobs, SealedMessage, SealMessage } from './jobs.ts'
+import type { Segment } from './segment.ts'
 import type { HistoryWorkers } from './workers.ts'
 
-/** As `SealJob`. */
-export type SealWork = {
-  readonly document: string
-  /** As `encodeKnown` writes it; null: nothing. */
-  readonly known: Uint8Array | null
-  readonly records: readonly StoredRecord[]
-  readonly refused: readonly UpdatePlace[]
-  readonly exact: readonly number[]
-  readonly after: Pick<Change, 'sequence' | 'timeMs'>
-}
+/** A job of a document's history. */
+type Of<Job> = Job & { readonly document: string }
 
-/** As `Sealed`. */
-export type SealedWork = {
-  readonly segment: Segment | null
-  readonly known: Uint8Array
-  readonly waiting: readonly UpdatePlace[]
-}
+export type SealWork = Of<SealMessage>
+export type SealedWork = SealedMessage
 
 /** A keyframe, and what it holds as `encodeKnown` writes it. */
-export type KeyframeWork = { readonly keyframe: Uint8Array; readonly known: Uint8Array }
+export type KeyframeWork = HistoryJobs['keyframe']['result']
 
 /** A whole state (as `packUpdate` keeps it; null: nothing) and the segments after it. */
 export type PastWork = {
@@ -40,9 +28,9 @@ export type PastWork = {
  */
 export type SealingWork = {
   seal(job: SealWork): Promise<SealedWork>
-  merge(job: { readonly document: string; readonly segments: readonly Segment[] }): Promise<Segment | null>
+  merge(job: Of<HistoryJobs['merge']['job']>): Promise<Segment | null>
   /** As `keyframeOf`: of updates (V1) that together are the whole document. */
-  keyframe(job: { readonly document: string; readonly updates: readonly Uint8Array[] }): Promise<KeyframeWork>
+  keyframe(job: Of<HistoryJobs['keyframe']['job']>): Promise<KeyframeWork>
   /** As `keyframeAfter`. */
   keyframeAfter(job: PastWork): Promise<KeyframeWork>
 }

@@ -203,7 +203,8 @@ function entryOf({ name, life, takenIfHead }: BatchWriter, record: Uint8Array): 
   if (life.isPlanting) return { document: name, record, ifHead: 0 }
   const { incarnation, floor } = life
   // What a room of no life knows of deletions ends at its floor: it must not begin a life with an old copy of a later one.
-  const ifFloor = incarnation === null && floor !== null ? { ifFloor: floor } : null
-  const ifHead = takenIfHead === null ? null : { ifHead: takenIfHead }
-  return { document: name, record, incarnation, ...ifFloor, ...ifHead }
+  const isBirth = incarnation === null && floor !== null
+  const entry = { document: name, record, incarnation }
+  const bound = isBirth ? { ...entry, ifFloor: floor } : entry
+  return takenIfHead === null ? bound : { ...bound, ifHead: takenIfHead }
 }
