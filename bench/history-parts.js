@@ -157,3 +157,17 @@ export async function compactAndSeal(document, { parts, histories }) {
 
 export const median = numbers =>
   [...numbers].sort((one, other) => one - other)[Math.floor(numbers.length / 2)]
+
+/** So many records between two compactions. */
+export const recordsOfCompaction = 5_500
+
+/** A document with these updates, compacted and sealed as they came. */
+export async function sealedLog(store, name, updates) {
+  const on = partsOf(store, true)
+  for (let at = 0; at < updates.length; at += recordsOfCompaction) {
+    await append(store, name, updates.slice(at, at + recordsOfCompaction))
+    await compactAndSeal(name, on)
+  }
+  const { manifest } = await on.histories.kept.read(name)
+  return { on, manifest }
+}

@@ -17,17 +17,7 @@ import { HistoryReads } from '../dist/src/documents/history-reads.js'
 import { HistoryViews } from '../dist/src/documents/history-views.js'
 import { sealingWork } from '../dist/src/history/work.js'
 import { HistoryWorkers } from '../dist/src/history/workers.js'
-import {
-  append,
-  board,
-  compactAndSeal,
-  limits,
-  median,
-  partsOf,
-  prose,
-  randomOf,
-  trace
-} from './history-parts.js'
+import { board, limits, median, prose, randomOf, sealedLog, trace } from './history-parts.js'
 
 const { values } = parseArgs({
   options: {
@@ -37,7 +27,6 @@ const { values } = parseArgs({
   }
 })
 const momentsCount = Number(values.moments)
-const recordsOfCompaction = 5_500
 
 /** Questions of a document, each with the CPU time of the process and how long the worker had it, in milliseconds. */
 function asker(store, histories) {
@@ -81,12 +70,7 @@ async function repeated(times, ask) {
 }
 
 async function measure(store, name, updates) {
-  const on = partsOf(store, true)
-  for (let at = 0; at < updates.length; at += recordsOfCompaction) {
-    await append(store, name, updates.slice(at, at + recordsOfCompaction))
-    await compactAndSeal(name, on)
-  }
-  const { manifest } = await on.histories.kept.read(name)
+  const { on, manifest } = await sealedLog(store, name, updates)
   const { segments, keyframes, holes } = manifest
   const head = segments.at(-1).lastSequence
   console.log(

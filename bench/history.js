@@ -12,14 +12,23 @@ import { parseArgs } from 'node:util'
 import * as Y from 'yjs'
 import { openStore } from '../dist/persistence/index.js'
 import { bytesOf } from '../dist/src/history/kept.js'
-import { append, board, compactAndSeal, median, partsOf, prose, trace } from './history-parts.js'
+import {
+  append,
+  board,
+  compactAndSeal,
+  median,
+  partsOf,
+  prose,
+  recordsOfCompaction,
+  sealedLog,
+  trace
+} from './history-parts.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string', default: '10' }, only: { type: 'string' } }
 })
 const rounds = Number(values.rounds)
-const recordsOfCompaction = 5_500
 
 /** CPU time of everything in this process meanwhile, in milliseconds. */
 async function cpuOf(work) {
@@ -57,12 +66,7 @@ async function costs(store) {
 }
 
 async function sizes(store, name, updates) {
-  const on = partsOf(store, true)
-  for (let at = 0; at < updates.length; at += recordsOfCompaction) {
-    await append(store, name, updates.slice(at, at + recordsOfCompaction))
-    await compactAndSeal(name, on)
-  }
-  const { manifest } = await on.histories.kept.read(name)
+  const { on, manifest } = await sealedLog(store, name, updates)
   await on.close()
   const doc = new Y.Doc()
   doc.transact(() => {

@@ -1,66 +1,33 @@
 /** What a store in PostgreSQL does when replies are lost, PostgreSQL dies, stands still, or is put back. */
 import { inspect } from 'node:util'
-import { Client } from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { bytesOf, labelOf, overwrite, sequencesOf } from '../../../persistence/conformance-tools.ts'
-import { openPostgresStore, type PostgresStoreOptions } from '../../../persistence/postgres/postgres-store.ts'
+import { openPostgresStore } from '../../../persistence/postgres/postgres-store.ts'
 import type { StoreReport } from '../../../persistence/reports.ts'
 import { type AppendEntry, type Store, StoreError } from '../../../persistence/store.ts'
-import { type Postgres, postgresMissing, startPostgres } from '../../support/services/postgres.ts'
-import { type ReplyProxy, startReplyProxy } from '../../support/services/reply-proxy.ts'
+import { postgresMissing } from '../../support/services/postgres.ts'
+import { postgresPlaces } from '../../support/services/postgres-places.ts'
 
 describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
-  let postgres: Postgres
-  let proxy: ReplyProxy
-  let schema = 'place_0'
-  let count = 0
-  const stores: Store[] = []
-  const clients: Client[] = []
+  // What the store acknowledges is on disk all the same: the statements say so.
+  const place = postgresPlaces({ synchronous_commit: 'off' })
 
-  beforeAll(async () => {
-    // What the store acknowledges is on disk all the same: the statement says so.
-    postgres = await startPostgres({ synchronous_commit: 'off' })
-  })
-  afterAll(() => postgres.stop())
-  beforeEach(async () => {
-    schema = `place_${++count}`
-    proxy = await startReplyProxy(postgres.port)
-  })
-  afterEach(async () => {
-    proxy.cutAndOpen()
-    await Promise.all(stores.splice(0).map(store => store.close()))
-    await Promise.all(clients.splice(0).map(client => client.end()))
-    proxy.close()
-  })
-
-  /** Through the proxy, unless the options are those of another writer. */
-  const open = async (options: PostgresStoreOptions = {}, port = proxy.port) => {
-    const store = await openPostgresStore(postgres.url(schema, port), { patienceMs: 60_000, ...options })
-    stores.push(store)
-    return store
-  }
-  const sql = async () => {
-    const client = new Client({ connectionString: `postgres://chorus@127.0.0.1:${postgres.port}/postgres` })
-    clients.push(client)
-    await client.connect()
-    return client
-  }
   const labels = async (store: Store, document: string) =>
     (await store.load(document)).records.map(({ record }) => labelOf(record))
 
   test('finds out what became of an append whose reply was lost', async () => {
-    const store = await open()
+    const store = await place.open()
     await store.append([entry('a', 'one'), entry('b', 'one'), entry('c', 'one')])
     const { incarnation } = await store.load('c')
     await store.delete('c')
     const ended = { ...entry('c', 'late'), incarnation }
     const seed = { ...entry('b', 'seed'), ifHead: 0 }
 
-    proxy.holdRepliesTo('chorus-append')
-    const held = proxy.heldReply()
+    place.proxy.holdRepliesTo('chorus-append')
+    const held = place.proxy.heldReply()
     const appending = store.append([entry('a', 'two'), seed, ended, entry('d', 'new'), entry('a', 'three')])
     await held
-    proxy.cutAndOpen()
+    place.proxy.cutAndOpen()
 
     expect(await appending).toMatchObject([
       { outcome: 'written', sequence: 2 },
@@ -75,14 +42,14 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('finds out what became of a checkpoint, a deletion and a set-aside entry whose replies were lost', async () => {
-    const store = await open()
+    const store = await place.open()
     await store.append([entry('a', 'one')])
     const losing = async <T>(text: string, call: () => Promise<T>) => {
-      proxy.holdRepliesTo(text)
-      const held = proxy.heldReply()
+      place.proxy.holdRepliesTo(text)
+      const held = place.proxy.heldReply()
       const calling = call()
       await held
-      proxy.cutAndOpen()
+      place.proxy.cutAndOpen()
       return calling
     }
     const from = await store.load('a')
@@ -108,15 +75,15 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     ['changed', 'SET value = $3', 'zero', 'one'],
     ['removed', 'AND value = $2 RETURNING', 'zero', null]
   ])('metadata that is %s while the reply is lost was swapped', async (_, text, present, value) => {
-    const store = await open()
+    const store = await place.open()
     const bytes = (label: string | null) => (label === null ? null : bytesOf(label))
     await store.writeMetadata('k', bytes(present))
 
-    proxy.holdRepliesTo(text)
-    const held = proxy.heldReply()
+    place.proxy.holdRepliesTo(text)
+    const held = place.proxy.heldReply()
     const swapping = store.swapMetadata('k', bytes(present), bytes(value))
     await held
-    proxy.cutAndOpen()
+    place.proxy.cutAndOpen()
 
     expect(await swapping).toBe(true)
     expect(await store.readMetadata('k')).toEqual(bytes(value))
@@ -125,16 +92,16 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
 
   test('a silent connection is given up, and the batch is written once', async () => {
     const reports: StoreReport[] = []
-    const store = await open({
+    const store = await place.open({
       statementMs: 1_000,
       onReport: report => {
         reports.push(report)
-        if (report.kind === 'database-away') proxy.cutAndOpen()
+        if (report.kind === 'database-away') place.proxy.cutAndOpen()
       }
     })
     await store.append([entry('a', 'one')])
 
-    proxy.silence()
+    place.proxy.silence()
     const answers = await store.append([entry('a', 'two')])
 
     expect(sequencesOf(answers)).toEqual([2])
@@ -143,8 +110,8 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('a statement that takes too long is tried again, and others are not held up', async () => {
-    const blocker = await sql()
-    const store = await open({
+    const blocker = await place.sql()
+    const store = await place.open({
       statementMs: 2_000,
       lanes: 2,
       onReport: ({ kind }) => {
@@ -153,7 +120,7 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     })
     await store.append([entry('a', 'one'), entry('b', 'one')])
     await blocker.query('BEGIN')
-    await blocker.query(`SELECT FROM ${schema}.documents WHERE name = 'a' FOR UPDATE`)
+    await blocker.query(`SELECT FROM ${place.schema}.documents WHERE name = 'a' FOR UPDATE`)
 
     const order: string[] = []
     const blocked = store.append([entry('a', 'two')]).then(answers => {
@@ -167,13 +134,13 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('a batch that cannot be resolved in its time is rejected; later ones go another way', async () => {
-    const store = await open({ statementMs: 5_000, patienceMs: 3_000, lanes: 1 })
+    const store = await place.open({ statementMs: 5_000, patienceMs: 3_000, lanes: 1 })
     await store.append([entry('a', 'one')])
 
-    proxy.refuse()
+    place.proxy.refuse()
     await expect(store.append([entry('a', 'two')])).rejects.toMatchObject({ code: 'STORE_FAILED' })
     await expect(store.probe()).rejects.toMatchObject({ code: 'STORE_FAILED' })
-    proxy.cutAndOpen()
+    place.proxy.cutAndOpen()
 
     expect(await store.load('a')).toBeTruthy()
     const [answer] = await store.append([entry('a', 'three')])
@@ -183,7 +150,10 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('SIGKILL of PostgreSQL amid the appends of two stores: each is there once, in order', async () => {
-    const [left, right] = [await open({}, postgres.port), await open({}, postgres.port)]
+    const [left, right] = [
+      await place.open({}, place.postgres.port),
+      await place.open({}, place.postgres.port)
+    ]
     const acknowledged: { document: string; label: string; sequence: number }[] = []
     let isOver = false
     const write = async (store: Store, name: string) => {
@@ -200,8 +170,8 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     for (let round = 1; round <= 2; round++) {
       const before = acknowledged.length
       while (acknowledged.length < before + 40) await new Promise(resolve => setImmediate(resolve))
-      await postgres.kill()
-      await postgres.start()
+      await place.postgres.kill()
+      await place.postgres.start()
     }
     isOver = true
     await Promise.all(writing)
@@ -217,10 +187,10 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   }, 120_000)
 
   test('an entry that PostgreSQL does not take fails alone', async () => {
-    const store = await open()
+    const store = await place.open()
     await store.append([entry('a', 'one')])
-    const client = await sql()
-    await client.query(`ALTER TABLE ${schema}.records ADD CHECK (length(record) < 1000)`)
+    const client = await place.sql()
+    await client.query(`ALTER TABLE ${place.schema}.records ADD CHECK (length(record) < 1000)`)
     const large = { document: 'c', record: bytesOf('large', 2000) }
 
     const answers = await store.append([entry('a', 'two'), entry('b', 'two'), large, entry('d', 'two')])
@@ -231,12 +201,12 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('a database that was put back is noticed, and not written to as if nothing had happened', async () => {
-    const store = await open({ lanes: 1 })
+    const store = await place.open({ lanes: 1 })
     await store.append([entry('a', 'one')])
     await store.append([entry('a', 'two')])
-    const client = await sql()
-    await client.query(`UPDATE ${schema}.lanes SET batch = batch - 1;
-      DELETE FROM ${schema}.records WHERE sequence = 2; UPDATE ${schema}.documents SET last_sequence = 1`)
+    const client = await place.sql()
+    await client.query(`UPDATE ${place.schema}.lanes SET batch = batch - 1;
+      DELETE FROM ${place.schema}.records WHERE sequence = 2; UPDATE ${place.schema}.documents SET last_sequence = 1`)
 
     await expect(store.append([entry('a', 'three')])).rejects.toThrow('put back to an earlier state')
 
@@ -245,7 +215,7 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('parts of two checkpoints never mix, also while leftovers are collected', async () => {
-    const [left, right] = [await open(), await open({ graceMs: 0, collectEveryMs: 1 })]
+    const [left, right] = [await place.open(), await place.open({ graceMs: 0, collectEveryMs: 1 })]
     await left.append([entry('a', 'one')])
     const segments = (label: string) => Array.from({ length: 4 }, (_, i) => bytesOf(`${label}.${i}`, 100_000))
     let isOver = false
@@ -273,33 +243,33 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     await reading
     expect(counts[0] + counts[1]).toBeGreaterThan(0)
 
-    const client = await sql()
+    const client = await place.sql()
     const leftovers = async () => {
-      const { rows } = await client.query(`SELECT count(*)::int AS n FROM ${schema}.segments sg
-        JOIN ${schema}.documents d ON d.id = sg.document WHERE sg.generation <> d.generation`)
+      const { rows } = await client.query(`SELECT count(*)::int AS n FROM ${place.schema}.segments sg
+        JOIN ${place.schema}.documents d ON d.id = sg.document WHERE sg.generation <> d.generation`)
       return rows[0].n
     }
     while ((await leftovers()) > 0) await new Promise(resolve => setTimeout(resolve, 5))
-    expect((await client.query(`SELECT count(*)::int AS n FROM ${schema}.records`)).rows[0].n).toBe(0)
+    expect((await client.query(`SELECT count(*)::int AS n FROM ${place.schema}.records`)).rows[0].n).toBe(0)
     expect((await left.load('a')).checkpoint?.segments.length).toBe(4)
   })
 
   test('an attempt whose parts are collected while it waits to become the checkpoint does not become it', async () => {
-    const store = await open()
+    const store = await place.open()
     await store.append([entry('a', 'one')])
     const from = await store.load('a')
     // A collector, stopped between its two steps.
-    const collector = await sql()
+    const collector = await place.sql()
     await collector.query('BEGIN')
     await collector.query(
-      `UPDATE ${schema}.documents SET collected_to = ${Number.MAX_SAFE_INTEGER} WHERE name = 'a'`
+      `UPDATE ${place.schema}.documents SET collected_to = ${Number.MAX_SAFE_INTEGER} WHERE name = 'a'`
     )
 
     const attempt = overwrite(store, { document: 'a', from, segments: [bytesOf('lost')] })
-    const watcher = await sql()
-    const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${schema}%collected_to <%'`
+    const watcher = await place.sql()
+    const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${place.schema}%collected_to <%'`
     while ((await watcher.query(waiting)).rowCount === 0) await new Promise(resolve => setImmediate(resolve))
-    await collector.query(`DELETE FROM ${schema}.segments`)
+    await collector.query(`DELETE FROM ${place.schema}.segments`)
     await collector.query('COMMIT')
 
     expect(await attempt).toEqual({ outcome: 'superseded' })
@@ -307,11 +277,11 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('what a deleted document had is removed, and its numbers are not given out again', async () => {
-    const store = await open({ graceMs: 0, collectEveryMs: 1 })
+    const store = await place.open({ graceMs: 0, collectEveryMs: 1 })
     await store.append([entry('a', 'one'), entry('a', 'two')])
     await store.delete('a')
-    const client = await sql()
-    const records = async () => (await client.query(`SELECT FROM ${schema}.records`)).rowCount
+    const client = await place.sql()
+    const records = async () => (await client.query(`SELECT FROM ${place.schema}.records`)).rowCount
     while ((await records()) !== 0) await new Promise(resolve => setTimeout(resolve, 5))
 
     expect(sequencesOf(await store.append([entry('a', 'three')]))).toEqual([3])
@@ -328,18 +298,22 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('a missing store is not made when it must be there', async () => {
-    const address = postgres.url('nowhere')
+    const address = place.postgres.url('nowhere')
     await expect(openPostgresStore(address, { create: false })).rejects.toMatchObject({
       code: 'STORE_MISSING'
     })
-    const client = await sql()
+    const client = await place.sql()
     await client.query(`CREATE SCHEMA newer; CREATE TABLE newer.format (version int, probed timestamptz);
       INSERT INTO newer.format VALUES (1000)`)
-    await expect(openPostgresStore(postgres.url('newer'))).rejects.toMatchObject({ code: 'STORE_FORMAT' })
+    await expect(openPostgresStore(place.postgres.url('newer'))).rejects.toMatchObject({
+      code: 'STORE_FORMAT'
+    })
   })
 
   test('several servers that begin in one empty database make one set of tables', async () => {
-    const opened = await Promise.all(Array.from({ length: 4 }, () => open({ lanes: 1 }, postgres.port)))
+    const opened = await Promise.all(
+      Array.from({ length: 4 }, () => place.open({ lanes: 1 }, place.postgres.port))
+    )
 
     const sequences = await Promise.all(opened.map(store => store.append([entry('a', 'x')])))
 

@@ -1,5 +1,5 @@
 /** Histories in PostgreSQL: lost replies, several servers that write one, PostgreSQL killed amid it. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   blobLabels,
   historyOf,
@@ -10,72 +10,34 @@ import {
   written
 } from '../../../persistence/conformance-history-tools.ts'
 import { appendLabels, bytesOf, labelOf, sequencesOf } from '../../../persistence/conformance-tools.ts'
-import { openPostgresStore, type PostgresStoreOptions } from '../../../persistence/postgres/postgres-store.ts'
 import type { Store } from '../../../persistence/store.ts'
 import { untilAsync } from '../../support/clients.ts'
 import { randomOf } from '../../support/random.ts'
 import { seed } from '../../support/seed.ts'
-import { type Postgres, postgresMissing, startPostgres } from '../../support/services/postgres.ts'
-import { type ReplyProxy, startReplyProxy } from '../../support/services/reply-proxy.ts'
+import { postgresMissing } from '../../support/services/postgres.ts'
+import { postgresPlaces } from '../../support/services/postgres-places.ts'
 
 const mebibyte = 1024 * 1024
 
 console.log(`histories in postgres: SEED=${seed}`)
 
 describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
-  let postgres: Postgres
-  let proxy: ReplyProxy
-  let schema = ''
-  let count = 0
-  const stores: Store[] = []
-
-  beforeAll(async () => {
-    // What the store acknowledges is on disk all the same: the statements say so.
-    postgres = await startPostgres({ synchronous_commit: 'off' })
-  })
-  afterAll(() => postgres.stop())
-  beforeEach(async () => {
-    schema = `place_${++count}`
-    proxy = await startReplyProxy(postgres.port)
-  })
-  afterEach(async () => {
-    proxy.cutAndOpen()
-    await Promise.all(stores.splice(0).map(store => store.close()))
-    proxy.close()
-  })
-
-  const open = async (options: PostgresStoreOptions = {}, port = proxy.port) => {
-    const store = await openPostgresStore(postgres.url(schema, port), { patienceMs: 60_000, ...options })
-    stores.push(store)
-    return store
-  }
-
-  /** The reply to the statement with this text is lost, after `meanwhile`. */
-  async function losing<T>(
-    text: string,
-    call: () => Promise<T>,
-    meanwhile: () => Promise<unknown> = async () => {}
-  ): Promise<T> {
-    proxy.holdRepliesTo(text)
-    const held = proxy.heldReply()
-    const calling = call()
-    await held
-    await meanwhile()
-    proxy.cutAndOpen()
-    return calling
-  }
+  // What the store acknowledges is on disk all the same: the statements say so.
+  const place = postgresPlaces({ synchronous_commit: 'off' })
 
   test.each([
     ['begins it', 'coalesce(history, attempt)'],
     ['brings a part of it', 'FOR SHARE'],
     ['takes it', 'spared AS']
   ])('a write is made once when the reply to what %s is lost', async (_, text) => {
-    const store = await open()
+    const store = await place.open()
     await appendLabels(store, 'a', 'one')
     const first = await written(store, { document: 'a', blobs: [{ number: 9, bytes: bytesOf('goes') }] })
     const blobs = [1, 2].map(number => ({ number, bytes: bytesOf(`${number}`, 9 * mebibyte) }))
 
-    const result = await losing(text, () => write(store, { document: 'a', blobs, drops: [9], releasedTo: 1 }))
+    const result = await place.losing(text, () =>
+      write(store, { document: 'a', blobs, drops: [9], releasedTo: 1 })
+    )
 
     const stored = await historyOf(store).read('a')
     expect(result).toEqual({ outcome: 'written', generation: stored?.generation })
@@ -84,14 +46,14 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('a write whose reply was lost was made, also if another has followed it', async () => {
-    const [store, other] = [await open(), await open({}, postgres.port)]
+    const [store, other] = [await place.open(), await place.open({}, place.postgres.port)]
     await appendLabels(store, 'a', 'one')
     let next = 0
     const follow = async () => {
       next = await written(other, { document: 'a', blobs: [{ number: 2, bytes: bytesOf('two') }] })
     }
 
-    const result = await losing(
+    const result = await place.losing(
       'spared AS',
       () => write(store, { document: 'a', blobs: [{ number: 1, bytes: bytesOf('one') }] }),
       follow
@@ -103,11 +65,11 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('a write that another has overtaken while its reply was lost is superseded', async () => {
-    const [store, other] = [await open(), await open({}, postgres.port)]
+    const [store, other] = [await place.open(), await place.open({}, place.postgres.port)]
     await appendLabels(store, 'a', 'one')
     await written(store, { document: 'a' })
 
-    const result = await losing(
+    const result = await place.losing(
       'coalesce(history, attempt)',
       () => write(store, { document: 'a', blobs: [{ number: 1, bytes: bytesOf('late') }] }),
       () => written(other, { document: 'a', blobs: [{ number: 2, bytes: bytesOf('two') }] })
@@ -118,12 +80,12 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('a history whose dropping was not answered is dropped, and one begun since stays', async () => {
-    const [store, other] = [await open(), await open({}, postgres.port)]
+    const [store, other] = [await place.open(), await place.open({}, place.postgres.port)]
     await appendLabels(store, 'a', 'one')
     const life = await lifeOf(store, 'a')
     await written(store, { document: 'a' })
 
-    const dropped = await losing(
+    const dropped = await place.losing(
       'gone AS',
       () => historyOf(store).drop('a', life),
       () => written(other, { document: 'a', manifest: bytesOf('next') })
@@ -134,7 +96,7 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('a write waits for no append, and appends wait for none of its parts', async () => {
-    const store = await open({}, postgres.port)
+    const store = await place.open({}, place.postgres.port)
     await appendLabels(store, 'a', 'one')
     const order: string[] = []
     const blobs = Array.from({ length: 12 }, (_, index) => ({
@@ -152,7 +114,11 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   test('three servers seal a document while people type, it is compacted, and PostgreSQL is killed: each record is there once', async () => {
     const options = { collectEveryMs: 5, graceMs: 20_000 }
     const random = randomOf(seed)
-    const servers = [await open(options), await open(options, postgres.port), await open(options)]
+    const servers = [
+      await place.open(options),
+      await place.open(options, place.postgres.port),
+      await place.open(options)
+    ]
     const typed: string[] = []
     let isOver = false
     const each = (body: (store: Store, name: string) => Promise<void>) =>
@@ -187,10 +153,10 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     for (let round = 0; round < 3; round++) {
       const before = typed.length
       while (typed.length < before + 60) await new Promise(resolve => setImmediate(resolve))
-      if (round === 1) proxy.cutAndOpen()
+      if (round === 1) place.proxy.cutAndOpen()
       else {
-        await postgres.kill()
-        await postgres.start()
+        await place.postgres.kill()
+        await place.postgres.start()
       }
     }
     isOver = true
@@ -205,9 +171,9 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
 
   /** Everything that nobody needs is gone. */
   async function collected(): Promise<void> {
-    const collector = await open({ graceMs: 0, collectEveryMs: 1 }, postgres.port)
-    const count = `SELECT (SELECT count(*) FROM ${schema}.garbage) + (SELECT count(*) FROM ${schema}.history_garbage)`
-    await untilAsync(async () => (await postgres.query(count)) === '0', 'the collector')
+    const collector = await place.open({ graceMs: 0, collectEveryMs: 1 }, place.postgres.port)
+    const count = `SELECT (SELECT count(*) FROM ${place.schema}.garbage) + (SELECT count(*) FROM ${place.schema}.history_garbage)`
+    await untilAsync(async () => (await place.postgres.query(count)) === '0', 'the collector')
     await collector.close()
   }
 

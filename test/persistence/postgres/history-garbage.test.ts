@@ -1,6 +1,6 @@
 /** Histories in PostgreSQL: what is removed of them and of the records they need, when, and by which servers. */
-import { Client } from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Client } from 'pg'
+import { beforeEach, describe, expect, test } from 'vitest'
 import {
   blobLabels,
   historyOf,
@@ -11,46 +11,23 @@ import {
   written
 } from '../../../persistence/conformance-history-tools.ts'
 import { appendLabels, assertSeen, bytesOf, overwrite } from '../../../persistence/conformance-tools.ts'
-import { openPostgresStore, type PostgresStoreOptions } from '../../../persistence/postgres/postgres-store.ts'
-import type { Store } from '../../../persistence/store.ts'
+import type { PostgresStoreOptions } from '../../../persistence/postgres/postgres-store.ts'
 import { untilAsync } from '../../support/clients.ts'
-import { type Postgres, postgresMissing, startPostgres } from '../../support/services/postgres.ts'
-import { type ReplyProxy, startReplyProxy } from '../../support/services/reply-proxy.ts'
+import { postgresMissing } from '../../support/services/postgres.ts'
+import { postgresPlaces } from '../../support/services/postgres-places.ts'
 
 const mebibyte = 1024 * 1024
 
 describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
-  let postgres: Postgres
-  let proxy: ReplyProxy
-  let schema = ''
-  let count = 0
-  const stores: Store[] = []
+  const place = postgresPlaces()
   let client: Client
-
-  beforeAll(async () => {
-    postgres = await startPostgres()
-  })
-  afterAll(() => postgres.stop())
   beforeEach(async () => {
-    schema = `place_${++count}`
-    proxy = await startReplyProxy(postgres.port)
-    client = new Client({ connectionString: `postgres://chorus@127.0.0.1:${postgres.port}/postgres` })
-    await client.connect()
-  })
-  afterEach(async () => {
-    proxy.cutAndOpen()
-    await Promise.all(stores.splice(0).map(store => store.close()))
-    await client.end()
-    proxy.close()
+    client = await place.sql()
   })
 
-  const open = async (options: PostgresStoreOptions = {}, port = postgres.port) => {
-    const store = await openPostgresStore(postgres.url(schema, port), { patienceMs: 60_000, ...options })
-    stores.push(store)
-    return store
-  }
+  const open = (options: PostgresStoreOptions = {}, port = place.postgres.port) => place.open(options, port)
   const sql = async (text: string, values: unknown[] = []) =>
-    (await client.query(text.replaceAll('$s', schema), values)).rows
+    (await client.query(text.replaceAll('$s', place.schema), values)).rows
   const rowsOf = async (table: string) => (await sql(`SELECT count(*)::int AS n FROM $s.${table}`))[0]?.n
   const sequences = async () =>
     (await sql('SELECT sequence FROM $s.records ORDER BY 1')).map(({ sequence }) => Number(sequence))
@@ -154,15 +131,15 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     const store = await open()
     await appendLabels(store, 'a', 'one')
     await written(store, { document: 'a', blobs: [{ number: 1, bytes: bytesOf('stays', 9 * mebibyte) }] })
-    const crashing = await open({ patienceMs: 1 }, proxy.port)
-    proxy.holdRepliesTo('FOR SHARE')
-    const held = proxy.heldReply()
+    const crashing = await open({ patienceMs: 1 }, place.proxy.port)
+    place.proxy.holdRepliesTo('FOR SHARE')
+    const held = place.proxy.heldReply()
     const writing = write(crashing, {
       document: 'a',
       blobs: [{ number: 2, bytes: bytesOf('goes', 20 * mebibyte) }]
     })
     await held
-    proxy.refuse()
+    place.proxy.refuse()
     await expect(writing).rejects.toMatchObject({ code: 'STORE_FAILED' })
     expect(await rowsOf('history_parts')).toBeGreaterThan(3)
 
@@ -175,31 +152,31 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('an attempt that has outlasted the grace is not taken, and leaves nothing', async () => {
-    const store = await open({}, proxy.port)
+    const store = await open({}, place.proxy.port)
     await appendLabels(store, 'a', 'one')
-    proxy.holdRepliesTo('coalesce(history, attempt)')
-    const held = proxy.heldReply()
+    place.proxy.holdRepliesTo('coalesce(history, attempt)')
+    const held = place.proxy.heldReply()
     const writing = write(store, {
       document: 'a',
       blobs: [{ number: 1, bytes: bytesOf('late', 20 * mebibyte) }]
     })
     await held
     await collected()
-    proxy.cutAndOpen()
+    place.proxy.cutAndOpen()
     // The statement whose reply was lost is sent again, as another attempt.
     expect((await writing).outcome).toBe('written')
     await collected()
     expect(await rowsOf('history_parts')).toBe(4)
 
-    proxy.holdRepliesTo('FOR SHARE')
-    const heldAgain = proxy.heldReply()
+    place.proxy.holdRepliesTo('FOR SHARE')
+    const heldAgain = place.proxy.heldReply()
     const tooLate = write(store, {
       document: 'a',
       blobs: [{ number: 2, bytes: bytesOf('late', 20 * mebibyte) }]
     })
     await heldAgain
     await collected()
-    proxy.cutAndOpen()
+    place.proxy.cutAndOpen()
 
     await expect(tooLate).rejects.toMatchObject({ code: 'STORE_FAILED' })
     await collected()

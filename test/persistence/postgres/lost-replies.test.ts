@@ -1,69 +1,33 @@
 /** A store in PostgreSQL: what became of a batch whose reply was lost, where rows are gone or lives have ended since. */
-import { Client } from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Client } from 'pg'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { bytesOf, labelOf } from '../../../persistence/conformance-tools.ts'
-import { openPostgresStore, type PostgresStoreOptions } from '../../../persistence/postgres/postgres-store.ts'
-import type { Store } from '../../../persistence/store.ts'
-import { type Postgres, postgresMissing, startPostgres } from '../../support/services/postgres.ts'
-import { type ReplyProxy, startReplyProxy } from '../../support/services/reply-proxy.ts'
+import { postgresMissing } from '../../support/services/postgres.ts'
+import { postgresPlaces } from '../../support/services/postgres-places.ts'
 
 const mebibyte = 1024 * 1024
 
 describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
-  let postgres: Postgres
-  let proxy: ReplyProxy
-  let schema = ''
-  let count = 0
-  const stores: Store[] = []
+  const place = postgresPlaces()
   let client: Client
-
-  beforeAll(async () => {
-    postgres = await startPostgres()
-  })
-  afterAll(() => postgres.stop())
   beforeEach(async () => {
-    schema = `place_${++count}`
-    proxy = await startReplyProxy(postgres.port)
-    client = new Client({ connectionString: `postgres://chorus@127.0.0.1:${postgres.port}/postgres` })
-    await client.connect()
-  })
-  afterEach(async () => {
-    proxy.cutAndOpen()
-    await Promise.all(stores.splice(0).map(store => store.close()))
-    await client.end()
-    proxy.close()
+    client = await place.sql()
   })
 
-  const open = async (options: PostgresStoreOptions = {}, port = proxy.port) => {
-    const store = await openPostgresStore(postgres.url(schema, port), { patienceMs: 60_000, ...options })
-    stores.push(store)
-    return store
-  }
   const entry = (document: string, label: string) => ({ document, record: bytesOf(label) })
-  const rowsOf = async (table: string) => (await client.query(`SELECT FROM ${schema}.${table}`)).rowCount
-
-  /** The reply to the call is lost, after `meanwhile`. */
-  async function losing<T>(
-    call: () => Promise<T>,
-    meanwhile: () => Promise<unknown> = async () => {}
-  ): Promise<T> {
-    proxy.holdRepliesTo('chorus-append')
-    const held = proxy.heldReply()
-    const calling = call()
-    await held
-    await meanwhile()
-    proxy.cutAndOpen()
-    return calling
-  }
+  const rowsOf = async (table: string) =>
+    (await client.query(`SELECT FROM ${place.schema}.${table}`)).rowCount
 
   test('of a batch whose reply was lost, what had no row is written to a new one', async () => {
-    const store = await open()
+    const store = await place.open()
     await store.append([entry('a', 'one'), entry('b', 'one'), entry('c', 'one')])
     // As in a database that was put back: what this store knows of rows is of another time.
-    await client.query(`DELETE FROM ${schema}.documents WHERE name = 'b'`)
-    await client.query(`UPDATE ${schema}.documents SET hash = '\\x00', name = 'another' WHERE name = 'c'`)
+    await client.query(`DELETE FROM ${place.schema}.documents WHERE name = 'b'`)
+    await client.query(
+      `UPDATE ${place.schema}.documents SET hash = '\\x00', name = 'another' WHERE name = 'c'`
+    )
 
-    const answers = await losing(() =>
+    const answers = await place.losing('chorus-append', () =>
       store.append([entry('a', 'two'), entry('b', 'two'), entry('c', 'two')])
     )
 
@@ -77,8 +41,8 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('what was written, and deleted before that was found out, is gone, a seed too', async () => {
-    const store = await open()
-    const other = await open({}, postgres.port)
+    const store = await place.open()
+    const other = await place.open({}, place.postgres.port)
     await store.append([entry('a', 'one')])
     const { incarnation } = await store.load('a')
     const batch = [
@@ -87,7 +51,8 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
       entry('c', 'one')
     ]
 
-    const answers = await losing(
+    const answers = await place.losing(
+      'chorus-append',
       () => store.append(batch),
       async () => {
         for (const name of ['a', 'b', 'c']) await other.delete(name)
@@ -100,12 +65,14 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('what is set aside is written in parts, comes back whole, and goes with all its parts', async () => {
-    const store = await open()
+    const store = await place.open()
     for (const [table, column] of [
       ['set_aside', 'body'],
       ['set_aside_parts', 'bytes']
     ]) {
-      await client.query(`ALTER TABLE ${schema}.${table} ADD CHECK (length(${column}) <= ${8 * mebibyte})`)
+      await client.query(
+        `ALTER TABLE ${place.schema}.${table} ADD CHECK (length(${column}) <= ${8 * mebibyte})`
+      )
     }
     const large = (byte: number) =>
       new Uint8Array(20 * mebibyte).fill(byte).map((each, i) => each ^ (i >> 12))
@@ -127,10 +94,10 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('an entry whose parts were removed before it was there is none', async () => {
-    const store = await open()
+    const store = await place.open()
     await client.query(`
-      CREATE FUNCTION ${schema}.lose() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-      CREATE TRIGGER lose BEFORE INSERT ON ${schema}.set_aside_parts FOR EACH ROW EXECUTE FUNCTION ${schema}.lose()`)
+      CREATE FUNCTION ${place.schema}.lose() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+      CREATE TRIGGER lose BEFORE INSERT ON ${place.schema}.set_aside_parts FOR EACH ROW EXECUTE FUNCTION ${place.schema}.lose()`)
     const entry = { author: null, timeMs: 1, reason: 'why', bytes: new Uint8Array(9 * mebibyte) }
 
     await expect(store.setAside('a', entry)).rejects.toMatchObject({ code: 'STORE_FAILED' })
@@ -139,11 +106,13 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   })
 
   test('parts of what was never set aside whole are removed, and others stay', async () => {
-    const store = await open()
+    const store = await place.open()
     await store.setAside('a', { author: null, timeMs: 1, reason: 'why', bytes: new Uint8Array(9 * mebibyte) })
-    await client.query(`INSERT INTO ${schema}.set_aside_parts (token, part, bytes) VALUES ('lost', 1, 'x')`)
+    await client.query(
+      `INSERT INTO ${place.schema}.set_aside_parts (token, part, bytes) VALUES ('lost', 1, 'x')`
+    )
 
-    await open({ graceMs: 0, collectEveryMs: 1 })
+    await place.open({ graceMs: 0, collectEveryMs: 1 })
     while ((await rowsOf('set_aside_parts')) !== 1) await new Promise(resolve => setTimeout(resolve, 5))
 
     expect((await store.listSetAside('a'))[0]?.bytes.length).toBe(9 * mebibyte)
