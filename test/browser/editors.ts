@@ -143,8 +143,10 @@ export function declareRestores(gallery: Gallery, editorPage: EditorPage): void 
 
     for (const [i, seat] of (['left', 'right'] as const).entries())
       await expect.poll(() => textOf(page, seat), patience).toBe(was[i])
-    await typeAtEnd(page, 'right', ' and more')
-    await bothContain(page, ' and more')
+    await typeAtEnd(page, 'right', 'And more')
+    await expect
+      .poll(async () => [await textOf(page, 'left'), await textOf(page, 'right')], patience)
+      .toEqual(was.map(words => `${words}And more`))
     await bothEqual(page)
     expect((await textOf(page, 'left')).split(starterWords)).toHaveLength(2)
     // What the editors did on their own, as correcting what they do not like, would be another change.

@@ -1,6 +1,7 @@
 // The rich text page in a real browser, against the built server: Tiptap over Hocuspocus's provider, and a client of
 // the other dialect in the same room.
 import type { Page } from 'playwright-core'
+import type { EditorState } from 'prosemirror-state'
 import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { connect, synced } from '../support/clients.ts'
@@ -285,8 +286,24 @@ function htmlOf(page: Page, seat: Seat): Promise<string> {
 
 async function typeAtEnd(page: Page, seat: Seat, words: string): Promise<void> {
   await pane(page, seat).locator('.ProseMirror').focus()
-  await page.keyboard.press('Control+End')
+  // The editor hears of a moved caret by an event of its own, and a person types after they have seen it move.
+  await expect
+    .poll(async () => {
+      await page.keyboard.press('Control+End')
+      return isCaretAtEnd(page, seat)
+    }, patience)
+    .toBe(true)
   await page.keyboard.type(words)
+}
+
+/** As the editor knows it, not as the browser draws it. */
+function isCaretAtEnd(page: Page, seat: Seat): Promise<boolean> {
+  return pane(page, seat)
+    .locator('.ProseMirror')
+    .evaluate(root => {
+      const { doc, selection } = (root as unknown as { editor: { state: EditorState } }).editor.state
+      return selection.empty && doc.textBetween(selection.to, doc.content.size) === ''
+    })
 }
 
 /** Deletes everything, from the left pane, which has the focus then. */

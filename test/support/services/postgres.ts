@@ -118,7 +118,15 @@ async function startServer(place: Place, settings: Readonly<Record<string, strin
     port,
     url: (schema, through = port) => `postgres://chorus@127.0.0.1:${through}/postgres?schema=${schema}`,
     start,
-    kill: () => end('SIGKILL', childrenOf(server?.pid ?? 0)),
+    kill: async () => {
+      const pid = server?.pid ?? 0
+      // It must not start another process between the look at those it has and its end.
+      signalQuietly(pid, 'SIGSTOP')
+      const children = childrenOf(pid)
+      await end('SIGKILL', children)
+      // One that still ends, as in the middle of a sync, holds the memory that the next server wants.
+      while (children.some(isRunning)) await new Promise(resolve => setTimeout(resolve, 5))
+    },
     signal: name => {
       const pid = server?.pid ?? 0
       for (const each of [pid, ...childrenOf(pid)]) signalQuietly(each, name)
@@ -197,18 +205,25 @@ function isReady(port: number, env: NodeJS.ProcessEnv): boolean {
 }
 
 function childrenOf(parent: number): number[] {
-  return readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .filter(name => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent
-      } catch {
-        // It has ended meanwhile.
-        return false
-      }
-    })
-    .map(Number)
+  const all = readdirSync('/proc').filter(name => /^\d+$/.test(name))
+  return all.map(Number).filter(pid => statOf(pid)?.parent === parent)
+}
+
+/** Not once it has ended, also when nobody has asked for its end yet. */
+function isRunning(pid: number): boolean {
+  const state = statOf(pid)?.state ?? 'X'
+  return !['Z', 'X'].includes(state)
+}
+
+/** Null: there is no such process any more. */
+function statOf(pid: number): { readonly state: string | undefined; readonly parent: number } | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { state, parent: Number(parent) }
+  } catch {
+    return null
+  }
 }
 
 function signalQuietly(pid: number, signal: NodeJS.Signals): void {
