@@ -15,7 +15,7 @@ import { FleetWatch } from './fleet-watch.ts'
 import { storedUpdate } from './ledger.ts'
 import { Member } from './node.ts'
 import type { Page, PageWatch } from './page.ts'
-import { PastTruth } from './past-truth.ts'
+import { PastTruth, type TruthState } from './past-truth.ts'
 import type { Home } from './server-process.ts'
 import { ServerProcess } from './server-process.ts'
 import {
@@ -68,7 +68,7 @@ export class Fleet implements Servers {
   readonly #inspector = new Chance(0)
   /** The node that a page was on last. */
   readonly #lastOf = new Map<string, Node>()
-  #states: EarlierState[] = []
+  #states: { readonly state: EarlierState; readonly truth: TruthState }[] = []
   #isDatabaseAway = false
   #isTalkWell = false
   /** So many are under way. */
@@ -420,7 +420,8 @@ export class Fleet implements Servers {
   /** Keeps the first state of the database and the last ones, to go back to. */
   #remember(): void {
     const [first, ...others] = this.#states
-    const last = [...others, this.#database.stateNow()].slice(-statesMax)
+    const now = { state: this.#database.stateNow(), truth: this.#truth.stateNow() }
+    const last = [...others, now].slice(-statesMax)
     this.#states = first === undefined ? last : [first, ...last]
     if (!this.#parts.isCalm()) this.#parts.time.after(1_000, () => this.#remember())
   }
@@ -433,7 +434,7 @@ export class Fleet implements Servers {
     const now = this.#database.stateNow()
     // To an earlier life of a document: who has the later one brings it into that, and nobody knows what is owed. To before
     // its deletion: it would be there again.
-    const states = this.#states.filter(({ rows, tombstones }) =>
+    const states = this.#states.filter(({ state: { rows, tombstones } }) =>
       rooms.every(room => {
         const life = rows.get(room)?.incarnation ?? null
         const isSame = life === (now.rows.get(room)?.incarnation ?? null)
@@ -446,11 +447,11 @@ export class Fleet implements Servers {
     if (states.length === 0) return
     trace.note('went back')
     const [first] = states
-    this.#database.goBack(first !== undefined && chance.hits(0.3) ? first : chance.pick(states))
+    const { state, truth } = first !== undefined && chance.hits(0.3) ? first : chance.pick(states)
+    this.#database.goBack(state)
+    // What was then may have been written after an earlier going back, or before it under the same numbers.
+    this.#truth.goBack(truth)
     this.#checks.wentBack()
-    for (const { incarnation, head } of this.#database.heads(rooms.map(document => ({ document })))) {
-      if (incarnation !== null) this.#truth.wentBack(incarnation, head)
-    }
     for (const room of rooms) {
       const ledger = ledgerOf(room)
       const stored = scanUpdate(storedUpdate(this.#database.load(room)))

@@ -7,6 +7,9 @@ import { plain } from '../history/seen.ts'
 
 const recordLetter = 'r'.charCodeAt(0)
 
+/** Of each life, its records by their numbers. */
+export type TruthState = ReadonlyMap<string, ReadonlyMap<number, Uint8Array>>
+
 export class PastTruth {
   /** Of each life, by their numbers. What a crash has lost is written over by the next of its number. */
   readonly #lives = new Map<string, Map<number, Uint8Array>>()
@@ -27,10 +30,14 @@ export class PastTruth {
     }
   }
 
-  /** The store went back: what it had above this is no more. */
-  wentBack(incarnation: string, head: number): void {
-    const life = this.#lives.get(incarnation)
-    for (const sequence of [...(life?.keys() ?? [])]) if (sequence > head) life?.delete(sequence)
+  /** To go back to, as the store does. */
+  stateNow(): TruthState {
+    return new Map([...this.#lives].map(([incarnation, life]) => [incarnation, new Map(life)]))
+  }
+
+  goBack(state: TruthState): void {
+    this.#lives.clear()
+    for (const [incarnation, life] of state) this.#lives.set(incarnation, new Map(life))
   }
 
   /** Those up to a number, in order. */
