@@ -5,6 +5,7 @@
  *   npm run simulate -- --seed 7 --minutes 10   seed 7, 8, 9 … for ten minutes
  *   npm run simulate -- --seed 7 --runs 1       only seed 7, again
  *   npm run simulate -- --nodes 3               several nodes on one database; 1: one server on a disk of its own
+ *   npm run simulate -- --histories             only runs in which documents keep a history
  *   npm run simulate -- --seed 7 --plant 2      with bug number 2 put in on purpose
  *   npm run simulate -- --seed 7 --runs 1 --lines 9999
  *
@@ -28,6 +29,7 @@ const options = {
   runs: { type: 'string' },
   nodes: { type: 'string' },
   plant: { type: 'string' },
+  histories: { type: 'boolean', default: false },
   lines: { type: 'string', default: '400' },
   help: { type: 'boolean', short: 'h', default: false }
 }
@@ -39,26 +41,32 @@ async function main(args) {
   const untilMs = Date.now() + 60_000 * Number(values.minutes)
   const runsMax = Number(values.runs ?? Number.POSITIVE_INFINITY)
   process.env.LINES = values.lines
-  const { simulate, plants: ofOne, fleetPlants: ofSeveral, pastPlants: ofHistories } = await load()
+  const { simulate, plants: ofOne, fleetPlants: ofSeveral, pastPlants: ofHistories, ...more } = await load()
   const plants = { ...ofOne, ...ofSeveral, ...ofHistories }
   const name = values.plant === undefined ? undefined : Object.keys(plants)[Number(values.plant) - 1]
   if (values.plant !== undefined && name === undefined) throw new Error(listOf(plants))
   say(`simulating from seed ${seed} on${name === undefined ? '' : `; planted: ${name}`}`)
-  const usual = name === undefined ? [1, nodesUsual] : name in ofSeveral ? [nodesUsual] : [1]
+  const usual =
+    name === undefined
+      ? [1, nodesUsual]
+      : name in ofSeveral || more.ofSeveralNodes.has(name)
+        ? [nodesUsual]
+        : [1]
   const kinds = values.nodes === undefined ? usual : [Number(values.nodes)]
-  const outcome = await runAll({ simulate, plant: plants[name], kinds, seed, runsMax, untilMs })
+  const isWanted = at => !values.histories || more.drawPastPlan(at, 1) !== null
+  const outcome = await runAll({ simulate, plant: plants[name], kinds, isWanted, seed, runsMax, untilMs })
   say(outcome.summary)
   process.exitCode = outcome.hasFailed ? 1 : 0
 }
 
-async function runAll({ simulate, plant, kinds, seed, runsMax, untilMs }) {
+async function runAll({ simulate, plant, kinds, isWanted, seed, runsMax, untilMs }) {
   const startMs = performance.now()
   const totals = new Map()
   let runs = 0
   let virtualMs = 0
   let failure = null
   for (let at = seed; failure === null && at < seed + runsMax && (runs === 0 || Date.now() < untilMs); at++) {
-    for (const nodes of kinds) {
+    for (const nodes of isWanted(at) ? kinds : []) {
       runs++
       try {
         const result = await simulate(at, { plant, nodes })

@@ -2,6 +2,7 @@
  * A server that runs: its parts are built in order, wired, and taken down in reverse. When, is the server's business.
  */
 
+import { randomUUID } from 'node:crypto'
 import type { SealedBus } from '../bus/index.ts'
 import type { Store } from '../persistence/index.ts'
 import { Admission } from './access/admission.ts'
@@ -212,7 +213,14 @@ function pastsOf(
 ): DocumentHistories | null {
   const { history } = parts.store
   if (history === undefined) return null
-  return new DocumentHistories({ ...parts, history, histories, workers, random: Math.random })
+  return new DocumentHistories({
+    ...parts,
+    history,
+    histories,
+    workers,
+    random: Math.random,
+    newId: randomUUID
+  })
 }
 
 /** Without a bus, what others write is found in the store. */
@@ -272,7 +280,7 @@ function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeed
 /** In reverse order of building: what accepts first, what keeps last. The store stays open. */
 export async function takeDown(running: Running): Promise<void> {
   const { passes, stateless, calls, seeds, changes, cluster, rooms, journal } = running
-  const { compactions, workers, slices, past } = running
+  const { compactions, workers, slices, past, documentHistories } = running
   calls?.close()
   passes.admission.close()
   stateless.close()
@@ -285,6 +293,7 @@ export async function takeDown(running: Running): Promise<void> {
   const compacted = compactions.close()
   slices.close()
   await workers.close()
+  documentHistories?.close()
   await past?.workers.close()
   await past?.sweep.close()
   await compacted

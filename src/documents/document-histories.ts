@@ -25,13 +25,15 @@ type Parts = {
   readonly store: Store
   readonly history: HistoryStore
   readonly histories: Histories
-  readonly workers: HistoryWorkers
+  readonly workers: Pick<HistoryWorkers, 'ask'>
   readonly slices: Slices
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
   /** From 0 to below 1. */
   readonly random: () => number
+  /** Of a version, or of a restore that was asked for without a key; never the same twice. */
+  readonly newId: () => string
 }
 
 export class DocumentHistories {
@@ -65,6 +67,11 @@ export class DocumentHistories {
       unname: version => this.changes.unname(document, version),
       prune: before => this.prune(document, before)
     }
+  }
+
+  /** What waits for its turn to be pruned is given up (ERR_GOING_DOWN). Leaves no timer. */
+  close(): void {
+    this.#pruning.close()
   }
 
   async prune(document: string, { timeMs }: { readonly timeMs: number }): Promise<PruneAnswer> {

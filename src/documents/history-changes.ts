@@ -2,7 +2,6 @@
  * What changes a document by its history, and the history by what people say of it: restores and undos, and versions with
  * names. Questions about the past are in history-reads.ts, what makes a restore happen once in restores.ts.
  */
-import { randomUUID } from 'node:crypto'
 import { checkOptions, listOf, matching, type ShapeOf, text } from '../base/check.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
@@ -11,6 +10,7 @@ import type { Time } from '../base/time.ts'
 import type { KeptHistories } from '../history/kept.ts'
 import type { Manifest, Version } from '../history/manifest.ts'
 import { withNamed, withoutVersion } from '../history/restore-entries.ts'
+import { orStoreFault } from '../room/store-fault.ts'
 import type {
   HistoryMoment,
   HistoryVersion,
@@ -33,6 +33,7 @@ type Parts = {
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Pick<Metrics, 'historyRestored'>
+  readonly newId: () => string
 }
 
 const signal = matching<AbortSignal>('an AbortSignal', value => value instanceof AbortSignal)
@@ -93,13 +94,13 @@ export class HistoryChanges {
   async name(document: string, name: string, options: NameOptions = {}): Promise<HistoryVersion> {
     const call = 'history.name'
     checkOptions(call, options, nameShape)
-    const { views, time, limits } = this.#parts
+    const { views, time, limits, newId } = this.#parts
     const { moment, author } = options
     this.#checkText(`the name of a version`, name)
     if (author !== undefined) this.#checkText('author', author)
     const place = await views.read(document, view => placeOf(view, moment ?? null, views))
     const version: Version = {
-      ...{ id: randomUUID(), name, kind: 'named', ...place },
+      ...{ id: newId(), name, kind: 'named', ...place },
       ...{ madeMs: time.wallMs(), author: author ?? null }
     }
     const isNamed = await this.#change(document, manifest => withNamed(manifest, version, limits.versionsMax))
@@ -130,10 +131,13 @@ export class HistoryChanges {
     const { kept, views } = this.#parts
     const { incarnation } = await views.kept(document)
     let isRefused = false
-    const after = await kept.change(document, incarnation, now => {
+    const changing = kept.change(document, incarnation, now => {
       const manifest = edit(now.manifest)
       isRefused = manifest === null
       return manifest === null ? null : { manifest }
+    })
+    const after = await changing.catch((error: unknown) => {
+      throw orStoreFault(error)
     })
     if (after === null && !isRefused) throw new Fault('ERR_DELETED')
     return after !== null

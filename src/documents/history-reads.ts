@@ -31,7 +31,7 @@ import type { HistoryView, HistoryViews } from './history-views.ts'
 
 type Parts = {
   readonly views: HistoryViews
-  readonly workers: HistoryWorkers
+  readonly workers: Pick<HistoryWorkers, 'ask'>
   readonly metrics: Pick<Metrics, 'historyRead' | 'historyReadTook'>
 }
 

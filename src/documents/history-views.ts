@@ -4,7 +4,6 @@
  */
 import type { HistoryRecord, HistoryStore } from '../../persistence/history.ts'
 import type { Store } from '../../persistence/store.ts'
-import { StoreError } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Slices } from '../base/slices.ts'
@@ -16,7 +15,7 @@ import type { Extent } from '../history/moments.ts'
 import { endOf } from '../history/past.ts'
 import type { PolicyOf } from '../history/policy.ts'
 import type { SealingWork } from '../history/work.ts'
-import { storeFault } from '../room/store-fault.ts'
+import { orStoreFault } from '../room/store-fault.ts'
 
 type Parts = {
   readonly store: Pick<Store, 'load' | 'history'>
@@ -61,7 +60,7 @@ export class HistoryViews {
         const after = await this.#parts.kept.read(document)
         if (after?.incarnation === kept.incarnation && after.generation === kept.generation) return result
       } catch (error) {
-        if (!(error instanceof Moved)) throw faultOf(error)
+        if (!(error instanceof Moved)) throw orStoreFault(error)
         const after = await this.#parts.kept.read(document)
         if (after?.incarnation === kept.incarnation && after.generation === kept.generation) {
           throw new Fault('ERR_DOCUMENT_DAMAGED', `${error.message} of the history of ${document}`)
@@ -81,7 +80,7 @@ export class HistoryViews {
       if (answer.outcome === 'gone') throw new Fault('ERR_NO_DOCUMENT')
       return JSON.stringify([incarnation, generation, answer.head])
     } catch (error) {
-      throw faultOf(error)
+      throw orStoreFault(error)
     }
   }
 
@@ -98,7 +97,7 @@ export class HistoryViews {
         await beginHistory(document, { incarnation: log.incarnation, log }, { kept, work, slices })
       }
     } catch (error) {
-      throw faultOf(error)
+      throw orStoreFault(error)
     }
     throw new Fault('ERR_OVERLOADED', 'the document changes all the time')
   }
@@ -179,8 +178,4 @@ export class HistoryViews {
     if (history === undefined) throw new Fault('ERR_NO_HISTORY', 'the store keeps no histories')
     return history
   }
-}
-
-function faultOf(error: unknown): unknown {
-  return error instanceof StoreError ? storeFault(error) : error
 }

@@ -3,7 +3,6 @@
  * goes, and then takes it out of the history.
  */
 import type { Store } from '../../persistence/store.ts'
-import { StoreError } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Time } from '../base/time.ts'
@@ -11,7 +10,7 @@ import { recordHead } from '../document/record.ts'
 import type { Histories, Pruned } from '../history/histories.ts'
 import type { CompactionSchedule } from '../room/compaction-schedule.ts'
 import type { Rooms } from '../room/rooms.ts'
-import { storeFault } from '../room/store-fault.ts'
+import { orStoreFault } from '../room/store-fault.ts'
 
 type Parts = {
   readonly rooms: Rooms
@@ -27,6 +26,9 @@ const firstWaitMs = 50
 
 export class Pruning {
   readonly #parts: Parts
+  /** Ends the rests that are under way. */
+  readonly #rests = new Set<() => void>()
+  #isClosed = false
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -43,15 +45,22 @@ export class Pruning {
       if (pruned === null) throw new Fault('ERR_DELETED')
       return pruned
     } catch (error) {
-      throw error instanceof StoreError ? storeFault(error) : error
+      throw orStoreFault(error)
     }
+  }
+
+  /** What rests before it tries again is given up (ERR_GOING_DOWN). Leaves no timer. */
+  close(): void {
+    this.#isClosed = true
+    for (const end of this.#rests) end()
   }
 
   /** Updates that wait for others stay in the log all the same. */
   async #emptyLog(document: string, beforeMs: number): Promise<void> {
     const { historyTriesMax } = this.#parts.limits
     for (let tries = 0; tries < historyTriesMax; tries++) {
-      if (tries > 0) await this.#wait(firstWaitMs * 2 ** (tries - 1))
+      if (tries > 0 && !this.#isClosed) await this.#rest(firstWaitMs * 2 ** (tries - 1))
+      if (this.#isClosed) throw new Fault('ERR_GOING_DOWN')
       const sequence = await this.#lastBefore(document, beforeMs)
       if (sequence === null || (await this.#compact(document, sequence))) return
     }
@@ -76,7 +85,15 @@ export class Pruning {
     }
   }
 
-  #wait(ms: number): Promise<void> {
-    return new Promise(resolve => void this.#parts.time.after(ms, resolve))
+  #rest(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const end = () => {
+        cancel()
+        this.#rests.delete(end)
+        resolve()
+      }
+      const cancel = this.#parts.time.after(ms, end)
+      this.#rests.add(end)
+    })
   }
 }

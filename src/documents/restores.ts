@@ -3,9 +3,8 @@
  * and whatever crashes meanwhile. The manifest says beforehand under which clientID; the document says whether it was.
  * What the update is, a worker computes.
  */
-import { randomUUID } from 'node:crypto'
 import type { HistoryBlob, HistoryStore } from '../../persistence/history.ts'
-import { type Store, StoreError } from '../../persistence/store.ts'
+import type { Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Slices } from '../base/slices.ts'
@@ -20,7 +19,7 @@ import * as entries from '../history/restore-entries.ts'
 import { scanInSlices } from '../room/intake.ts'
 import type { Room } from '../room/room.ts'
 import type { Rooms } from '../room/rooms.ts'
-import { openingFault, storeFault } from '../room/store-fault.ts'
+import { openingFault, orStoreFault } from '../room/store-fault.ts'
 import { updatesOf } from './documents.ts'
 import type { RestoreAnswer } from './history-api.ts'
 import { RestoreSearch } from './restore-search.ts'
@@ -62,6 +61,7 @@ type Parts = {
   readonly limits: Limits
   /** From 0 to below 1. */
   readonly random: () => number
+  readonly newId: () => string
 }
 
 /** One restore, from its question to its answer. `failed`: clients of tries that are known not to have been committed. */
@@ -112,9 +112,13 @@ export class Restores {
    * may have been, and asking again with the key finds out.
    */
   once(document: string, question: RestoreQuestion, settings: RestoreSettings): Promise<RestoreAnswer> {
-    const key = settings.key ?? randomUUID()
+    const key = settings.key ?? this.#parts.newId()
     const asked: Asked = { ...settings, document, question, key, failed: [] }
-    return this.#turns.run(document, () => this.#once(asked))
+    return this.#turns
+      .run(document, () => this.#once(asked))
+      .catch((error: unknown) => {
+        throw orStoreFault(error)
+      })
   }
 
   async #once(asked: Asked): Promise<RestoreAnswer> {
@@ -154,6 +158,7 @@ export class Restores {
     if (known !== null) return this.#found(asked, kept, known.client, state)
     const client = this.#freshClient(state.vector)
     const copies = await this.#copies(asked.document, kept)
+    if (copies === null) return 'again'
     checkSignal(asked)
     const { question } = asked
     const restored = await question.compute({ now: state.updates, copies, client })
@@ -188,18 +193,22 @@ export class Restores {
 
   /** Committed by an earlier try of which the answer was lost. */
   async #found(asked: Asked, kept: Kept, client: number, state: State): Promise<Outcome> {
-    const sequence = await this.#search.find(asked.document, kept, client)
-    return this.#finish(asked, kept, { client, sequence: sequence ?? state.head })
+    const { document } = asked
+    const found = await this.#parts.histories.unlessOvertaken(document, kept, async () => {
+      return { sequence: await this.#search.find(document, kept, client) }
+    })
+    if (found === null) return 'again'
+    return this.#finish(asked, kept, { client, sequence: found.sequence ?? state.head })
   }
 
   /** False: another try with the same key may have been committed meanwhile. */
   async #begin(asked: Asked, kept: Kept, state: State, made: Made): Promise<boolean> {
-    const { limits, time } = this.#parts
+    const { limits, time, newId } = this.#parts
     const { document, key, question, failed } = asked
     const written = this.#newCopies(kept, made)
     const timeMs = time.wallMs()
     const version: Version = {
-      ...{ id: randomUUID(), name: '', kind: 'before-restore', sequence: state.head },
+      ...{ id: newId(), name: '', kind: 'before-restore', sequence: state.head },
       ...{ timeMs, madeMs: timeMs, author: asked.user }
     }
     const beginning = {
@@ -255,8 +264,11 @@ export class Restores {
     const entry = { key, asked: question.text, timeMs: time.wallMs(), sequence: state.head }
     const known = this.#entryOf(kept, asked)?.tries.map(({ client }) => client) ?? []
     const after = await this.#change(document, kept, now => {
-      // Another try of it has begun since the state was read, and may have been committed.
-      if (this.#entryOf(now, asked)?.tries.some(({ client }) => !known.includes(client))) return null
+      const there = this.#entryOf(now, asked)
+      // It is over, or another try of it has begun since the state was read, and may have been committed.
+      const isOvertaken =
+        there !== null && (there.sequence !== null || there.tries.some(each => !known.includes(each.client)))
+      if (isOvertaken) return null
       return { manifest: entries.unchanged(now.manifest, entry, limits) }
     })
     if (after === null) return 'again'
@@ -279,21 +291,13 @@ export class Restores {
   }
 
   async #kept(document: string): Promise<Kept> {
-    try {
-      const kept = await this.#parts.histories.read(document)
-      if (kept !== null) return kept
-    } catch (error) {
-      throw faultOf(error)
-    }
-    throw new Fault('ERR_DELETED')
+    const kept = await this.#parts.histories.read(document)
+    if (kept === null) throw new Fault('ERR_DELETED')
+    return kept
   }
 
-  async #change(document: string, kept: Kept, edit: (kept: Kept) => Change | null): Promise<Kept | null> {
-    try {
-      return await this.#parts.histories.change(document, kept.incarnation, edit)
-    } catch (error) {
-      throw faultOf(error)
-    }
+  #change(document: string, kept: Kept, edit: (kept: Kept) => Change | null): Promise<Kept | null> {
+    return this.#parts.histories.change(document, kept.incarnation, edit)
   }
 
   #entryOf({ manifest }: Kept, { key, question }: Asked): RestoreEntry | null {
@@ -302,12 +306,13 @@ export class Restores {
     return entry
   }
 
-  async #copies(document: string, { incarnation, manifest }: Kept): Promise<readonly Uint8Array[]> {
-    try {
-      return await this.#parts.histories.blobs(document, incarnation, manifest.copies)
-    } catch (error) {
-      throw faultOf(error)
-    }
+  /** Null: others have changed the history meanwhile, and some are not there any more. */
+  #copies(document: string, kept: Kept): Promise<readonly Uint8Array[] | null> {
+    const { histories } = this.#parts
+    const { incarnation, manifest } = kept
+    return histories.unlessOvertaken(document, kept, () =>
+      histories.blobs(document, incarnation, manifest.copies)
+    )
   }
 
   async #state(document: string): Promise<State> {
@@ -334,10 +339,6 @@ export class Restores {
 
 function checkSignal({ signal }: Asked): void {
   if (signal?.aborted === true) throw new Fault('ERR_CANCELLED')
-}
-
-function faultOf(error: unknown): unknown {
-  return error instanceof StoreError ? storeFault(error) : error
 }
 
 /** Of these it is known that nothing was committed. */

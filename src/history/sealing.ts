@@ -49,16 +49,19 @@ export class Sealing {
   async seal(document: string, goal: Goal): Promise<Reached | null> {
     const { kept: histories, limits } = this.#parts
     let kept = await histories.read(document)
-    let known: Uint8Array | null = null
+    // Of which manifest, as others may go on from there.
+    let known: { readonly of: number | undefined; readonly bytes: Uint8Array } | null = null
     for (let misses = 0; misses < limits.historyTriesMax; ) {
       if (kept === null || kept.incarnation !== goal.incarnation) return null
-      if (kept.manifest.sealedTo >= goal.upTo) return { kept, known }
+      if (kept.manifest.sealedTo >= goal.upTo) {
+        return { kept, known: known?.of === kept.manifest.known?.blob ? (known?.bytes ?? null) : null }
+      }
       const from: Kept = kept
       const sealed = await histories.unlessOvertaken(document, from, () =>
         this.#sealPage(document, from, goal)
       )
       if (sealed === null) misses++
-      known = sealed?.known ?? known
+      if (sealed?.known != null) known = { of: sealed.kept.manifest.known?.blob, bytes: sealed.known }
       const next = sealed?.kept ?? (await histories.read(document))
       kept = next
       if (next === null || next.manifest.sealedTo >= goal.upTo) continue

@@ -14,3 +14,8 @@ export function storeFault(error: unknown): Fault {
   const message = error instanceof Error ? error.message : String(error)
   return new Fault(isDamage ? 'ERR_DOCUMENT_DAMAGED' : 'ERR_STORE', message, { cause: error })
 }
+
+/** The same of an error that may be anything else, which stays what it is. */
+export function orStoreFault(error: unknown): unknown {
+  return error instanceof StoreError ? storeFault(error) : error
+}

@@ -2,6 +2,7 @@
  * A restore happens once: asked for again after a crash between any two of its steps, while others go on typing; two at
  * once; one that is restored itself. The parts are a server's own, and what is restored is computed as its worker does.
  */
+import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import type { HistoryStore } from '../../persistence/history.ts'
@@ -48,7 +49,8 @@ function start(store: Store, random: () => number = Math.random, some: Partial<L
     return there
   }
   const stored = { store, history, histories: kept, begin }
-  const parts = { rooms: running.rooms, ...stored, slices, time: systemTime, limits, random }
+  const shared = { slices, time: systemTime, limits, random, newId: randomUUID }
+  const parts = { rooms: running.rooms, ...stored, ...shared }
   return { running, kept, restores: new Restores(parts) }
 }
 

@@ -35,6 +35,32 @@ test('a blob that another sealer has dropped meanwhile is no damage: nothing is 
   expect(await textAt(slow, second)).toBe('one two ')
 })
 
+test('who is overtaken amid several pages does not take its own last page for the end of the history', async () => {
+  const store = createMemoryStore()
+  const limits = { historySegmentUpdatesMax: 1, historyMergedBytesMax: 0 }
+  const other = createKeeping({ store, random: randomOf(1), limits })
+  let isOvertaken = false
+  const slow = createKeeping({
+    random: randomOf(2),
+    limits,
+    // What the first page has left is about to be read for the second.
+    store: beforeBlobs(store, async () => {
+      if (isOvertaken) return
+      isOvertaken = true
+      await other.histories.catchUp('x', await other.kept('x'))
+    })
+  })
+  const writer = writerOf(store)
+  for (const word of ['one ', 'two ', 'three ']) await writer.type(word)
+
+  await slow.compact('x')
+
+  const { manifest } = await slow.kept('x')
+  expect(isOvertaken).toBe(true)
+  expect(manifest).toMatchObject({ holes: [], sealedTo: 3 })
+  expect(await textAt(slow, 2)).toBe('one two ')
+})
+
 test.each(['prune', 'cutToAge', 'cutToSize'] as const)(
   '%s looks again when a blob that it was about to read has been dropped meanwhile',
   async what => {

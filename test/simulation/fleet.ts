@@ -15,7 +15,7 @@ import { FleetWatch } from './fleet-watch.ts'
 import { storedUpdate } from './ledger.ts'
 import { Member } from './node.ts'
 import type { Page, PageWatch } from './page.ts'
-import { PastTruth, type TruthState } from './past-truth.ts'
+import { type Lives, PastTruth } from './past-truth.ts'
 import type { Home } from './server-process.ts'
 import { ServerProcess } from './server-process.ts'
 import {
@@ -45,6 +45,9 @@ type Node = {
   lives: number
 }
 
+/** A state of the database, and what had been written to it. */
+type Remembered = { readonly database: EarlierState; readonly lives: Lives }
+
 /** A node that stops waits for what is under way, and starts again. */
 const upWithinMs = 120_000
 
@@ -64,11 +67,11 @@ export class Fleet implements Servers {
   readonly #broker: MemoryBroker
   readonly #nodes: Node[]
   readonly #checks: FleetWatch
-  readonly #truth = new PastTruth()
+  readonly truth = new PastTruth()
   readonly #inspector = new Chance(0)
   /** The node that a page was on last. */
   readonly #lastOf = new Map<string, Node>()
-  #states: { readonly state: EarlierState; readonly truth: TruthState }[] = []
+  #states: Remembered[] = []
   #isDatabaseAway = false
   #isTalkWell = false
   /** So many are under way. */
@@ -109,7 +112,7 @@ export class Fleet implements Servers {
     const { onAppended } = database
     database.onAppended = entry => {
       const [{ incarnation, head } = { incarnation: null, head: 0 }] = database.heads([entry])
-      if (incarnation !== null) this.#truth.wrote(incarnation, head, entry.record)
+      if (incarnation !== null) this.truth.wrote(incarnation, head, entry.record)
       onAppended(entry)
     }
   }
@@ -129,6 +132,11 @@ export class Fleet implements Servers {
 
   crash(news: 'told' | 'silent'): void {
     for (const node of this.#nodes) this.#crash(node, news)
+  }
+
+  endWithNext(process: ServerProcess, end: 'crash-before' | 'crash-after'): void {
+    const node = this.#nodes.find(each => each.process === process)
+    if (node !== undefined && !this.#parts.isCalm()) this.#arm(node, end)
   }
 
   /** One after the other, as an operator does who brings a new version. */
@@ -254,7 +262,7 @@ export class Fleet implements Servers {
       listSetAside: (document: string) => this.#database.beside.listSetAside(document),
       history: readerOf(this.#database)
     }
-    return inspectRooms(store, this.#parts, { where, truth: this.#truth, chance: this.#inspector })
+    return inspectRooms(store, this.#parts, { where, truth: this.truth, chance: this.#inspector })
   }
 
   #newNode(name: string): Node {
@@ -420,7 +428,7 @@ export class Fleet implements Servers {
   /** Keeps the first state of the database and the last ones, to go back to. */
   #remember(): void {
     const [first, ...others] = this.#states
-    const now = { state: this.#database.stateNow(), truth: this.#truth.stateNow() }
+    const now = { database: this.#database.stateNow(), lives: this.truth.livesNow() }
     const last = [...others, now].slice(-statesMax)
     this.#states = first === undefined ? last : [first, ...last]
     if (!this.#parts.isCalm()) this.#parts.time.after(1_000, () => this.#remember())
@@ -434,7 +442,7 @@ export class Fleet implements Servers {
     const now = this.#database.stateNow()
     // To an earlier life of a document: who has the later one brings it into that, and nobody knows what is owed. To before
     // its deletion: it would be there again.
-    const states = this.#states.filter(({ state: { rows, tombstones } }) =>
+    const states = this.#states.filter(({ database: { rows, tombstones } }) =>
       rooms.every(room => {
         const life = rows.get(room)?.incarnation ?? null
         const isSame = life === (now.rows.get(room)?.incarnation ?? null)
@@ -447,10 +455,9 @@ export class Fleet implements Servers {
     if (states.length === 0) return
     trace.note('went back')
     const [first] = states
-    const { state, truth } = first !== undefined && chance.hits(0.3) ? first : chance.pick(states)
-    this.#database.goBack(state)
-    // What was then may have been written after an earlier going back, or before it under the same numbers.
-    this.#truth.goBack(truth)
+    const { database, lives } = first !== undefined && chance.hits(0.3) ? first : chance.pick(states)
+    this.#database.goBack(database)
+    this.truth.wentBack(lives)
     this.#checks.wentBack()
     for (const room of rooms) {
       const ledger = ledgerOf(room)

@@ -30,7 +30,7 @@ export class OneServer implements Servers {
   readonly presenceMs = 0
   readonly #parts: ServersParts
   readonly #disk: FaultyDisk
-  readonly #truth = new PastTruth()
+  readonly truth = new PastTruth()
   readonly #inspector = new Chance(0)
   #server: ServerProcess
   #deletions = 0
@@ -40,7 +40,7 @@ export class OneServer implements Servers {
     const { time, chance, plan, trace } = parts
     const onCrash = () => this.#died('told')
     const onWritten = (write: SimulatedWrite) => {
-      if (plan.past !== null) this.#truth.wroteBatch(write)
+      if (plan.past !== null) this.truth.wroteBatch(write)
     }
     const faults = { time, chance: chance.fork(), plan: plan.disk, trace }
     this.#disk = new FaultyDisk({ ...faults, onCrash, onWritten })
@@ -60,6 +60,10 @@ export class OneServer implements Servers {
     if (this.#server.isOver) return
     this.#disk.disk.crash()
     this.#died(news)
+  }
+
+  endWithNext(process: ServerProcess, end: 'crash-before' | 'crash-after'): void {
+    if (process === this.#server && !process.isOver) this.#disk.arm({ outcome: end, target: 'any' })
   }
 
   restart(): void {
@@ -132,7 +136,7 @@ export class OneServer implements Servers {
     this.#disk.heal()
     await this.#disk.inspect(async backend => {
       const store = await openOrderedStore(backend, { schedule: () => () => {} })
-      await inspectRooms(store, this.#parts, { where, truth: this.#truth, chance: this.#inspector })
+      await inspectRooms(store, this.#parts, { where, truth: this.truth, chance: this.#inspector })
       await store.close()
     })
   }

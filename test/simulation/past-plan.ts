@@ -16,6 +16,12 @@ export type PastPlan = {
     readonly gapMs: number
     readonly documents: readonly string[]
   } | null
+  /** Mean time between two things that people do with the past, in which documents; null: nobody does. */
+  readonly changes: {
+    readonly seed: number
+    readonly gapMs: number
+    readonly documents: readonly string[]
+  } | null
 }
 
 /**
@@ -31,7 +37,7 @@ export function drawPastPlan(seed: number, rooms: number): PastPlan | null {
   // Seldom cut, or there would be little to look at.
   const bytes = chance.hits(0.25) ? Math.floor(chance.scaled(500, 20_000)) : null
   const policy = { days: 30, bytes, gc: 'collect' } as const
-  return {
+  const plan: Omit<PastPlan, 'changes'> = {
     limits: {
       historySegmentUpdatesMax: 2 + Math.floor(chance.scaled(1, 200)),
       historySegmentBytesMax: Math.floor(chance.scaled(100, 100_000)),
@@ -51,4 +57,12 @@ export function drawPastPlan(seed: number, rooms: number): PastPlan | null {
       ? null
       : { seed: seed + 0x7072, gapMs: chance.scaled(500, 20_000), documents: [...documents] }
   }
+  if (chance.hits(0.2)) return { ...plan, changes: null }
+  const few = {
+    restoreCopiesMax: 2 + chance.below(8),
+    restoreVersionsMax: 3 + chance.below(20),
+    versionsMax: 2 + chance.below(20)
+  }
+  const changes = { seed: seed + 0x6368, gapMs: chance.scaled(150, 4_000), documents: [...documents] }
+  return { ...plan, limits: { ...plan.limits, ...few }, changes }
 }

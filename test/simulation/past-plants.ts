@@ -4,6 +4,7 @@ import { decodeRecord, encodeRecord } from '../../src/document/record.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
 import { decodeKnown, encodeKnown } from '../../src/history/known.ts'
 import { decodeManifest, encodeManifest, type Manifest } from '../../src/history/manifest.ts'
+import { Commits } from '../../src/room/commits.ts'
 import type { Plant } from './plants.ts'
 
 export const pastPlants = {
@@ -83,6 +84,85 @@ export const pastPlants = {
         )
       )
   },
+  'a key is forgotten': {
+    history: history =>
+      writing(history, request =>
+        history.write(
+          changed(request, manifest => ({ ...manifest, restores: manifest.restores.slice(0, -1) }))
+        )
+      )
+  },
+  'a version stays when what it is of was pruned': {
+    history: history =>
+      writing(history, async request => {
+        const before = await history.read(request.document)
+        const versions = before === null ? [] : decodeManifest(before.manifest).versions
+        return history.write(
+          changed(request, manifest => {
+            const isGone = ({ sequence }: { sequence: number }) => sequence < manifest.beginsAt.sequence
+            return { ...manifest, versions: [...versions.filter(isGone), ...manifest.versions] }
+          })
+        )
+      })
+  },
+  'a version gets another moment': {
+    history: history =>
+      writing(history, request =>
+        history.write(
+          changed(request, manifest => ({
+            ...manifest,
+            versions: manifest.versions.map(each =>
+              each.kind === 'named' && each.sequence > manifest.beginsAt.sequence
+                ? { ...each, sequence: each.sequence - 1 }
+                : each
+            )
+          }))
+        )
+      )
+  },
+  'a restore is answered before it is written': {
+    patch: () => {
+      const { restore } = Commits.prototype
+      Commits.prototype.restore = async function (...call) {
+        restore.apply(this, call).catch(() => {})
+        return this.shownSequence + 1
+      }
+      return () => {
+        Commits.prototype.restore = restore
+      }
+    }
+  },
+  'a restore is written whoever has restored meanwhile': {
+    patch: () => {
+      const { restore } = Commits.prototype
+      Commits.prototype.restore = function (judged, source) {
+        return restore.call(this, judged, { ...source, seen: this.restores })
+      }
+      return () => {
+        Commits.prototype.restore = restore
+      }
+    },
+    database: database => {
+      const { append } = database
+      database.append = batch => {
+        const entries = batch.entries.map(({ ifHead: _, ...entry }) => entry)
+        return append.call(database, { ...batch, entries })
+      }
+    }
+  },
+  'an undo is of somebody else': {
+    asking: asking => ({
+      ...asking,
+      ask: (type, question) =>
+        asking.ask(type, {
+          ...question,
+          job: async () => {
+            const job = await question.job()
+            return 'by' in job ? { ...job, by: { connection: 'nobody' } } : job
+          }
+        })
+    })
+  },
   'whoever wrote last has written it all': {
     history: history => ({
       ...boundTo(history),
@@ -94,6 +174,11 @@ export const pastPlants = {
     })
   }
 } as const satisfies Record<string, Plant>
+
+/** Those that one server alone cannot have. */
+export const ofSeveralNodes: ReadonlySet<string> = new Set<PastPlantName>([
+  'a restore is written whoever has restored meanwhile'
+])
 
 export type PastPlantName = keyof typeof pastPlants
 

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import { seed as first } from '../support/seed.ts'
 import { drawPastPlan } from './past-plan.ts'
-import { type PastPlantName, pastPlants } from './past-plants.ts'
+import { ofSeveralNodes, type PastPlantName, pastPlants } from './past-plants.ts'
 import { RunFailed, simulate } from './run.ts'
 
 /** Each planted bug is found in fewer runs than this. */
@@ -54,15 +54,19 @@ describe('a bug planted on purpose is found', () => {
     console.info(`simulation: "${name}" was found by seed ${seed}`)
     expect(seed).toBeLessThan(Number.POSITIVE_INFINITY)
     // Without the bug the same run is fine, so it is the bug that was found.
-    await simulate(seed)
+    await simulate(seed, { nodes: nodesOf(name) })
   })
 })
+
+function nodesOf(name: PastPlantName): number {
+  return ofSeveralNodes.has(name) ? 3 : 1
+}
 
 /** The first seed that finds the bug; from 1 on, so that a bug which is found once is found again. */
 async function firstFailure(name: PastPlantName): Promise<number> {
   for (let seed = 1; seed <= plantRunsMax; seed++) {
     try {
-      await simulate(seed, { plant: pastPlants[name] })
+      await simulate(seed, { plant: pastPlants[name], nodes: nodesOf(name) })
     } catch (error) {
       if (error instanceof RunFailed) return seed
       throw error

@@ -11,7 +11,7 @@ import { Awareness } from '../../src/room/awareness.ts'
 import type { Nodes } from '../../src/room/nodes.ts'
 import { Renewals } from '../../src/room/renewals.ts'
 import type { Connection } from '../../src/transport/connection.ts'
-import type { VirtualSealing } from './past-work.ts'
+import type { VirtualAsking, VirtualSealing } from './past-work.ts'
 import type { SharedDatabase } from './shared-database.ts'
 import type { Scope } from './virtual-time.ts'
 
@@ -24,6 +24,8 @@ export type Plant = {
   readonly history?: (history: HistoryStore) => HistoryStore
   /** The worker that seals them. */
   readonly sealing?: (sealing: VirtualSealing) => VirtualSealing
+  /** The worker that answers what is asked about them. */
+  readonly asking?: (asking: VirtualAsking) => VirtualAsking
   readonly workers?: (workers: Workers) => Workers
   readonly connection?: (connection: Connection) => void
   /** Of several nodes: what stands between rooms and other nodes, and the database they share. */

@@ -5,18 +5,20 @@ import { defaultLimits } from '../../src/base/limits.ts'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import { type ClockRange, scanUpdate } from '../../src/document/scan.ts'
 import { watchAdoptions } from './adoption-watch.ts'
+import type { AmidDeletions } from './amid-deletions.ts'
 import { Chance } from './chance.ts'
 import { checkDeletions } from './deletion.ts'
 import { asPlanOf, drawFleetPlan } from './fleet-plan.ts'
 import { canonical } from './ledger.ts'
 import type { Page } from './page.ts'
+import { PastChanges } from './past-changes.ts'
 import { drawPastPlan } from './past-plan.ts'
 import { drawPlan, type Plan, withPast } from './plan.ts'
 import { noPlant, type Plant } from './plants.ts'
 import { checkAllPresence, checkMoves } from './presence-checks.ts'
 import { beginStorm } from './storm.ts'
 import { Trace, Violation } from './trace.ts'
-import { VirtualClock } from './virtual-time.ts'
+import { type Scope, VirtualClock } from './virtual-time.ts'
 import { World } from './world.ts'
 
 export type RunResult = {
@@ -103,8 +105,10 @@ async function play(world: World, chance: Chance): Promise<void> {
   const { clock, plan } = world
   const time = clock.scope()
   const deletions = beginStorm(world, chance.fork(), time)
+  const changes = pastChanges(world, time, deletions)
   await clock.runFor(plan.stormMs)
   await world.calm()
+  await changes?.end()
   await deletions?.end()
   // Somebody disappears without a word; nobody who comes later may see them.
   for (const room of world.rooms) {
@@ -128,6 +132,16 @@ async function play(world: World, chance: Chance): Promise<void> {
   world.servers.talk('as-planned')
   await checkDeletions(world, chance, () => clock.runFor(settleMs(plan)))
   await checkEnd(world)
+}
+
+/** Null: nobody changes documents by their past. */
+function pastChanges(world: World, time: Scope, deletions: AmidDeletions | null): PastChanges | null {
+  const { plan, servers, book, clock, trace } = world
+  const changes = plan.past?.changes ?? null
+  if (changes === null) return null
+  const isBeingDeleted = (room: string) => deletions?.isUnderWay(room) === true
+  const about = { servers, book, time, clock, trace, isBeingDeleted }
+  return new PastChanges({ ...about, plan: changes, isCalm: () => world.isCalm })
 }
 
 /** Long enough for a connection, a join and its presence, at this run's speed of network, disk and worker. */
@@ -248,7 +262,9 @@ function checkPlanted(world: World, room: string): void {
   if (fleet === null || !fleet.hasSeeds || fleet.goesBack) return
   for (const { name, doc } of world.pagesIn(room)) {
     const { length } = doc.getArray('planted')
-    if (length !== 1) throw new Violation(`${name} has what the document begins with ${length} times`)
+    // It may have been taken back, as all else.
+    const isThere = length === 1 || (length === 0 && world.plan.past?.changes != null)
+    if (!isThere) throw new Violation(`${name} has what the document begins with ${length} times`)
   }
 }
 

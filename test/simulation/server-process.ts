@@ -3,7 +3,7 @@
  * be stopped, and it can die.
  */
 import type { WebSocket } from 'ws'
-import type { Store } from '../../persistence/store.ts'
+import { type Store, StoreError } from '../../persistence/store.ts'
 import { Admission } from '../../src/access/admission.ts'
 import { Gate } from '../../src/access/gate.ts'
 import { Passes } from '../../src/access/passes.ts'
@@ -13,8 +13,11 @@ import type { Log } from '../../src/base/log.ts'
 import type { Metrics } from '../../src/base/metrics.ts'
 import { Pacer } from '../../src/base/pacer.ts'
 import { Slices } from '../../src/base/slices.ts'
+import type { Time } from '../../src/base/time.ts'
 import type { CheckpointLayout } from '../../src/document/checkpoint.ts'
 import type { Workers } from '../../src/document/workers.ts'
+import { DocumentHistories } from '../../src/documents/document-histories.ts'
+import type { DocumentHistory } from '../../src/documents/history-api.ts'
 import { Pruning } from '../../src/documents/pruning.ts'
 import { Histories } from '../../src/history/histories.ts'
 import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
@@ -25,6 +28,7 @@ import type { Nodes } from '../../src/room/nodes.ts'
 import { Refusals } from '../../src/room/refusals.ts'
 import { Rooms, type RoomsParts } from '../../src/room/rooms.ts'
 import { SetAsides } from '../../src/room/set-asides.ts'
+import { storeFault } from '../../src/room/store-fault.ts'
 import { Accounts } from '../../src/transport/accounts.ts'
 import { Addresses } from '../../src/transport/addresses.ts'
 import { Connection } from '../../src/transport/connection.ts'
@@ -35,8 +39,14 @@ import { Stateless } from '../../src/transport/stateless.ts'
 import { Turns, turnRates } from '../../src/transport/turns.ts'
 import { sharesOf } from '../../src/transport/unfinished.ts'
 import type { Chance } from './chance.ts'
+import type { PastBook } from './past-book.ts'
 import { Prunes } from './past-prunes.ts'
-import { createVirtualSealing, type VirtualSealing } from './past-work.ts'
+import {
+  createVirtualAsking,
+  createVirtualSealing,
+  type VirtualAsking,
+  type VirtualSealing
+} from './past-work.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
 import { type Trace, Violation } from './trace.ts'
@@ -71,6 +81,15 @@ export type Membership = {
   lose(): void
 }
 
+type PastsNeeds = Omit<
+  ConstructorParameters<typeof DocumentHistories>[0],
+  'history' | 'workers' | 'random' | 'newId'
+> & {
+  readonly log: Log
+}
+
+const dayMs = 86_400_000
+
 export type ProcessParts = {
   readonly clock: VirtualClock
   readonly chance: Chance
@@ -82,7 +101,11 @@ export type ProcessParts = {
   readonly isCalm: () => boolean
   /** A checkpoint of this layout is about to be written. */
   readonly onLayout: (layout: CheckpointLayout) => void
+  readonly book: PastBook
 }
+
+/** What people ask about the past. `later`: the histories as they are looked at two days later. */
+type Pasts = { readonly asked: DocumentHistories; readonly asking: VirtualAsking; readonly later: Histories }
 
 type Running = {
   readonly store: Store
@@ -92,6 +115,8 @@ type Running = {
   readonly sealing: VirtualSealing | null
   /** Null: nobody prunes. */
   readonly prunes: Prunes | null
+  /** Null: nobody changes documents by their past. */
+  readonly pasts: Pasts | null
   readonly journal: Journal
   readonly compactions: CompactionSchedule
   readonly rooms: Rooms
@@ -224,7 +249,11 @@ export class ServerProcess {
     const turns = new Turns(time, turnRates(limits))
     const accounts = new Accounts(time, limits, connectionRates(limits))
     const prunes = histories === null ? null : this.#createPrunes({ ...shared, rooms, histories })
-    const inside = { store, prunes, membership, workers, sealing, journal, compactions, rooms }
+    const pasts =
+      histories === null
+        ? null
+        : this.#createPasts(sealing, { ...shared, rooms, histories, compactions, store })
+    const inside = { store, prunes, pasts, membership, workers, sealing, journal, compactions, rooms }
     return { ...inside, sessions, turns, accounts, stopHeartbeat }
   }
 
@@ -258,6 +287,63 @@ export class ServerProcess {
     const prunes = plan.past?.prunes ?? null
     if (prunes === null) return null
     return new Prunes({ pruning: new Pruning(parts), plan: prunes, time: this.#time, clock, trace, isCalm })
+  }
+
+  #createPasts(sealing: VirtualSealing | null, parts: PastsNeeds): Pasts | null {
+    const { plan, isCalm, book, plant } = this.#parts
+    const { past } = plan
+    const { store, slices, histories } = parts
+    if (past === null || past.changes === null || sealing === null || store.history === undefined) return null
+    const chance = this.#parts.chance.fork()
+    const real = createVirtualAsking({
+      time: this.#time,
+      delayMs: () => chance.gapMs(past.workMs),
+      fails: () => !isCalm() && chance.hits(past.failures),
+      sealing,
+      onTakenBack: taken => book.tookBack(taken)
+    })
+    const asking = plant.asking?.(real) ?? real
+    const history = plant.history?.(store.history) ?? store.history
+    const random = () => chance.between(0, 1)
+    let ids = 0
+    const name = chance.below(2 ** 32).toString(36)
+    const newId = () => `${name}-${ids++}`
+    const asked = new DocumentHistories({ ...parts, history, histories, workers: asking, random, newId })
+    const time = this.#time
+    const later: Time = {
+      nowMs: () => time.nowMs(),
+      wallMs: () => time.wallMs() + 2 * dayMs,
+      after: (ms, run) => time.after(ms, run),
+      soon: run => time.soon(run)
+    }
+    const of = { store: history, work: sealing, policyOf: past.policyOf, random, slices, time: later }
+    const { limits, metrics, log } = parts
+    return { asked, asking, later: new Histories({ ...of, limits, metrics, log }) }
+  }
+
+  /** Null: nobody asks about the past. */
+  history(room: string): DocumentHistory | null {
+    return this.#running?.pasts?.asked.of(room) ?? null
+  }
+
+  /** Null: it is not stored. */
+  async lifeOf(room: string): Promise<string | null> {
+    try {
+      const [head] = (await this.#running?.store.heads([{ document: room }])) ?? []
+      return head?.incarnation ?? null
+    } catch (error) {
+      throw error instanceof StoreError ? storeFault(error) : error
+    }
+  }
+
+  /** As the sweep does, two days later. */
+  async thinHistory(room: string): Promise<void> {
+    const policy = this.#parts.plan.past?.policyOf(room) ?? null
+    try {
+      if (policy !== null) await this.#running?.pasts?.later.cutToAge(room, policy)
+    } catch (error) {
+      throw error instanceof StoreError ? storeFault(error) : error
+    }
   }
 
   /** Takes a connection, or refuses it as a port does that nobody listens on. */
@@ -333,7 +419,9 @@ export class ServerProcess {
     await running.rooms.close()
     running.membership?.close()
     const compacted = running.compactions.close()
+    running.pasts?.asked.close()
     running.sealing?.close()
+    await running.pasts?.asking.close()
     await running.workers.close()
     await compacted
     await running.prunes?.stop()

@@ -1,9 +1,11 @@
 /** What a run has for servers: one on a disk of its own, or several nodes on one database. */
 import type { LoadedDocument, Store } from '../../persistence/store.ts'
 import type { CheckpointLayout } from '../../src/document/checkpoint.ts'
+import { decodeManifest } from '../../src/history/manifest.ts'
 import type { Chance } from './chance.ts'
 import { type Ledger, storedUpdate } from './ledger.ts'
 import type { PageWatch } from './page.ts'
+import type { PastBook } from './past-book.ts'
 import { checkPast, type PastParts } from './past-checks.ts'
 import type { PastTruth } from './past-truth.ts'
 import type { Plan } from './plan.ts'
@@ -25,6 +27,7 @@ export type ServersParts = {
   readonly ledgerOf: (room: string) => Ledger
   readonly isCalm: () => boolean
   readonly onLayout: (layout: CheckpointLayout) => void
+  readonly book: PastBook
 }
 
 /** A mishap, and how likely it is among all others. */
@@ -40,6 +43,8 @@ export type DeletionCall = { readonly how: DeletionEnd; readonly wait: (ms: numb
 export type Shown = 'of-all' | 'of-the-node' | null
 
 export type Servers = {
+  /** What was written to all logs. */
+  readonly truth: PastTruth
   /** Those that are there now: up, on their way up, or on their way down. */
   readonly all: readonly ServerProcess[]
   readonly watch: PageWatch
@@ -47,6 +52,8 @@ export type Servers = {
   accept(wire: Wire, document: string | null, page: string): void
   /** All end without a word to their stores; clients may be told. Each is started again. */
   crash(news: 'told' | 'silent'): void
+  /** This process ends with the next step that its store takes for it, before it or after. */
+  endWithNext(process: ServerProcess, end: Exclude<DeletionEnd, 'well'>): void
   /** All are stopped in order, and started again. */
   restart(): void
   /** The application deletes a document, as often as it takes. */
@@ -71,8 +78,8 @@ export type Servers = {
 
 /** For the parts of a process that all kinds of servers give it in the same way. */
 export function processParts(parts: ServersParts, home: Home): ProcessParts {
-  const { clock, plan, trace, plant, chance, isCalm, onLayout } = parts
-  return { clock, plan, trace, plant, home, chance: chance.fork(), isCalm, onLayout }
+  const { clock, plan, trace, plant, chance, isCalm, onLayout, book } = parts
+  return { clock, plan, trace, plant, home, chance: chance.fork(), isCalm, onLayout, book }
 }
 
 export type Inspection = {
@@ -86,7 +93,7 @@ export type Inspection = {
 /** Throws when a store lacks something that is owed of a room. */
 export async function inspectRooms(
   store: Pick<Store, 'load' | 'listSetAside'> & { readonly history?: PastParts['history'] },
-  { rooms, ledgerOf, plan, trace }: ServersParts,
+  { rooms, ledgerOf, plan, trace, book }: ServersParts,
   { where, truth, chance }: Inspection
 ): Promise<void> {
   for (const room of rooms) {
@@ -98,5 +105,8 @@ export async function inspectRooms(
     const { history } = store
     if (plan.past === null || history === undefined) continue
     if (await checkPast({ history, room, loaded, truth, chance, where })) trace.count('histories looked at')
+    const stored = await history.read(room)
+    const manifest = stored === null ? null : decodeManifest(stored.manifest)
+    book.check({ room, loaded, manifest, truth, where })
   }
 }

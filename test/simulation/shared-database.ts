@@ -92,7 +92,7 @@ export class SharedDatabase {
   readonly histories = new SharedHistories({
     rowOf: document => this.#rowOf(document),
     rows: () => this.#rows,
-    nextNumber: () => this.nextNumber()
+    nextAttempt: () => this.nextAttempt()
   })
   readonly #options: Options
   readonly #leases: Leases

@@ -23,7 +23,8 @@ export type RowHistory = {
 type Database = {
   rowOf(document: string): Row
   rows(): Iterable<readonly [string, Row]>
-  nextNumber(): number
+  /** Of a write; not given again after the database went back. */
+  nextAttempt(): number
 }
 
 export class SharedHistories {
@@ -50,7 +51,7 @@ export class SharedHistories {
       if (row.history?.blobs.has(number) !== true) continue
       throw new StoreError('STORE_ARGUMENT', `There is a blob ${number} already`)
     }
-    const generation = this.#database.nextNumber()
+    const generation = this.#database.nextAttempt()
     this.#attempts.set(generation, new Map())
     return generation
   }

@@ -14,7 +14,7 @@ import type { SharedHistories } from './shared-histories.ts'
 type Parts = {
   readonly histories: SharedHistories
   readonly link: DatabaseLink
-  nextNumber(): number
+  nextAttempt(): number
   /** Refuses what comes after the end of the store, and waits for what came before. */
   call<T>(work: () => Promise<T>): Promise<T>
 }
@@ -67,10 +67,10 @@ export class SharedHistoryStore implements HistoryStore {
   }
 
   drop(document: string, incarnation: string): Promise<boolean> {
-    const { call, link, histories, nextNumber } = this.#parts
+    const { call, link, histories, nextAttempt } = this.#parts
     return call(async () => {
       encodeName(document)
-      const number = await link.ask(nextNumber)
+      const number = await link.ask(nextAttempt)
       return link.ask(() => histories.drop(document, incarnation, number))
     })
   }

@@ -66,7 +66,7 @@ export class SharedStore implements Store {
     this.history = new SharedHistoryStore({
       histories: database.histories,
       link,
-      nextNumber: () => database.nextNumber(),
+      nextAttempt: () => database.nextAttempt(),
       call: work => this.#call(work)
     })
     this.#free = Array.from({ length: lanes }, () => ({ number: null, batch: 0 }))

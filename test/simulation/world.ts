@@ -7,6 +7,7 @@ import type { FleetPlan } from './fleet-plan.ts'
 import { Ledger } from './ledger.ts'
 import { OneServer } from './one-server.ts'
 import { Page } from './page.ts'
+import { PastBook, type Stamp } from './past-book.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
 import type { DeletionCall, Servers } from './servers.ts'
@@ -32,6 +33,7 @@ export class World {
   readonly rooms: readonly string[]
   readonly ledgers: Map<string, Ledger>
   readonly servers: Servers
+  readonly book: PastBook
   pages: Page[] = []
   readonly #parts: WorldParts
   readonly #time: Scope
@@ -51,6 +53,7 @@ export class World {
     this.#time = clock.scope()
     this.rooms = Array.from({ length: plan.rooms }, (_, i) => `room ${i}`)
     this.ledgers = new Map(this.rooms.map(room => [room, new Ledger()]))
+    this.book = new PastBook({ stampOf: room => this.#stampOf(room), isCausal: plan.order === 'causal' })
     this.servers = this.#openServers()
   }
 
@@ -137,12 +140,19 @@ export class World {
       time: this.#time,
       ledgerOf: (room: string) => this.ledgers.get(room) ?? new Ledger(),
       isCalm: () => this.#isCalm,
+      book: this.book,
       onLayout: (layout: CheckpointLayout) => {
         trace.note('layout', layout)
         if (layout === 'causal') this.#hasShownParts = true
       }
     }
     return fleet === null ? new OneServer(parts) : new Fleet(parts, fleet)
+  }
+
+  #stampOf(room: string): Stamp {
+    const ledger = this.ledgers.get(room) ?? new Ledger()
+    const { timeline } = ledger
+    return { ledger, timeline, deletions: this.servers.watch.deletions(room) }
   }
 
   #drawTongue(room: string): Tongue {
