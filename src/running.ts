@@ -24,6 +24,7 @@ import { createWorkers } from './document/workers.ts'
 import { workersOptions } from './document/workers-options.ts'
 import { DocumentHistories } from './documents/document-histories.ts'
 import { Documents } from './documents/documents.ts'
+import { RemoteDocuments } from './documents/remote-documents.ts'
 import { Histories } from './history/histories.ts'
 import { openTo, policies } from './history/policy.ts'
 import { Sweep } from './history/sweep.ts'
@@ -155,10 +156,21 @@ export function build(store: Store, setup: Setup): Running {
   if (name !== null) metrics.nodeNamed(name)
   const controlToken = createControlToken()
   const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
+  const remote = new RemoteDocuments({ ...shared, documents, rooms, store, workers })
   const node = { name, bus: cluster?.busHealth ?? null }
   const checkName = (document: string) => rooms.checkName(document)
   const asked = { passes, disconnects, isDraining, controlToken, adminToken: options.adminToken, checkName }
-  const open = { ...shared, ...asked, node, store, journal, compactions, histories: documentHistories }
+  const open = {
+    ...shared,
+    ...asked,
+    documents,
+    remote,
+    node,
+    store,
+    journal,
+    compactions,
+    histories: documentHistories
+  }
   const { table, rights } = routes(open)
   const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...demo]
   const inside = {

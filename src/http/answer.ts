@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Visitor } from '../access/grant.ts'
 import { Fault, toFault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { corsHeaders, preflight } from './cors.ts'
 import { type Handler, json, type Reply, type Request } from './message.ts'
 
 const securityHeaders = {
@@ -25,7 +26,7 @@ type Exchange = {
 export async function answer(handlers: readonly Handler[], exchange: Exchange): Promise<void> {
   const { request, response, log } = exchange
   const readable = requestOf(exchange)
-  const reply = await replyTo(handlers, readable).catch((error: unknown) => {
+  const reply = await replyTo([preflight, ...handlers], readable).catch((error: unknown) => {
     const fault = toFault(error)
     if (fault.code === 'ERR_INTERNAL')
       log.error({ error: fault.cause, path: readable.path }, 'request failed')
@@ -34,7 +35,14 @@ export async function answer(handlers: readonly Handler[], exchange: Exchange): 
   const { body } = reply
   const isWhole = typeof body === 'string' || body instanceof Uint8Array
   const length = isWhole ? { 'content-length': String(Buffer.byteLength(body)) } : {}
-  response.writeHead(reply.status, { ...securityHeaders, ...reply.headers, ...length })
+  // Nothing lies behind a 204, not even a length.
+  const size = reply.status === 204 ? {} : length
+  response.writeHead(reply.status, {
+    ...securityHeaders,
+    ...reply.headers,
+    ...corsHeaders(readable),
+    ...size
+  })
   if (request.method === 'HEAD') response.end()
   else if (isWhole) response.end(body)
   else await stream(body, response, log)

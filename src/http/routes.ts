@@ -6,12 +6,16 @@ import type { Limits } from '../base/limits.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Time } from '../base/time.ts'
 import type { DocumentHistories } from '../documents/document-histories.ts'
+import type { Documents } from '../documents/documents.ts'
+import type { RemoteDocuments } from '../documents/remote-documents.ts'
 import type { CompactionSchedule } from '../room/compaction-schedule.ts'
 import type { Journal } from '../room/journal.ts'
 import { rights as rightsRoutes } from './admin.ts'
 import { Askers } from './askers.ts'
 import { checkBearer } from './bearer.ts'
 import { disconnecting } from './disconnect.ts'
+import { documentReading } from './documents.ts'
+import { documentWriting } from './documents-writing.ts'
 import { historyReading } from './history.ts'
 import { historyChanging } from './history-changes.ts'
 import { type NodeState, operations } from './operations.ts'
@@ -25,6 +29,8 @@ type Parts = {
   readonly store: Store
   /** Null: the store keeps no histories. */
   readonly histories: DocumentHistories | null
+  readonly documents: Documents
+  readonly remote: RemoteDocuments
   readonly journal: Journal
   readonly compactions: CompactionSchedule
   readonly passes: Parameters<typeof rightsRoutes>[0]['passes']
@@ -49,6 +55,8 @@ export function routes(parts: Parts): { readonly table: Route[]; readonly rights
     ...rightsRoutes(parts),
     ...disconnecting(parts),
     ...setAside(parts),
+    ...documentReading(parts),
+    ...documentWriting({ ...parts, askers }),
     ...history(parts, askers)
   ]
   return { table, rights: rightsOf(askers, controlToken) }

@@ -16,6 +16,11 @@ export const time = z.iso.datetime().meta({ description: 'ISO 8601.', example: '
 
 export const timeMs = z.number().meta({ description: 'Milliseconds since 1970.' })
 
+export const versionText = z.string().meta({
+  description: 'Names one state of the document for good: the life it is in, and its last record.',
+  example: '5kXc0a.12'
+})
+
 /** Text with at least one character. */
 export function words(description: string, example?: string) {
   return z

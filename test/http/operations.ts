@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import * as Y from 'yjs'
 import { readControl } from '../../src/http/control.ts'
 import type { Grant, Server, ServerOptions } from '../../src/index.ts'
 
@@ -46,7 +47,7 @@ export async function trials(asking: Asking): Promise<readonly Trial[]> {
   const { server } = asking
   await server.change(document, doc => doc.getText('body').insert(0, 'one '), { author: 'ann' })
   await server.change(document, doc => doc.getText('body').insert(0, 'two '), { author: 'ben' })
-  return [...(await operation(asking)), ...(await history(server))]
+  return [...(await operation(asking)), ...(await history(server)), ...documents()]
 }
 
 async function operation({ control }: Asking): Promise<Trial[]> {
@@ -100,5 +101,69 @@ async function history(server: Server): Promise<Trial[]> {
     { ...shared, id: 'unnameVersion', parameters: { document, version: id }, status: 404 },
     { ...shared, token: 'reader', id: 'historyBlame', status: 403 },
     { ...shared, token: admin, id: 'prune', body: '{"before":"2020-01-01"}', status: 200 }
+  ]
+}
+
+/** A document with this text, as an update. */
+export function updateWith(text: string): Uint8Array<ArrayBuffer> {
+  const doc = new Y.Doc()
+  doc.getText('body').insert(0, text)
+  return Uint8Array.from(Y.encodeStateAsUpdate(doc))
+}
+
+function documents(): Trial[] {
+  const octets = { 'content-type': 'application/octet-stream' }
+  const reader = { token: 'reader', parameters: { document }, id: 'readDocument' }
+  const writer = { token: 'writer', parameters: { document }, headers: octets, id: 'writeUpdates' }
+  const creator = { token: 'writer', headers: octets, id: 'createDocument', body: updateWith('new') }
+  const operator = { token: admin, parameters: { document: 'made/here' } }
+  const several = { 'content-type': 'application/vnd.y-chorus.updates' }
+  const two = [updateWith('a'), updateWith('b')]
+  const json = { 'content-type': 'application/json' }
+  return [
+    { id: 'listDocuments', token: admin, query: '?limit=1&prefix=team', status: 200 },
+    { id: 'listDocuments', token: admin, query: '?limit=0', status: 400 },
+    { ...reader, status: 200 },
+    { ...reader, head: true, status: 200 },
+    { ...reader, query: '?encoding=v2&stateVector=AA', status: 200 },
+    { ...reader, query: '?encoding=v3', status: 400 },
+    { ...reader, headers: { accept: 'application/json' }, status: 200 },
+    { ...reader, query: '?types=body:text', status: 200 },
+    { ...reader, headers: { accept: 'text/plain' }, query: '?type=body', status: 200 },
+    { ...reader, headers: { accept: 'text/plain' }, status: 400 },
+    { ...reader, headers: { accept: 'image/png' }, status: 406 },
+    { ...reader, parameters: { document: 'nowhere' }, status: 404 },
+    { ...reader, token: 'nobody', status: 403 },
+    { ...reader, id: 'presence', status: 200 },
+    { ...writer, body: updateWith('more'), status: 200 },
+    { ...writer, token: admin, query: '?author=ann', body: updateWith('more'), status: 200 },
+    {
+      ...writer,
+      headers: several,
+      body: Buffer.concat(two.flatMap(each => [Buffer.of(each.length), each])),
+      status: 200
+    },
+    { ...writer, headers: several, body: 'x', status: 400 },
+    { ...writer, body: 'no update', status: 400 },
+    { ...writer, headers: { 'content-type': 'text/plain' }, body: 'no update', status: 415 },
+    { ...writer, token: 'reader', body: updateWith('more'), status: 403 },
+    { ...creator, parameters: { document: 'made/here' }, status: 201 },
+    { ...creator, parameters: { document }, status: 412 },
+    {
+      ...creator,
+      parameters: { document: 'made 2' },
+      headers: json,
+      body: '{"body":"one","meta":{"a":[1,{"b":2}]}}',
+      status: 201
+    },
+    { ...creator, parameters: { document: 'made 3' }, headers: json, body: '{"body":7}', status: 400 },
+    { id: 'copyDocument', token: 'writer', parameters: { document }, body: '{"to":"a copy"}', status: 201 },
+    { id: 'copyDocument', token: 'writer', parameters: { document }, body: '{"to":"a copy"}', status: 412 },
+    { id: 'copyDocument', token: 'reader', parameters: { document }, body: '{"to":"another"}', status: 403 },
+    { ...operator, id: 'deleteDocument', status: 200 },
+    { ...operator, id: 'deleteDocument', status: 410 },
+    { ...operator, id: 'readDocument', status: 410 },
+    { ...operator, id: 'deleteDocument', query: '?purge', status: 200 },
+    { ...operator, id: 'readDocument', status: 404 }
   ]
 }
