@@ -25,6 +25,7 @@ import { createWorkers } from './document/workers.ts'
 import { workersOptions } from './document/workers-options.ts'
 import { DocumentHistories } from './documents/document-histories.ts'
 import { Documents } from './documents/documents.ts'
+import { RemoteDocuments } from './documents/remote-documents.ts'
 import { Histories } from './history/histories.ts'
 import { openTo, policies } from './history/policy.ts'
 import { Sweep } from './history/sweep.ts'
@@ -33,7 +34,9 @@ import { HistoryWorkers } from './history/workers.ts'
 import { Changes } from './hooks/changes.ts'
 import { Seeds } from './hooks/seeds.ts'
 import { createControlToken } from './http/control.ts'
-import { type Handler, routed } from './http/router.ts'
+import { described } from './http/description.ts'
+import type { Handler } from './http/message.ts'
+import { routed } from './http/router.ts'
 import { routes } from './http/routes.ts'
 import type { Server, ServerOptions } from './options.ts'
 import { CheckpointCache } from './room/checkpoint-cache.ts'
@@ -154,11 +157,23 @@ export function build(store: Store, setup: Setup): Running {
   if (name !== null) metrics.nodeNamed(name)
   const controlToken = createControlToken()
   const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
-  const { adminToken } = options
+  const remote = new RemoteDocuments({ ...shared, documents, rooms, store, workers })
   const node = { name, bus: cluster?.busHealth ?? null }
-  const asked = { passes, disconnects, isDraining, controlToken, adminToken }
-  const open = { ...shared, ...asked, node, store, journal, compactions, histories: documentHistories }
-  const handlers: Handler[] = [routed([...routes(open), ...chaos.routes]), ...demo]
+  const checkName = (document: string) => rooms.checkName(document)
+  const asked = { passes, disconnects, isDraining, controlToken, adminToken: options.adminToken, checkName }
+  const open = {
+    ...shared,
+    ...asked,
+    documents,
+    remote,
+    node,
+    store,
+    journal,
+    compactions,
+    histories: documentHistories
+  }
+  const { table, rights } = routes(open)
+  const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...demo]
   const inside = {
     store,
     cluster,

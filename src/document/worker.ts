@@ -1,6 +1,7 @@
 /** The program of the worker threads for what would hold the event loop. It keeps nothing between jobs. */
 import { encodeCheckpointMeta } from './checkpoint.ts'
 import { type CompactionOptions, compactRecords, type RefusedEntry, timeLoad } from './compact.ts'
+import { contentsJson, contentsText, type RootTypes } from './contents.ts'
 import { heldBackFrames } from './held-back.ts'
 import { type PackedUpdates, unpackUpdates } from './packed-updates.ts'
 import { joinSegments } from './segments.ts'
@@ -18,12 +19,21 @@ export type CompactMessage = {
   readonly options: CompactionOptions
 }
 
+/** What is wanted of a document: JSON of root types, or the text of one. */
+export type ContentsQuestion =
+  | { readonly as: 'json'; readonly types: RootTypes; readonly bytesMax: number }
+  | { readonly as: 'text'; readonly name: string; readonly bytesMax: number }
+
 export type WorkerJob =
   | { readonly type: 'compact'; readonly job: CompactMessage }
   | { readonly type: 'diff'; readonly job: DiffMessage }
   | {
       readonly type: 'heldBack'
       readonly job: { readonly update: Uint8Array<ArrayBuffer>; readonly frameBytesMax: number }
+    }
+  | {
+      readonly type: 'contents'
+      readonly job: { readonly segments: PackedUpdates; readonly question: ContentsQuestion }
     }
   | { readonly type: 'load'; readonly job: { readonly update: Uint8Array<ArrayBuffer> } }
 
@@ -38,6 +48,7 @@ export type CompactedMessage = {
 export type WorkerAnswer =
   | { readonly type: 'compact'; readonly result: CompactedMessage }
   | { readonly type: 'diff'; readonly result: Uint8Array }
+  | { readonly type: 'contents'; readonly result: Uint8Array }
   | { readonly type: 'heldBack'; readonly result: readonly Uint8Array[] }
   | { readonly type: 'load'; readonly result: number }
 
@@ -57,11 +68,20 @@ function run(message: WorkerJob): WorkerAnswer {
     }
     case 'heldBack':
       return { type: 'heldBack', result: heldBackFrames(message.job.update, message.job.frameBytesMax) }
+    case 'contents': {
+      const { segments, question } = message.job
+      return { type: 'contents', result: contents(joinSegments(unpackUpdates(segments)), question) }
+    }
     case 'load':
       return { type: 'load', result: timeLoad(message.job.update, clockOfThread()) }
     default:
       return message satisfies never
   }
+}
+
+function contents(update: Uint8Array, question: ContentsQuestion): Uint8Array {
+  if (question.as === 'json') return contentsJson(update, question.types, question.bytesMax)
+  return contentsText(update, question.name, question.bytesMax)
 }
 
 /** Each is a buffer of its own. */
@@ -70,6 +90,7 @@ function bytesOf(answer: WorkerAnswer): readonly Uint8Array[] {
     case 'compact':
       return [answer.result.meta, ...answer.result.segments]
     case 'diff':
+    case 'contents':
       return [answer.result]
     case 'heldBack':
       return answer.result

@@ -11,7 +11,7 @@ import type { CompactionOptions, RecordsJob, RecordsResult } from './compact.ts'
 import { Lanes } from './lanes.ts'
 import { packUpdates } from './packed-updates.ts'
 import { inTurns } from './steps.ts'
-import type { CompactedMessage, WorkerAnswer, WorkerJob } from './worker.ts'
+import type { CompactedMessage, ContentsQuestion, WorkerAnswer, WorkerJob } from './worker.ts'
 import { type PackedJob, programBeside, WorkerHost } from './worker-host.ts'
 
 export type { RecordsResult, RefusedEntry } from './compact.ts'
@@ -48,6 +48,8 @@ export type DiffJob = {
   readonly vector: ReadonlyMap<number, number>
 }
 
+export type ContentsJob = Pick<DiffJob, 'document' | 'segments'> & { readonly question: ContentsQuestion }
+
 export type HeldBackJob = {
   readonly document: string
   readonly update: Uint8Array
@@ -71,6 +73,8 @@ export type Workers = {
   compact(job: CompactJob): Promise<CompactedRecords>
   /** As `diffUpdate` of the segments joined. */
   diff(job: DiffJob): Promise<Uint8Array>
+  /** As `contentsJson` or `contentsText` of the segments joined. Also rejects with ERR_ANSWER_TOO_LARGE. */
+  contents(job: ContentsJob): Promise<Uint8Array>
   /** As `heldBackFrames`. */
   heldBack(job: HeldBackJob): Promise<readonly Uint8Array[]>
   /** As `timeLoad`: how many milliseconds Yjs takes to load the update, of a core of its own where that can be told. */
@@ -105,6 +109,13 @@ export function createWorkers(options: WorkersOptions = {}): Workers {
         return packed({ type: 'diff', job }, job.segments.bytes)
       }
       return resultOf((await joins.run({ document, pack, deadlineMs })).answer, 'diff')
+    },
+    contents: async ({ document, segments, question }) => {
+      const pack = async () => {
+        const job = { segments: await packUpdates(segments), question }
+        return packed({ type: 'contents', job }, job.segments.bytes)
+      }
+      return resultOf((await joins.run({ document, pack, deadlineMs })).answer, 'contents')
     },
     heldBack: async ({ document, update, frameBytesMax }) => {
       const pack = async () => {
@@ -144,6 +155,7 @@ function packed(job: WorkerJob, ...bytes: readonly Uint8Array<ArrayBuffer>[]): P
 type Results = {
   compact: CompactedMessage
   diff: Uint8Array
+  contents: Uint8Array
   heldBack: readonly Uint8Array[]
   load: number
 }

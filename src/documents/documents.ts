@@ -17,6 +17,7 @@ import type { ScannedUpdate } from '../document/tail.ts'
 import type { Workers } from '../document/workers.ts'
 import { checkDocumentName } from '../room/document-name.ts'
 import { scanInSlices } from '../room/intake.ts'
+import type { Room } from '../room/room.ts'
 import type { OldCopiesAre, Rooms } from '../room/rooms.ts'
 import { openingFault, storeFault } from '../room/store-fault.ts'
 import { editOf, type Mutate } from './edit.ts'
@@ -62,6 +63,12 @@ export const listShape = {
   limit: whole(1, Number.MAX_SAFE_INTEGER)
 } as const satisfies ShapeOf<ListDocumentsOptions>
 
+/** What the store has of a document, in the order in which a joiner is sent it. */
+export type Stored = { readonly version: string; readonly updates: readonly Uint8Array[] }
+
+/** `check`: throws when it is not to be committed to the room, in the turn in which it would be. */
+export type CommitOptions = { readonly author: Author; readonly check?: (room: Room) => void }
+
 type Parts = {
   readonly rooms: Rooms
   readonly store: Store
@@ -106,8 +113,8 @@ export class Documents {
         ? new Map<number, number>()
         : decodeStateVector(stateVector, { clientsMax: limits.stateVectorEntriesMax })
     return this.#reads.run(async () => {
-      const updates = await this.#stored(document)
-      return updates === null ? null : this.#asOne(document, updates, vector)
+      const stored = await this.stored(document)
+      return stored === null ? null : this.asOne(document, stored.updates, vector)
     })
   }
 
@@ -128,11 +135,8 @@ export class Documents {
     this.#applyingBytes += cost
     try {
       const copy = Uint8Array.from(update)
-      await this.#commit(
-        document,
-        { update: copy, scan: await slices.run(scanInSlices(copy, limits), null) },
-        by
-      )
+      const scan = await slices.run(scanInSlices(copy, limits), null)
+      await this.commit(document, { update: copy, scan }, { author: by })
     } finally {
       this.#applyingBytes -= cost
     }
@@ -169,20 +173,23 @@ export class Documents {
     return this.#deletions.run(() => this.#parts.rooms.delete(document, copies))
   }
 
-  /** What is durable, straight from the store, in the order in which a joiner is sent it; null: nothing ever was. */
-  async #stored(document: string): Promise<readonly Uint8Array[] | null> {
-    const { store, time } = this.#parts
+  /** What is durable, straight from the store; null: nothing is. Throws ERR_DELETED of what was, if `isStrict`. */
+  async stored(document: string, isStrict = false): Promise<Stored | null> {
+    const { store, rooms, time } = this.#parts
     try {
       const loaded = await store.load(document)
-      if (loaded.incarnation === null) return null
+      if (isStrict && rooms.isBuried(loaded)) throw new Fault('ERR_DELETED')
+      const { incarnation, head } = loaded
+      if (incarnation === null) return null
       // What cannot be read is left out here as it is for clients; it is reported and set aside when a room opens.
       const opened = await openDocument(
         document,
         loaded,
         () => new Promise(resolve => void time.soon(resolve))
       )
-      return updatesOf(opened.document)
+      return { version: versionOf(incarnation, head), updates: updatesOf(opened.document) }
     } catch (error) {
+      if (error instanceof Fault) throw error
       throw openingFault(error)
     }
   }
@@ -202,7 +209,8 @@ export class Documents {
     throw new Fault('ERR_DEADLINE', `loading ${stored.length} bytes took ${Math.round(tookMs)} ms`)
   }
 
-  async #asOne(
+  /** The updates joined, without what the state vector has. */
+  async asOne(
     document: string,
     updates: readonly Uint8Array[],
     vector: ReadonlyMap<number, number>
@@ -214,9 +222,10 @@ export class Documents {
   }
 
   /** A room that restarts has thrown away what it had not written. Applying an update twice does no harm. */
-  async #commit(document: string, scanned: ScannedUpdate, author: Author): Promise<void> {
+  async commit(document: string, scanned: ScannedUpdate, { author, check }: CommitOptions): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const room = await this.#parts.rooms.open(document)
+      check?.(room)
       try {
         return await room.apply(scanned, author)
       } catch (error) {
@@ -225,6 +234,11 @@ export class Documents {
       }
     }
   }
+}
+
+/** Names one state of a document for good: the life it is in, and its last record. */
+export function versionOf(incarnation: string, head: number): string {
+  return `${incarnation}.${head}`
 }
 
 function authorNamed(user: string | undefined, { authorLengthMax }: Limits): Author {

@@ -17,7 +17,7 @@ export type Mutate = (doc: Y.Doc, yjs: typeof Y) => void
  * document, which the caller has to bound, and about ten times its size in memory until it returns.
  */
 export async function editOf(stored: Uint8Array | null, mutate: Mutate): Promise<Uint8Array | null> {
-  const yjs = await import('yjs')
+  const yjs = await loadYjs()
   const doc = new yjs.Doc()
   try {
     if (stored !== null) yjs.applyUpdate(doc, stored)
@@ -32,6 +32,16 @@ export async function editOf(stored: Uint8Array | null, mutate: Mutate): Promise
   } finally {
     doc.destroy()
   }
+}
+
+/** The update in the other encoding of Yjs. */
+export async function toV2(update: Uint8Array): Promise<Uint8Array> {
+  const { convertUpdateFormatV1ToV2 } = await loadYjs()
+  return convertUpdateFormatV1ToV2(update)
+}
+
+async function loadYjs(): Promise<typeof Y> {
+  return await import('yjs')
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

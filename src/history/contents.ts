@@ -1,45 +1,7 @@
-/**
- * What an answer about a document says, as JSON in UTF-8: bytes cross threads without a copy, and whoever asks over HTTP is
- * sent them as they are. Runs in a worker.
- */
-import * as Y from 'yjs'
-import { Fault } from '../base/errors.ts'
+/** What lies between two moments of a document, as JSON in UTF-8. Runs in a worker. */
+import { asJson, encoded } from '../document/contents.ts'
 import type { Attribution } from './attribution.ts'
 import type { Difference, Piece } from './differences.ts'
-import type { RootKind } from './jobs.ts'
-
-/**
- * The root types of these names in the document that the update (V1) is: a text as its delta, an XML fragment as text.
- * Throws ERR_ANSWER_TOO_LARGE, and what Yjs throws.
- */
-export function contentsJson(
-  update: Uint8Array,
-  types: Readonly<Record<string, RootKind>>,
-  bytesMax: number
-): Uint8Array {
-  const doc = new Y.Doc()
-  Y.applyUpdate(doc, update)
-  const contents: Record<string, unknown> = {}
-  for (const [name, kind] of Object.entries(types)) contents[name] = contentOf(doc, name, kind)
-  const json = asJson(contents, bytesMax)
-  doc.destroy()
-  return json
-}
-
-function contentOf(doc: Y.Doc, name: string, kind: RootKind): unknown {
-  switch (kind) {
-    case 'text':
-      return doc.getText(name).toDelta()
-    case 'array':
-      return doc.getArray(name).toJSON()
-    case 'map':
-      return doc.getMap(name).toJSON()
-    case 'xml':
-      return doc.getXmlFragment(name).toString()
-    default:
-      return kind satisfies never
-  }
-}
 
 /** Differences with each reason once: `by` of a piece is a place in `reasons`, from 1; 0: it is not known. */
 export function differencesJson(found: ReadonlyMap<string, Difference>, bytesMax: number): Uint8Array {
@@ -87,23 +49,4 @@ class Reasons {
     this.#places.set(key, next)
     return next
   }
-}
-
-/** What JSON does not have is told apart: `{ bigint }`, `{ base64 }` of bytes, `{ document }` of one within this. */
-function plain(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
-  // Y.Doc has a toJSON, of which this is called with the result.
-  const raw = this[key]
-  if (typeof raw === 'bigint') return { bigint: String(raw) }
-  if (raw instanceof Uint8Array) return { base64: Buffer.from(raw).toString('base64') }
-  return raw instanceof Y.Doc ? { document: raw.guid } : value
-}
-
-export function asJson(value: unknown, bytesMax: number): Uint8Array {
-  return encoded(JSON.stringify(value, plain), bytesMax)
-}
-
-function encoded(json: string, bytesMax: number): Uint8Array {
-  const bytes = new TextEncoder().encode(json)
-  if (bytes.length <= bytesMax) return bytes
-  throw new Fault('ERR_ANSWER_TOO_LARGE', `an answer of ${bytes.length} bytes`)
 }

@@ -3,10 +3,13 @@
  * numbers, texts and plain objects.
  */
 import type { Author } from '../../persistence/author.ts'
+import type { RootKind } from '../document/contents.ts'
 import type { ActivityQuestion } from './activity.ts'
 import type { Moment } from './moment.ts'
 import type { Segment, StoredRecord, UpdatePlace } from './segment.ts'
 import type { Change } from './timeline.ts'
+
+export type { RootKind } from '../document/contents.ts'
 
 /** As `SealJob`. `known`: as `encodeKnown` gives it; null: nothing is. */
 export type SealMessage = {
@@ -44,9 +47,6 @@ export type KeyframeMessage = { readonly sequence: number; readonly bytes: Uint8
 
 /** `from`: where the moment is counted from; the bodies after it are there. Null: from an empty document. */
 export type MomentMessage = { readonly from: KeyframeMessage | null; readonly moment: Moment }
-
-/** How a root type is to be read. */
-export type RootKind = 'text' | 'array' | 'map' | 'xml'
 
 /** `is`: null: the same as `was`, a blame. `roots`: null: all there are. Larger than `answerBytesMax`: ERR_ANSWER_TOO_LARGE. */
 export type DifferencesMessage = {

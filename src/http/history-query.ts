@@ -1,17 +1,13 @@
 /** What a request about a history says: moments, names of root types, numbers. Whatever is wrong is ERR_BAD_MESSAGE, by name. */
 
-import { Fault } from '../base/errors.ts'
+import { z } from 'zod'
 import type { HistoryMoment } from '../documents/history-api.ts'
+import { wrong } from './router.ts'
 
 type Kind = 'text' | 'array' | 'map' | 'xml'
 
 const rootsMax = 100
 const kinds: readonly string[] = ['text', 'array', 'map', 'xml'] satisfies readonly Kind[]
-
-/** What is wrong, as it may be told. */
-export function wrong(publicReason: string): Fault {
-  return new Fault('ERR_BAD_MESSAGE', publicReason, { publicReason })
-}
 
 /** `?time=`, `?sequence=` or `?version=`; null: none of them. */
 export function momentOf(query: URLSearchParams): HistoryMoment | null {
@@ -51,10 +47,23 @@ export function rootsOf(query: URLSearchParams): readonly string[] | null {
   return text === null ? null : partsOf('roots', text)
 }
 
+/** `?types=body:text,meta:map`, read. */
+export const rootTypes = z
+  .string()
+  .transform(text => typesIn(text))
+  .optional()
+  .meta({
+    description: 'Root types and what they are: `text`, `array`, `map` or `xml`. A text comes as its delta.',
+    example: 'body:text,meta:map'
+  })
+
 /** `?types=body:text,meta:map`; null: the whole document is asked for. */
 export function typesOf(query: URLSearchParams): Readonly<Record<string, Kind>> | null {
   const text = query.get('types')
-  if (text === null) return null
+  return text === null ? null : typesIn(text)
+}
+
+function typesIn(text: string): Readonly<Record<string, Kind>> {
   const entries = partsOf('types', text).map(part => {
     const at = part.lastIndexOf(':')
     const kind = part.slice(at + 1)

@@ -13,6 +13,7 @@ import {
   checkState,
   checkStateSize,
   isNullState,
+  nullState,
   readAwarenessUpdate,
   writeAwarenessUpdate
 } from '../dialect/awareness-update.ts'
@@ -169,6 +170,17 @@ export class Awareness {
   /** Sends the states again, as an answer to QueryAwareness. */
   query(member: Member): void {
     this.#welcomes.sendStates(this.#presenceOf(member))
+  }
+
+  /** What is published and there, by clientID. */
+  shown(): ReadonlyMap<number, Uint8Array> {
+    const found = new Map<number, Uint8Array>()
+    for (const shared of this.#claims.states())
+      if (isPresent(shared)) found.set(shared.clientID, shared.publishedState ?? nullState)
+    for (const { clientID, state } of this.#elsewhere?.shown() ?? []) {
+      if (!isNullState(state)) found.set(clientID, state)
+    }
+    return found
   }
 
   /** Removes the member's state for everyone (AW7). */

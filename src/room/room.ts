@@ -45,10 +45,11 @@ export type RoomEvents = {
 export class Room {
   readonly document: Document
   readonly life: Life
+  readonly awareness: Awareness
+  readonly throttle: Throttle
   readonly #parts: RoomParts
   readonly #events: RoomEvents
   readonly #members = new Set<Member>()
-  readonly #awareness: Awareness
   readonly #intake: Intake
   readonly #answers: Answers
   readonly #commits: Commits
@@ -56,7 +57,6 @@ export class Room {
   readonly #congestion: Congestion
   #ended: Fault | null = null
   #keepers = 0
-  readonly #throttle: Throttle
   readonly #farewell: Farewell
   readonly #overdue: Overdue
   /** Null: no other node writes checkpoints. */
@@ -73,7 +73,7 @@ export class Room {
     this.#parts = parts
     this.#events = events
     this.#congestion = new Congestion(document, parts.limits)
-    this.#awareness = new Awareness(
+    this.awareness = new Awareness(
       {
         document: document.name,
         durableTicket: () => this.#commits.durableTicket,
@@ -86,7 +86,7 @@ export class Room {
       life,
       start,
       members: this.#members,
-      awareness: this.#awareness,
+      awareness: this.awareness,
       congestion: this.#congestion,
       isEnded: () => this.isEnded,
       written: updates => events.onWritten(this, updates),
@@ -95,7 +95,7 @@ export class Room {
       checkpointIs: generation => this.#adoption?.told(generation)
     })
     this.#adoption = parts.nodes === null ? null : this.#adopting(quarantines)
-    this.#throttle = new Throttle(parts.time, parts.limits)
+    this.throttle = new Throttle(parts.time, parts.limits)
     this.#farewell = new Farewell(parts.time, parts.limits)
     this.#overdue = new Overdue(parts.time, parts.limits, member =>
       sendReceipts(member, this.#commits.durableTicket)
@@ -132,6 +132,16 @@ export class Room {
     return this.#members.size === 0 && this.#keepers === 0 && this.#commits.isDurable
   }
 
+  /** Who is here, in the order in which they came. */
+  get members(): Iterable<Member> {
+    return this.#members
+  }
+
+  /** Up to where the document was shown to members: in this life, the number of its last record. */
+  get version(): { readonly incarnation: string | null; readonly sequence: number } {
+    return { incarnation: this.life.incarnation, sequence: this.#commits.shownSequence }
+  }
+
   /** It is not idle until what is returned is called. */
   keep(): () => void {
     this.#keepers++
@@ -158,7 +168,7 @@ export class Room {
   grant(member: Member, person: MemberPerson): void {
     const isNew = member.access === 'read' && person.access === 'write'
     member.become(person)
-    this.#awareness.personChanged(member)
+    this.awareness.personChanged(member)
     if (!isNew || !this.#members.has(member)) return
     member.receipts?.asked()
     this.#ask(member)
@@ -167,12 +177,12 @@ export class Room {
   leave(member: Member): void {
     if (!this.#members.delete(member)) return
     this.#farewell.forget(member)
-    this.#throttle.forget(member)
+    this.throttle.forget(member)
     this.#answers.cancel(member)
     this.#oldCopies?.leave(member)
     this.#congestion.forget(member)
     this.#overdue.forget(member)
-    this.#awareness.leave(member)
+    this.awareness.leave(member)
     this.#reportIdle()
   }
 
@@ -189,7 +199,7 @@ export class Room {
   /** Takes one message. Throws a Fault when the connection must be closed for it. */
   receive(member: Member, message: Message): void {
     if (this.#ended !== null || member.isRefused || !this.#members.has(member)) return
-    this.#throttle.take(member, message)
+    this.throttle.take(member, message)
     switch (message.type) {
       case 'sync-step-1':
         return this.#receiveStep1(member, message.stateVector)
@@ -198,9 +208,9 @@ export class Room {
         return this.#intake.take(member, message.update, scan => this.#commitFrom(member, message.type, scan))
       case 'awareness':
         if (this.#oldCopies?.isKnown(member) === true) return
-        return this.#awareness.receive(member, message.states)
+        return this.awareness.receive(member, message.states)
       case 'query-awareness':
-        return this.#awareness.query(member)
+        return this.awareness.query(member)
       default:
         return message satisfies never
     }
@@ -286,7 +296,7 @@ export class Room {
     this.#parts.metrics.joined()
     member.receipts?.memberLive()
     sendReceipts(member, this.#commits.durableTicket)
-    this.#awareness.memberLive(member)
+    this.awareness.memberLive(member)
   }
 
   #receiveDeletes(member: Member, { scan, sets }: ScannedUpdate): void {
@@ -313,10 +323,10 @@ export class Room {
     this.#ended = fault
     this.#commits.close(fault)
     this.#adoption?.close()
-    this.#awareness.close()
+    this.awareness.close()
     this.#intake.close()
     this.#oldCopies?.close()
-    this.#throttle.close()
+    this.throttle.close()
     this.#overdue.close()
     this.#parts.cache.released(this.document)
     for (const member of this.#members) this.#answers.cancel(member)

@@ -90,6 +90,17 @@ export class Rooms {
     return this.#slots.size
   }
 
+  /** The room of the document if it is open, and goes on. */
+  find(name: string): Room | null {
+    const room = this.#slots.get(name)?.room ?? null
+    return room?.isEnded === true ? null : room
+  }
+
+  /** Whether a document that is not there was deleted, and old copies of it are refused. */
+  isBuried(loaded: LoadedDocument): boolean {
+    return loaded.incarnation === null && this.#tombstones.of(loaded) !== null
+  }
+
   /** Those that are open; a new array. */
   opened(): Room[] {
     return [...this.#slots.values()].flatMap(({ room }) => room ?? [])

@@ -36,6 +36,16 @@ export class Throttle {
     if (this.#held.size === 1) this.#releaseIn(owedMs)
   }
 
+  /**
+   * Pays for an update that no member sent, as members do. In how many milliseconds it may come: above 0, it costs nothing.
+   */
+  charge(bytes: number): number {
+    const nowMs = this.#time.nowMs()
+    const owedMs = this.#budget.owedMs(nowMs)
+    if (owedMs === 0) this.#budget.take(bytes, nowMs)
+    return owedMs
+  }
+
   /** The member has left. */
   forget(member: Member): void {
     this.#held.delete(member)

@@ -30,6 +30,9 @@ export function createVirtualWorker(options: WorkerOptions): Workers {
         return { ...rest, encodedMeta, meta: decodeCheckpointMeta(encodedMeta) }
       })
     },
+    contents: async () => {
+      throw new Error('nothing in the simulation asks for contents')
+    },
     diff: ({ segments, vector }) => {
       const copied = segments.map(copy)
       return run(() => diffUpdate(joinSegments(copied), vector))
