@@ -11,7 +11,9 @@ const entries = {
   persistence: 'dist/persistence/index',
   conformance: 'dist/persistence/conformance',
   bus: 'dist/bus/index',
-  'bus-conformance': 'dist/bus/conformance'
+  'bus-conformance': 'dist/bus/conformance',
+  outlets: 'dist/outlets/index',
+  'outlets-conformance': 'dist/outlets/conformance'
 }
 
 const inputs = ending =>

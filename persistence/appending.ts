@@ -7,6 +7,7 @@ import { bounds } from './bounds.ts'
 import { type Counters, encodeName, type Head, kinds, recordKey, seal } from './format.ts'
 import type { Heads } from './heads.ts'
 import type { BatchDurability, Operation } from './ordered.ts'
+import { markOperations, newMark } from './ordered-marks.ts'
 import type { Writer } from './session.ts'
 import { type AppendAnswer, type AppendEntry, StoreError, singleWriter } from './store.ts'
 import { birth, putCounters, putHead, type StoreParts } from './writing.ts'
@@ -53,7 +54,7 @@ async function appendInTurn(
       answers.push({ outcome: 'failed', cause: found })
       continue
     }
-    let head = found
+    let head: Head | null = found
     const refusal = refusalOf(entry, head, counters)
     if (refusal !== null) {
       answers.push(refusal)
@@ -64,6 +65,10 @@ async function appendInTurn(
       head = born.head
       counters = born.counters
       operations.push(putHead(document, head))
+    }
+    if (entry.leavesMark === true && head.isMarked !== true) {
+      operations.push(...(await markOf(writer, document, { head, isBirth: found === null })))
+      head = { ...head, isMarked: true }
     }
     const sequence = head.lastSequence + 1
     changed.set(document, { ...head, lastSequence: sequence })
@@ -84,6 +89,17 @@ async function appendInTurn(
   parts.state.counters = counters
   for (const [document, head] of changed) parts.heads.set(document, head)
   return answers
+}
+
+/** What leaves a mark, where there is none. After a birth there may be one of an earlier life. */
+async function markOf(
+  writer: Writer,
+  document: string,
+  { head, isBirth }: { readonly head: Head; readonly isBirth: boolean }
+): Promise<Operation[]> {
+  const place = { incarnation: String(head.incarnation), after: isBirth ? 0 : head.lastSequence }
+  if (head.isMarked === false) return [newMark(document, place)]
+  return markOperations(writer, document, place)
 }
 
 /** A damaged head as what it is; any other failure is one of the store. */

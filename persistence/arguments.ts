@@ -5,6 +5,7 @@
 import { bounds } from './bounds.ts'
 import { encodeName, encodePrefix, numberMax } from './format.ts'
 import type { HistoryRequest } from './history.ts'
+import type { MarkWrite } from './marks.ts'
 import {
   type AppendEntry,
   type CheckpointRequest,
@@ -94,6 +95,23 @@ export function checkLease(key: string, holder: string, ms: number): void {
   if (ms > bounds.leaseMsMax) {
     throw new StoreError('STORE_ARGUMENT', `A lease is at most ${bounds.leaseMsMax} ms long`)
   }
+}
+
+/** The documents of the writes, each once. */
+export function checkMarkWrites(writes: readonly MarkWrite[]): void {
+  if (writes.length > bounds.markWritesMax) {
+    throw new StoreError('STORE_ARGUMENT', `At most ${bounds.markWritesMax} marks are written at once`)
+  }
+  const documents = new Set<string>()
+  for (const { present, next } of writes) {
+    encodeName(present.document)
+    documents.add(present.document)
+    if (next === null) continue
+    checkNumber(next.after, 'A sequence number')
+    checkValue(next.value)
+  }
+  if (documents.size < writes.length)
+    throw new StoreError('STORE_ARGUMENT', 'A mark is written once at a time')
 }
 
 export function checkValue(bytes: Uint8Array): void {

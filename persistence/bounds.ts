@@ -32,6 +32,8 @@ export const bounds = {
   leaseMsMax: 24 * 60 * 60 * 1000,
   /** Blobs written, dropped or read at once, and pins of one history. More: STORE_ARGUMENT. */
   historyNumbersMax: 10_000,
+  /** Marks of documents written at once. More: STORE_ARGUMENT. */
+  markWritesMax: 10_000,
   /** Names on one page of `list`. A larger limit: STORE_ARGUMENT. */
   listLimitMax: 10_000,
   listLimit: 1000,

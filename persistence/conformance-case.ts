@@ -6,9 +6,9 @@ import type { Store } from './store.ts'
 /**
  * `persistence`: what was written is there after close and open. `crash`: `StorePlace.crash` exists.
  * `copy`: `StorePlace.copyDirectory` and `openCopy` exist. `writers`: the place may be opened several times at once.
- * `history`: the store keeps histories.
+ * `history`: the store keeps histories. `marks`: it leaves marks of changes.
  */
-export type ConformanceFeature = 'persistence' | 'crash' | 'copy' | 'writers' | 'history'
+export type ConformanceFeature = 'persistence' | 'crash' | 'copy' | 'writers' | 'history' | 'marks'
 
 /**
  * One empty place to keep a store in, made anew for each case; whoever made it cleans it up after the case.

@@ -11,6 +11,7 @@ import { checkpointCases } from './conformance-checkpoints.ts'
 import { historyCases } from './conformance-history.ts'
 import { historyEndCases } from './conformance-history-ends.ts'
 import { logCases } from './conformance-log.ts'
+import { markCases } from './conformance-marks.ts'
 import { sideCases } from './conformance-side.ts'
 import { aCase } from './conformance-tools.ts'
 import { writerCases } from './conformance-writers.ts'
@@ -21,7 +22,8 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...sideCases,
   ...writerCases,
   ...historyCases,
-  ...historyEndCases
+  ...historyEndCases,
+  ...markCases
 ]
 
 /** Says in the list of what has passed that a store keeps none, and fails where it does and was not asked about them. */
@@ -29,12 +31,19 @@ const noHistories = aCase('keeps no histories: the cases of `history` are left o
   assert.equal(store.history, undefined, 'the store keeps histories: name the feature `history`')
 })
 
+/** The same about marks. */
+const noMarks = aCase('leaves no marks: the cases of `marks` are left out', async store => {
+  assert.equal(store.marks, undefined, 'the store leaves marks: name the feature `marks`')
+})
+
 /** The cases a store with these features must pass. */
 export function selectCases(features: readonly ConformanceFeature[]): ConformanceCase[] {
   const chosen = storeConformanceCases.filter(one =>
     one.features.every(feature => features.includes(feature))
   )
-  return features.includes('history') ? chosen : [...chosen, noHistories]
+  if (!features.includes('history')) chosen.push(noHistories)
+  if (!features.includes('marks')) chosen.push(noMarks)
+  return chosen
 }
 
 export type { ConformanceCase, ConformanceFeature, StorePlace } from './conformance-case.ts'

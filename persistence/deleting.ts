@@ -8,6 +8,7 @@ import { encodeName, type Garbage, headKey, historyKey, numberMax } from './form
 import { type GarbageNote, readHistoryNumber, sweep } from './garbage.ts'
 import { markKey } from './history-format.ts'
 import type { Operation, OrderedReader } from './ordered.ts'
+import { markOperations } from './ordered-marks.ts'
 import { asStoreError, type Writer } from './session.ts'
 import type { Deletion } from './store.ts'
 import { tombstoneOperations } from './tombstones.ts'
@@ -75,10 +76,12 @@ async function deleteInTurn(
   const sequenceFloor = Math.max(state.counters.sequenceFloor, head.lastSequence)
   const counters = { nextIncarnation, sequenceFloor }
   const past = await endOfHistory(writer, document, incarnation)
+  const place = { incarnation: present, after: head.lastSequence }
+  const marked = deletion.leavesMark === true ? await markOperations(writer, document, place) : []
   const notes = [noteOf(wholeOf(incarnation), numberMax, 'deleted'), ...past.notes]
   const remove: Operation = { type: 'del', key: headKey(encodeName(document)) }
   const put = [putCounters(counters), ...notes.map(putNote)]
-  await writer.batch([remove, ...put, ...past.operations, ...beside], 'synced')
+  await writer.batch([remove, ...put, ...past.operations, ...beside, ...marked], 'synced')
   heads.forget(document)
   state.counters = counters
   const freed = new Map(notes.map(each => [each.garbage.incarnation, bounds.compactFreedBytesMin]))

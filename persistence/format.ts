@@ -25,6 +25,7 @@ const letters = {
   record: 0x72, // r
   segment: 0x73, // s
   tombstone: 0x74, // t
+  changeMark: 0x75, // u, as in untold
   garbage: 0x78 // x
 } as const
 
@@ -48,7 +49,8 @@ export const kinds = {
   historyMark: 0x0e,
   historyBlob: 0x0f,
   /** What of a blob lies behind its first part. */
-  historyBlobPart: 0x10
+  historyBlobPart: 0x10,
+  changeMark: 0x11
 } as const
 
 export type KeyRange = { readonly from: Buffer; readonly to: Buffer }
@@ -98,7 +100,7 @@ export function tombstoneKey(name: Buffer): Buffer {
   return lettered(letters.tombstone, name)
 }
 
-/** The name in the key of a head, a tombstone or a history. */
+/** The name in the key of a head, a tombstone, a mark or a history. */
 export function nameOfKey(key: Buffer): string {
   return key.toString('utf8', 1)
 }
@@ -106,6 +108,14 @@ export function nameOfKey(key: Buffer): string {
 /** Head keys of names that begin with `prefix` and come after `after` (exclusive; empty: from the start). */
 export function headRange(prefix: Buffer, after: Buffer): KeyRange {
   return namedRange(letters.head, prefix, after)
+}
+
+export function changeMarkKey(name: Buffer): Buffer {
+  return lettered(letters.changeMark, name)
+}
+
+export function changeMarkRange(after: Buffer): KeyRange {
+  return namedRange(letters.changeMark, Buffer.alloc(0), after)
 }
 
 export function historyKey(name: Buffer): Buffer {
@@ -305,6 +315,8 @@ export type Head = {
   readonly lastSequence: number
   readonly generation: number
   readonly segmentCount: number
+  /** Whether the document has a mark of changes. Absent: not looked at; it is in memory alone. */
+  readonly isMarked?: boolean
 }
 
 export function encodeHead(head: Head): Buffer {

@@ -9,6 +9,7 @@ export {
   checkHistory,
   checkLease,
   checkList,
+  checkMarkWrites,
   checkRecordsAfter,
   checkReleased,
   checkValue
@@ -26,6 +27,7 @@ export type {
   UnreleasedRecords
 } from './history.ts'
 export { type LevelStoreOptions, openLevelStore } from './leveldb.ts'
+export type { ChangeMark, MarkListOptions, MarkPlace, MarkStore, MarkWrite } from './marks.ts'
 export { createMemoryStore } from './memory.ts'
 export { directoryOfStore, type OpenStoreOptions, openStore, shownStore } from './open.ts'
 export type { BatchDurability, Operation, OrderedBackend, OrderedDatabase, OrderedReader } from './ordered.ts'

@@ -18,6 +18,7 @@ import { following } from './following.ts'
 import { encodeName } from './format.ts'
 import { Leases } from './leases.ts'
 import { type Life, MemoryHistories, replaceRecord } from './memory-history.ts'
+import { MemoryMarks } from './memory-marks.ts'
 import { digestOf, isSameValue } from './metadata.ts'
 import {
   type AppendAnswer,
@@ -62,6 +63,10 @@ class MemoryStore implements Store {
     checkOpen: (...names) => this.#checkOpen(...names),
     floorOf: life => this.#floorOf(life),
     nextNumber: () => ++this.#incarnations
+  })
+  readonly marks = new MemoryMarks({
+    lives: this.#documents,
+    checkOpen: (...names) => this.#checkOpen(...names)
   })
   #incarnations = 0
   #sequenceFloor = 0
@@ -195,6 +200,8 @@ class MemoryStore implements Store {
       this.#tombstones.set(document, { timeMs: tombstone.timeMs, bytes: tombstone.bytes.slice() })
     }
     const lastSequence = this.#documents.get(document)?.lastSequence ?? 0
+    if (present !== null && deletion.leavesMark === true)
+      this.marks.leave(document, { incarnation: present, after: lastSequence })
     this.#sequenceFloor = Math.max(this.#sequenceFloor, lastSequence)
     return this.#documents.delete(document)
   }
@@ -251,13 +258,17 @@ class MemoryStore implements Store {
     for (const name of names) encodeName(name)
   }
 
-  #appendOne({ document, record, incarnation = null, ifHead }: AppendEntry): AppendAnswer {
+  #appendOne({ document, record, incarnation = null, ifHead, leavesMark }: AppendEntry): AppendAnswer {
     const present = this.#documents.get(document)
     if (incarnation !== null && present?.incarnation !== incarnation)
       return { outcome: 'gone', floor: this.#floorOf(present) }
     const head = present?.lastSequence ?? 0
     if (ifHead !== undefined && ifHead !== head) return { outcome: 'conflict', head }
     const life = present ?? this.#begin(document)
+    if (leavesMark === true) {
+      const after = present === undefined ? 0 : life.lastSequence
+      this.marks.leave(document, { incarnation: life.incarnation, after })
+    }
     const sequence = ++life.lastSequence
     life.records.set(sequence, record.slice())
     return { outcome: 'written', incarnation: life.incarnation, sequence, identity: singleWriter }

@@ -25,6 +25,7 @@ import { Leases } from './leases.ts'
 import { digestOf, isSameValue, putMetadata, readMetadata } from './metadata.ts'
 import { collectRange, type Operation, type OrderedBackend, type OrderedDatabase } from './ordered.ts'
 import { OrderedHistories } from './ordered-history.ts'
+import { OrderedMarks } from './ordered-marks.ts'
 import { readDocument, readHeads, readRecordsAfter, readSegments } from './reading.ts'
 import { guarded, type OnReport } from './reports.ts'
 import { Session } from './session.ts'
@@ -88,6 +89,7 @@ class OrderedStore implements Store {
     readonly checkpoints: Checkpoints
     readonly settingAside: SettingAside
     readonly histories: OrderedHistories
+    readonly marks: OrderedMarks
   } | null = null
 
   constructor(options: OrderedStoreOptions) {
@@ -119,7 +121,8 @@ class OrderedStore implements Store {
     }
     const settingAside = new SettingAside(parts, this.#limits)
     const histories = new OrderedHistories(parts)
-    this.#opened = { parts, checkpoints: new Checkpoints(parts), settingAside, histories }
+    const marks = new OrderedMarks(parts)
+    this.#opened = { parts, checkpoints: new Checkpoints(parts), settingAside, histories, marks }
   }
 
   append(entries: Parameters<Store['append']>[0]): ReturnType<Store['append']> {
@@ -265,6 +268,10 @@ class OrderedStore implements Store {
 
   get history(): OrderedHistories {
     return this.#open.histories
+  }
+
+  get marks(): OrderedMarks {
+    return this.#open.marks
   }
 
   get #open() {

@@ -7,6 +7,7 @@
 import type { Author } from './author.ts'
 import type { HistoryStore } from './history.ts'
 import type { DamageReport, Floor, Gone, RecordIdentity, RecordLimits, StoredRecord } from './log-record.ts'
+import type { MarkStore } from './marks.ts'
 
 export type { DamageReport, Floor, Gone, RecordIdentity, RecordLimits, StoredRecord } from './log-record.ts'
 export { singleWriter } from './log-record.ts'
@@ -33,6 +34,8 @@ export type AppendEntry = {
    * writer at a time, whose `load` says no floor, passes over it.
    */
   readonly ifFloor?: number
+  /** Leave a mark of this change, if the document has none: see `MarkStore`. A store without marks passes over it. */
+  readonly leavesMark?: boolean
 }
 
 /** What became of one entry. The answer to one entry does not fail the others. */
@@ -71,6 +74,8 @@ export type Deletion = {
   readonly incarnation?: Incarnation | undefined
   /** Replaces the one before in the same step, also where there is no document. Null: removes it. Absent: it stays. */
   readonly tombstone?: Tombstone | null | undefined
+  /** Leave a mark, if a life is ended and the document has none: see `MarkStore`. */
+  readonly leavesMark?: boolean
 }
 
 /** Checkpoint and log of one document in one consistent view: never an old checkpoint with a newer log. */
@@ -262,6 +267,8 @@ export type Store = DocumentLog &
   Partial<CopySource> & {
     /** Absent: it keeps no histories. */
     readonly history?: HistoryStore
+    /** Absent: it leaves no marks. */
+    readonly marks?: MarkStore
     /** A synced write and read of a probe: rejects when the store cannot be written now. For `/readyz`. */
     probe(): Promise<void>
     /** Waits for what is under way, then releases files and locks. Later calls reject with STORE_CLOSED. */

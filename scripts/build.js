@@ -9,7 +9,7 @@ import { root, runQuietly, say } from './run.js'
 const parts = [
   {
     name: 'server',
-    inputs: ['src', 'persistence', 'bus', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
+    inputs: ['src', 'persistence', 'bus', 'outlets', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
     product: 'dist/src/command/cli.js',
     // With an error nothing is written, so that the next run does not take a broken build for a good one.
     command: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError'],
@@ -21,6 +21,7 @@ const parts = [
       'src',
       'persistence',
       'bus',
+      'outlets',
       'tsconfig.json',
       'tsconfig.build.json',
       'package.json',

@@ -8,7 +8,7 @@ import { root } from './run.js'
 
 /** Every source file of the server, with its text; paths begin at the repository's root. */
 export function readSources() {
-  return ['src', 'persistence', 'bus'].flatMap(folder =>
+  return ['src', 'persistence', 'bus', 'outlets'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true })
       .filter(path => path.endsWith('.ts'))
       .map(path => `${folder}/${path.replaceAll('\\', '/')}`)

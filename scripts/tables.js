@@ -22,7 +22,9 @@ export const tableHomes = {
   metrics: 'docs/operating.md'
 }
 
-const limitFiles = ['src/base/limits.ts', 'src/base/history-limits.ts', 'src/base/http-limits.ts']
+const limitFiles = ['limits', 'history-limits', 'http-limits', 'feed-limits'].map(
+  name => `src/base/${name}.ts`
+)
 
 /**
  * The tables as Markdown, by name. `sources` are all source files; the comments of `limitFiles` say what limits do.

@@ -32,8 +32,9 @@ export type {
   TypeDifference,
   UndoQuestion
 } from './documents/history-api.ts'
+export type { DeadLetter, WhichLetter } from './feed/dead-letters.ts'
 export type { HistoryRule } from './history/policy.ts'
-export type { Change, OnChange } from './hooks/changes.ts'
+export type { Change, OnChange } from './hooks/on-change.ts'
 export type { HookOptions } from './hooks/options.ts'
 export type { Load } from './hooks/seeds.ts'
 export type { AcceptedWebSocket, Server, ServerOptions } from './options.ts'

@@ -4,9 +4,12 @@
  */
 import { hostname } from 'node:os'
 import { type Bus, openBus, type SealedBus, sealBus } from '../bus/index.ts'
+import { type Outlet, openOutlet } from '../outlets/index.ts'
 import { directoryOfStore, openStore, type Store } from '../persistence/index.ts'
+import { withLimits } from './base/limits.ts'
 import type { Log } from './base/log.ts'
 import { clusterIdentity } from './cluster/identity.ts'
+import { onChangeName } from './hooks/on-change.ts'
 import { loadForgets } from './hooks/seeds.ts'
 import type { ServerOptions } from './options.ts'
 
@@ -14,6 +17,7 @@ export type Opened = {
   readonly store: Store
   /** Null: there is none, or no other server can be on the store. */
   readonly bus: SealedBus | null
+  readonly outlets: readonly Outlet[]
   close(): Promise<void>
 }
 
@@ -51,15 +55,40 @@ export async function open(options: ServerOptions, log: Log): Promise<Opened> {
   }
   try {
     // First the one that needs nobody's answer: a wrong address is told of at once.
+    const outlets = await outletsOf(options, closers)
     const bus = await busOf(options, log)
     if (bus !== null && bus !== options.bus) closers.push(() => bus.close())
     const store = await storeOf(options, log)
     if (store !== options.store) closers.push(() => store.close())
-    return { store, bus: bus === null ? null : await sealed(bus, store, log), close }
+    return { store, bus: bus === null ? null : await sealed(bus, store, log), outlets, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+/** Those of the application stay the application's. Rejects with an OutletError, and TypeError for two of one name. */
+async function outletsOf(
+  { outlets = [], outletSecret, limits }: ServerOptions,
+  closers: (() => Promise<void>)[]
+): Promise<readonly Outlet[]> {
+  const { outletsMax } = withLimits(limits)
+  if (outlets.length > outletsMax) throw new TypeError(`createServer: at most ${outletsMax} outlets`)
+  const opened: Outlet[] = []
+  for (const each of outlets) {
+    const outlet =
+      typeof each === 'string'
+        ? await openOutlet(each, outletSecret === undefined ? {} : { secret: outletSecret })
+        : each
+    if (outlet !== each) closers.push(() => outlet.close())
+    if (outlet.name === onChangeName || opened.some(({ name }) => name === outlet.name)) {
+      throw new TypeError(
+        `createServer: two outlets are called ${JSON.stringify(outlet.name)}; give one a name of its own`
+      )
+    }
+    opened.push(outlet)
+  }
+  return opened
 }
 
 async function busOf(options: ServerOptions, log: Log): Promise<Bus | null> {

@@ -4,6 +4,7 @@
  */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Bus } from '../bus/index.ts'
+import type { Outlet } from '../outlets/index.ts'
 import type { Store } from '../persistence/index.ts'
 import { type Disconnected, type Disconnection, disconnectionShape } from './access/disconnects.ts'
 import type { Authorize, HistoryAccess } from './access/grant.ts'
@@ -33,8 +34,9 @@ import type { Time } from './base/time.ts'
 import type { ChaosSetting } from './chaos/permission.ts'
 import type { DocumentCalls } from './documents/api.ts'
 import { applyShape, deleteShape, listShape, readShape } from './documents/documents.ts'
+import type { DeadLetter, WhichLetter } from './feed/dead-letters.ts'
 import { type HistoryRule, historyRuleShape, historyRules } from './history/policy.ts'
-import type { OnChange } from './hooks/changes.ts'
+import type { OnChange } from './hooks/on-change.ts'
 import type { HookOptions } from './hooks/options.ts'
 import type { Load } from './hooks/seeds.ts'
 import type { PresencePolicy } from './room/awareness.ts'
@@ -166,7 +168,16 @@ export const serverShape = {
   chaos: oneOf('auto', 'on', 'off'),
   time: having<Time>('a clock', 'nowMs', 'wallMs', 'after', 'soon'),
   load: callback<Load>(),
-  onChange: callback<OnChange>()
+  onChange: callback<OnChange>(),
+  outlets: listOf(
+    'a list of outlets',
+    hidden(either(text('the address of an outlet', /./), having<Outlet>('an outlet', 'deliver', 'close')))
+  ),
+  outletSecret: hidden(
+    matching<string | readonly string[]>('whsec_ and base64, or a list of such', value =>
+      [value].flat().every(each => typeof each === 'string' && /^whsec_[\w+/=-]+$/.test(each))
+    )
+  )
 } as const satisfies ShapeOf<ServerOptions>
 
 /** The options of every call, by the name of their table, as docs/options.md lists them. */
@@ -250,6 +261,19 @@ export type Server = DocumentCalls & {
    * nobody is named.
    */
   disconnect(disconnection: Disconnection): Promise<Disconnected>
+  /**
+   * Events that an outlet was not told of until they were given up (`outletGiveUpMs`), one at most for each document and
+   * outlet: later ones are united with it. `isComplete`: whether these are all. Reads every mark. Rejects with ERR_STORE, and
+   * ERR_GOING_DOWN while the server does not run.
+   */
+  deadLetters(): Promise<{ readonly letters: readonly DeadLetter[]; readonly isComplete: boolean }>
+  /**
+   * Tells the outlet again, under the same `id`, and after later events if there were any since. False: there is no such dead
+   * letter. Rejects with ERR_STORE, ERR_OVERLOADED and ERR_GOING_DOWN.
+   */
+  repeatDeadLetter(which: WhichLetter): Promise<boolean>
+  /** Removes it for good. Otherwise as `repeatDeadLetter`. */
+  dropDeadLetter(which: WhichLetter): Promise<boolean>
   /** Writes a consistent copy of all documents to an empty or missing directory, while serving. */
   backup(directory: string): Promise<{ readonly keys: number; readonly bytes: number }>
   /**

@@ -4,6 +4,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { SealedBus } from '../bus/index.ts'
+import type { Outlet } from '../outlets/index.ts'
 import type { Store } from '../persistence/index.ts'
 import { Admission } from './access/admission.ts'
 import { Disconnects } from './access/disconnects.ts'
@@ -26,12 +27,14 @@ import { workersOptions } from './document/workers-options.ts'
 import { DocumentHistories } from './documents/document-histories.ts'
 import { Documents } from './documents/documents.ts'
 import { RemoteDocuments } from './documents/remote-documents.ts'
+import { DeadLetters } from './feed/dead-letters.ts'
+import { Feed, type FeedParts } from './feed/feed.ts'
 import { Histories } from './history/histories.ts'
 import { openTo, policies } from './history/policy.ts'
 import { Sweep } from './history/sweep.ts'
 import { sealingWork } from './history/work.ts'
 import { HistoryWorkers } from './history/workers.ts'
-import { Changes } from './hooks/changes.ts'
+import { hookOutcome, onChangeName, onChangeOutlet } from './hooks/on-change.ts'
 import { Seeds } from './hooks/seeds.ts'
 import { createControlToken } from './http/control.ts'
 import { described } from './http/description.ts'
@@ -59,7 +62,9 @@ export type Running = {
   readonly rooms: Rooms
   readonly documents: Documents
   readonly seeds: Seeds | null
-  readonly changes: Changes | null
+  /** Null: nobody is to be told of changes. */
+  readonly feed: Feed | null
+  readonly deadLetters: DeadLetters
   readonly journal: Journal
   readonly compactions: CompactionSchedule
   /** Null: the store keeps no histories. */
@@ -83,6 +88,8 @@ type Setup = {
   /** How this server is called among them; null: it is alone. */
   readonly name: string | null
   readonly options: ServerOptions
+  /** Who is told of changes beside `onChange`. */
+  readonly outlets: readonly Outlet[]
   /** Where it listens; null when the application does. */
   readonly host: string | null
   readonly demo: readonly Handler[]
@@ -118,15 +125,21 @@ export function build(store: Store, setup: Setup): Running {
   const shared = { time, limits, metrics, log, slices }
   const workers = createWorkers(workersOptions(limits))
   const window = new LoadWindow({ limits, time }, readEventLoop())
-  const journal = new Journal(store, { time, metrics, window })
   const cluster = mayBeOneOfSeveral(store, bus) ? new Cluster({ ...shared, store, bus }) : null
   const past = historiesOf(store, options, shared)
   const histories = past?.histories ?? null
   const compactions = new CompactionSchedule({ ...shared, store, workers, nodes: cluster, histories })
-  const { load, onChange, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
+  const { load, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
   const seeds = load === undefined ? null : new Seeds(load, shared)
   const read = (document: string): ReturnType<Server['read']> => documents.read(document)
-  const changes = onChange === undefined ? null : new Changes(onChange, { read, ...shared })
+  const feed = feedOf(setup, { ...shared, store, read })
+  const deadLetters = new DeadLetters({
+    feed,
+    marks: store.marks,
+    wallMs: () => time.wallMs(),
+    lettersMax: limits.deadLettersListMax
+  })
+  const journal = new Journal(store, { time, metrics, window, leavesMarks: feed !== null })
   const pacer = new Pacer(time, limits.turnBudgetMs)
   const rooms = new Rooms({
     nodes: cluster,
@@ -135,7 +148,7 @@ export function build(store: Store, setup: Setup): Running {
     journal,
     window,
     seed: seeds === null ? null : document => seeds.of(document),
-    changes,
+    changes: feed,
     isAllowed: name => patterns === undefined || patterns.some(pattern => matchesRoom(pattern, name)),
     compactions,
     refusals: new Refusals(time, limits),
@@ -181,7 +194,8 @@ export function build(store: Store, setup: Setup): Running {
     rooms,
     documents,
     seeds,
-    changes,
+    feed,
+    deadLetters,
     journal,
     compactions,
     past,
@@ -197,6 +211,30 @@ export type KeptPast = {
   readonly histories: Histories
   readonly workers: HistoryWorkers
   readonly sweep: Sweep
+}
+
+/** Null: nobody is to be told of changes. */
+function feedOf(
+  { options, outlets }: Pick<Setup, 'options' | 'outlets'>,
+  parts: PastNeeds & Pick<FeedParts, 'store' | 'read'>
+): Feed | null {
+  const { onChange } = options
+  const { limits } = parts
+  const forOutlets = {
+    atOnceMax: limits.outletDeliveriesMax,
+    timeoutMs: limits.outletTimeoutMs,
+    takesSeeds: true
+  }
+  const forHook = { atOnceMax: limits.changesMax, timeoutMs: limits.changeTimeoutMs, takesSeeds: false }
+  const lines = outlets.map(outlet => ({ outlet, settings: forOutlets }))
+  if (onChange !== undefined) lines.unshift({ outlet: onChangeOutlet(onChange), settings: forHook })
+  if (lines.length === 0) return null
+  const counted = (outlet: string, outcome: string) => {
+    const hook = outlet === onChangeName ? hookOutcome(outcome) : null
+    if (hook !== null) parts.metrics.hookCalled('change', hook)
+  }
+  const shared = { ...parts, counted, matches: matchesRoom, random: Math.random, newId: () => randomUUID() }
+  return new Feed(lines, shared)
 }
 
 /** Null: the store keeps no histories. Throws TypeError where it is to all the same. */
@@ -294,14 +332,14 @@ function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeed
 
 /** In reverse order of building: what accepts first, what keeps last. The store stays open. */
 export async function takeDown(running: Running): Promise<void> {
-  const { passes, stateless, calls, seeds, changes, cluster, rooms, journal } = running
+  const { passes, stateless, calls, seeds, feed, cluster, rooms, journal } = running
   const { compactions, workers, slices, past, documentHistories } = running
   calls?.close()
   passes.admission.close()
   stateless.close()
   rooms.flush()
   await journal.idle()
-  await changes?.close()
+  await feed?.close()
   seeds?.close()
   await rooms.close()
   cluster?.close()

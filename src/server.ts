@@ -17,6 +17,7 @@ import { createMetrics } from './base/metrics.ts'
 import { Pacer } from './base/pacer.ts'
 import { systemTime } from './base/time.ts'
 import type { Documents } from './documents/documents.ts'
+import type { DeadLetters } from './feed/dead-letters.ts'
 import { answer } from './http/answer.ts'
 import { removeControl, writeControl } from './http/control.ts'
 import { closed, createListener, listening, urlOf } from './http/listener.ts'
@@ -188,6 +189,18 @@ class ChorusServer implements Server {
     return this.#running.disconnects.disconnect(disconnection)
   }
 
+  async deadLetters(): ReturnType<Server['deadLetters']> {
+    return this.#letters().list()
+  }
+
+  async repeatDeadLetter(which: Parameters<Server['repeatDeadLetter']>[0]): Promise<boolean> {
+    return this.#letters().repeat(which)
+  }
+
+  async dropDeadLetter(which: Parameters<Server['dropDeadLetter']>[0]): Promise<boolean> {
+    return this.#letters().drop(which)
+  }
+
   broadcastStateless(document: string, payload: string): void {
     this.#running?.stateless.broadcast(document, payload)
   }
@@ -207,6 +220,11 @@ class ChorusServer implements Server {
       throw new Fault('ERR_GOING_DOWN', 'the server does not run')
     }
     return this.#running.documents
+  }
+
+  #letters(): DeadLetters {
+    if (this.#running === null || this.#stopping !== null) throw new Fault('ERR_GOING_DOWN')
+    return this.#running.deadLetters
   }
 
   #passes(): Passes {
@@ -257,6 +275,7 @@ class ChorusServer implements Server {
     this.#opened = opened
     this.#running = build(opened.store, {
       bus: this.#bus ?? opened.bus,
+      outlets: opened.outlets,
       name: this.#name,
       options: this.#options,
       host,
@@ -269,6 +288,7 @@ class ChorusServer implements Server {
     await this.#running.passes.admission.revocations.restore(this.#running.store)
     await this.#running.compactions.restore()
     this.#running.past?.sweep.start()
+    this.#running.feed?.start()
     this.#metrics.collectProcess()
     return this.#running
   }

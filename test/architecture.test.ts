@@ -35,20 +35,28 @@ const layers: Layers = {
     ...['type src/history/policy.ts', 'type src/documents/history-api.ts']
   ],
   'src/index.ts': [
-    ...['src/server.ts', 'type src/options.ts', 'type src/documents/', 'type src/hooks/', 'src/access/'],
+    ...[
+      'src/server.ts',
+      'type src/options.ts',
+      'type src/documents/',
+      'type src/hooks/',
+      'type src/feed/',
+      'src/access/'
+    ],
     ...['type src/transport/stateless.ts', 'type src/history/policy.ts', `type ${author}`, base]
   ],
   'src/options.ts': [
     ...[
       'type persistence/index.ts',
       'type bus/index.ts',
+      'type outlets/index.ts',
       'src/access/',
       'type src/chaos/',
       'src/documents/',
       'type src/hooks/',
       'src/history/policy.ts'
     ],
-    ...['type src/room/', 'src/transport/path.ts', 'type src/transport/', base]
+    ...['type src/room/', 'type src/feed/', 'src/transport/path.ts', 'type src/transport/', base]
   ],
   'src/server.ts': [
     ...[
@@ -60,11 +68,17 @@ const layers: Layers = {
       'src/http/',
       'src/hooks/'
     ],
-    ...['type src/documents/', 'persistence/index.ts', 'type bus/index.ts', base]
+    ...['type src/documents/', 'type src/feed/', 'persistence/index.ts', 'type bus/index.ts', base]
   ],
   'src/opening.ts': [
-    ...['type src/options.ts', 'src/cluster/identity.ts', 'src/hooks/seeds.ts', 'persistence/index.ts'],
-    ...['bus/index.ts', base]
+    ...[
+      'type src/options.ts',
+      'src/cluster/identity.ts',
+      'src/hooks/seeds.ts',
+      'src/hooks/on-change.ts',
+      'persistence/index.ts'
+    ],
+    ...['bus/index.ts', 'outlets/index.ts', base]
   ],
   'src/running.ts': [
     ...['type src/options.ts', 'src/transport/', 'src/access/', 'src/chaos/', 'src/http/', 'src/documents/'],
@@ -75,7 +89,14 @@ const layers: Layers = {
       'src/document/workers.ts',
       'src/document/workers-options.ts'
     ],
-    ...['src/cluster/', 'type persistence/index.ts', 'type bus/index.ts', base]
+    ...[
+      'src/feed/',
+      'type outlets/index.ts',
+      'src/cluster/',
+      'type persistence/index.ts',
+      'type bus/index.ts',
+      base
+    ]
   ],
   'src/cluster/': [
     ...['type src/room/nodes.ts', 'type src/room/presence-line.ts', 'src/dialect/awareness-update.ts'],
@@ -98,7 +119,17 @@ const layers: Layers = {
     `type ${author}`,
     base
   ],
-  'src/hooks/': ['src/room/', 'src/document/', `type ${author}`, base],
+  'src/hooks/': ['src/room/', 'src/document/', `type ${author}`, 'type outlets/outlet.ts', base],
+  'src/feed/': [
+    ...[
+      'type src/room/',
+      'src/document/record.ts',
+      'type persistence/marks.ts',
+      `type ${store}`,
+      `type ${author}`
+    ],
+    ...['outlets/outlet.ts', base]
+  ],
   'src/room/': [
     ...['src/document/', 'type src/history/', store, `type ${author}`, base],
     // The room speaks in messages and frames; which dialect they become is its members' business.
@@ -109,7 +140,8 @@ const layers: Layers = {
   'src/dialect/': [base],
   'src/base/': [],
   'persistence/': [],
-  'bus/': []
+  'bus/': [],
+  'outlets/': []
 }
 
 /** Each third-party package in one place, and what touches the outside world where it is expected. */
@@ -122,13 +154,13 @@ const homes: Homes = {
     'type src/transport/listening.ts'
   ],
   pino: ['src/base/log.ts'],
-  'prom-client': ['src/base/metrics.ts'],
+  'prom-client': ['src/base/metrics.ts', 'src/base/feed-metrics.ts'],
   zod: ['src/base/check.ts', 'src/command/config.ts', 'src/http/', 'src/chaos/routes.ts'],
   jose: ['src/access/jwt.ts', 'src/access/jwks.ts', 'src/access/sign.ts'],
   level: ['persistence/level-backend.ts'],
-  ioredis: ['bus/redis.ts'],
-  '@nats-io/transport-node': ['bus/nats.ts'],
-  'rabbitmq-client': ['bus/rabbitmq.ts'],
+  ioredis: ['bus/redis.ts', 'outlets/redis.ts'],
+  '@nats-io/transport-node': ['bus/nats.ts', 'outlets/nats.ts'],
+  'rabbitmq-client': ['bus/rabbitmq.ts', 'outlets/rabbitmq.ts'],
   pg: ['persistence/postgres/driver.ts'],
   yjs: [
     ...['src/document/compact.ts', 'src/documents/edit.ts'],
@@ -146,16 +178,18 @@ const homes: Homes = {
   'node:worker_threads': ['src/document/worker-host.ts', 'src/document/worker-thread.ts'],
   'node:http': [
     ...['src/http/', 'src/transport/', 'src/access/request.ts', 'type src/access/', 'type src/server.ts'],
+    'outlets/webhook.ts',
     ...['type src/options.ts', 'type src/chaos/']
   ],
-  'node:https': ['src/access/request.ts', 'src/http/pipelines.ts'],
+  'node:https': ['src/access/request.ts', 'src/http/pipelines.ts', 'outlets/webhook.ts'],
   'node:net': [
     'src/http/listener.ts',
     'type src/http/pipelines.ts',
     'type src/http/request-budget.ts',
     'src/transport/',
     'src/chaos/pipe.ts',
-    'bus/nats.ts'
+    'bus/nats.ts',
+    'outlets/public-addresses.ts'
   ],
   'node:fs': [
     ...['src/command/', 'src/http/control.ts', 'src/http/pages.ts', 'src/http/description.ts'],
@@ -186,8 +220,8 @@ const banned: readonly BannedWord[] = [
 const sizes = { fileLinesMax: 400, functionLinesMax: 70, functionLinesP90: 30 }
 
 const files = repositoryFiles()
-const code = sourcesIn(files, ['src/', 'persistence/', 'bus/'])
-const everything = sourcesIn(files, ['src/', 'persistence/', 'bus/', 'test/', 'demo/'])
+const code = sourcesIn(files, ['src/', 'persistence/', 'bus/', 'outlets/'])
+const everything = sourcesIn(files, ['src/', 'persistence/', 'bus/', 'outlets/', 'test/', 'demo/'])
 const imports = code.flatMap(importsOf)
 
 type Manifest = {

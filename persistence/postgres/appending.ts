@@ -25,6 +25,7 @@ type Share = {
   readonly incarnation: string | null
   readonly ifHead: number | null
   readonly ifFloor: number | null
+  readonly leavesMark: boolean
   readonly records: Uint8Array[]
   readonly at: number[]
 }
@@ -129,7 +130,8 @@ export class Appending {
       this.#parts.lanes.node,
       lane.number,
       lane.batch,
-      number
+      number,
+      shares.map(({ leavesMark }) => leavesMark)
     ]
   }
 
@@ -220,8 +222,9 @@ function sharesOf(entries: readonly AppendEntry[]): Share[] {
   for (const [index, { document, record, ...asked }] of entries.entries()) {
     const share = shares.get(document)
     if (share === undefined) {
-      const { incarnation = null, ifHead = null, ifFloor = null } = asked
-      shares.set(document, { document, incarnation, ifHead, ifFloor, records: [record], at: [index] })
+      const { incarnation = null, ifHead = null, ifFloor = null, leavesMark = false } = asked
+      const conditions = { incarnation, ifHead, ifFloor, leavesMark }
+      shares.set(document, { document, ...conditions, records: [record], at: [index] })
     } else {
       share.records.push(record)
       share.at.push(index)
@@ -246,7 +249,7 @@ function* partsOf(shares: readonly Share[]): Generator<Share[]> {
 
 /**
  * $1 to $6 documents: id, life, head and floor, each or null, number of records, hashes in one. $7 to $10 records: whose, offset,
- * length, bytes in one. $11 to $14: node, lane, its last batch, this batch. A row for each document that was found;
+ * length, bytes in one. $11 to $14: node, lane, its last batch, this batch. $15: which documents get a mark, if they have none. A row for each document that was found;
  * `life` is null where nothing was written.
  */
 function appendStatement(s: string, durability: 'sync' | 'relaxed'): string {
@@ -255,9 +258,9 @@ function appendStatement(s: string, durability: 'sync' | 'relaxed'): string {
 WITH me AS (
   UPDATE ${s}.lanes SET batch = $14, seen = now() WHERE node = $11 AND lane = $12 AND batch = $13::bigint RETURNING 1),
 wanted AS (
-  SELECT t.id, t.incarnation, t.if_head, t.if_floor, t.n, t.place, substring($6::bytea FROM (t.place::int - 1) * 32 + 1 FOR 32) AS hash
-  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[]) WITH ORDINALITY
-    AS t(id, incarnation, if_head, if_floor, n, place)),
+  SELECT t.id, t.incarnation, t.if_head, t.if_floor, t.n, t.is_marked, t.place, substring($6::bytea FROM (t.place::int - 1) * 32 + 1 FOR 32) AS hash
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $15::bool[]) WITH ORDINALITY
+    AS t(id, incarnation, if_head, if_floor, n, is_marked, place)),
 locked AS (
   SELECT d.id, d.hash, d.incarnation, d.last_sequence, d.floor FROM ${s}.documents d
   WHERE d.id = ANY($1::bigint[]) AND EXISTS (SELECT FROM me) ORDER BY d.id FOR UPDATE),
@@ -274,7 +277,12 @@ put AS (
   SELECT b.id, b.base + row_number() OVER (PARTITION BY b.id ORDER BY r.entry), $11, $14,
     substring($10::bytea FROM r.o FOR r.l)
   FROM unnest($7::bigint[], $8::int[], $9::int[]) WITH ORDINALITY AS r(place, o, l, entry)
-  JOIN bumped b ON b.place = r.place)
+  JOIN bumped b ON b.place = r.place),
+marked AS (
+  INSERT INTO ${s}.marks (document, incarnation, after)
+  SELECT b.id, b.life, CASE WHEN l.incarnation IS NULL THEN 0 ELSE b.base END
+  FROM bumped b JOIN wanted w ON w.place = b.place AND w.is_marked JOIN locked l ON l.id = b.id
+  ON CONFLICT (document) DO NOTHING)
 SELECT m.mine, m.durable, l.id, l.incarnation, l.last_sequence, l.floor, b.life, b.base
 FROM (SELECT count(*)::int AS mine, set_config('synchronous_commit', ${commit}, true) AS durable FROM me) m
 LEFT JOIN (locked l JOIN wanted w ON w.id = l.id AND w.hash = l.hash) ON true

@@ -23,9 +23,9 @@ export class Deleting {
   async delete(document: string, deletion: Deletion = {}): Promise<boolean> {
     checkDeletion(deletion)
     const hash = hashOf(document)
-    const { incarnation: meant, tombstone } = deletion
+    const { incarnation: meant, tombstone, leavesMark = false } = deletion
     if (meant !== undefined) {
-      return (await this.#end({ hash, document, incarnation: meant, tombstone })) === 'deleted'
+      return (await this.#end({ hash, document, incarnation: meant, tombstone, leavesMark })) === 'deleted'
     }
     for (let round = 0; round < roundsMax; round++) {
       const [row] = await this.#connections.query(
@@ -33,7 +33,7 @@ export class Deleting {
         [hash]
       )
       const incarnation = row?.incarnation ?? null
-      const outcome = await this.#end({ hash, document, incarnation, tombstone })
+      const outcome = await this.#end({ hash, document, incarnation, tombstone, leavesMark })
       if (outcome !== 'changed') return outcome === 'deleted'
     }
     throw new StoreError('STORE_FAILED', 'The document is created again each time it is deleted')
@@ -44,11 +44,12 @@ export class Deleting {
     readonly document: string
     readonly incarnation: unknown
     readonly tombstone: Tombstone | null | undefined
+    readonly leavesMark: boolean
   }): Promise<'deleted' | 'absent' | 'changed'> {
-    const { hash, document, incarnation, tombstone } = life
+    const { hash, document, incarnation, tombstone, leavesMark } = life
     const kind = tombstone === undefined ? 'stays' : tombstone === null ? 'goes' : 'comes'
     const values: unknown[] = [hash, incarnation, kind]
-    values.push(encodeName(document), tombstone?.timeMs ?? 0, Buffer.from(tombstone?.bytes ?? []))
+    values.push(encodeName(document), tombstone?.timeMs ?? 0, Buffer.from(tombstone?.bytes ?? []), leavesMark)
     return this.#connections.patiently(async tries => {
       const [row] = await this.#connections.once({ text: deleteStatement(this.#schema), values })
       return outcomeOf(row, { incarnation, isRepeated: tries > 0 })
@@ -84,7 +85,7 @@ function outcomeOf(
   return isRepeated ? 'deleted' : 'changed'
 }
 
-/** $1 hash, $2 incarnation or null, $3 what becomes of the tombstone, $4 name, $5 its time, $6 its bytes. One row. */
+/** $1 hash, $2 incarnation or null, $3 what becomes of the tombstone, $4 name, $5 its time, $6 its bytes, $7 whether it leaves a mark. One row. */
 function deleteStatement(s: string): string {
   return `
 WITH ended AS (
@@ -93,6 +94,9 @@ WITH ended AS (
 noted AS (
   INSERT INTO ${s}.garbage (document, generation_to, sequence_to)
   SELECT id, ${attemptsSoFar(s)}, last_sequence FROM ended),
+marked AS (
+  INSERT INTO ${s}.marks (document, incarnation, after)
+  SELECT id, $2::bigint, last_sequence FROM ended WHERE $7::bool ON CONFLICT (document) DO NOTHING),
 absent AS (
   SELECT 1 AS one WHERE $2::bigint IS NULL
     AND NOT EXISTS (SELECT FROM ${s}.documents WHERE hash = $1 AND incarnation IS NOT NULL)),

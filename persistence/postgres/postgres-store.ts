@@ -3,6 +3,7 @@
  * contract its place; what the calls do is in the files beside. README.md of the folder above describes the tables.
  */
 import type { HistoryStore } from '../history.ts'
+import type { MarkStore } from '../marks.ts'
 import type { OnReport } from '../reports.ts'
 import {
   type AppendAnswer,
@@ -32,6 +33,7 @@ import { loadDriver } from './driver.ts'
 import { Histories } from './histories.ts'
 import { HistoryReading } from './history-reading.ts'
 import { Lanes } from './lanes.ts'
+import { Marks } from './marks.ts'
 import { Names } from './names.ts'
 import { Reading } from './reading.ts'
 import { prepareSchema } from './schema.ts'
@@ -121,6 +123,7 @@ class PostgresStore implements Store {
   readonly lanes: number
   readonly node: string
   readonly history: HistoryStore
+  readonly marks: MarkStore
   readonly #connections: Connections
   readonly #forAppends: Connections
   readonly #lanes: Lanes
@@ -163,6 +166,7 @@ class PostgresStore implements Store {
       new Histories(connections, schema),
       new HistoryReading(connections, schema)
     )
+    this.marks = this.#markStore(new Marks(connections, schema))
     this.#collectEveryMs = settings.collectEveryMs
     const hasTurn = () => beside.lease('chorus:collecting', lanes.node, settings.collectEveryMs)
     const isClosing = () => this.#closed !== null
@@ -272,6 +276,14 @@ class PostgresStore implements Store {
       unreleased: (...which) => this.#call(() => reading.unreleased(...which)),
       drop: (...which) => this.#call(() => writing.drop(...which)),
       list: options => this.#call(() => reading.list(options))
+    }
+  }
+
+  #markStore(marks: Marks): MarkStore {
+    return {
+      read: document => this.#call(() => marks.read(document)),
+      list: options => this.#call(() => marks.list(options)),
+      write: writes => this.#call(() => marks.write(writes))
     }
   }
 

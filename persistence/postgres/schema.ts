@@ -81,7 +81,10 @@ CREATE TABLE ${s}.history_garbage (
   is_closed boolean NOT NULL DEFAULT false, made timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE INDEX history_garbage_made ON ${s}.history_garbage (made);
 CREATE INDEX garbage_document ON ${s}.garbage (document);
-${historyTrigger(s)}`
+${historyTrigger(s)}`,
+  s => `
+CREATE TABLE ${s}.marks (
+  document bigint PRIMARY KEY, incarnation bigint, after bigint NOT NULL, value bytea NOT NULL DEFAULT '');`
 ]
 
 /**

@@ -2,6 +2,7 @@
  * Every bound of the server, its default, its unit, and what happens at the bound.
  * docs/operating.md repeats this table; `test/docs.test.ts` holds the two equal.
  */
+import { feedLimits } from './feed-limits.ts'
 import { historyLimits } from './history-limits.ts'
 import { httpLimits } from './http-limits.ts'
 
@@ -335,18 +336,7 @@ export const defaultLimits = {
   loadsMax: 64,
   /** Documents that wait for a call of `load`. Above: 1013. */
   loadsWaitingMax: 1_000,
-  /** `onChange` is called when a document has not changed for so long. */
-  changeDebounceMs: 2_000,
-  /** `onChange` is called no later than this after the first change, however busy the document. */
-  changeMaxWaitMs: 10_000,
-  /** How long a call of `onChange` may take. Above: it is counted as failed, and no longer waited for. */
-  changeTimeoutMs: 30_000,
-  /** Calls of `onChange` under way, for different documents; more wait for their turn. */
-  changesMax: 16,
-  /** Authors that one call of `onChange` names. Above: later ones are left out. */
-  changeAuthorsMax: 100,
-  /** How long a server that stops waits for `onChange`. Above: what was not announced is logged. */
-  changeStopMs: 10_000,
+  ...feedLimits,
   /** Calls of `server.read` and `documents` under way, and as many of `delete`, and of `change` for different documents; more wait for their turn. */
   readsMax: 8,
   /** Calls of each of `server.read`, `change` and `delete` that wait. Above: they reject with ERR_OVERLOADED. */

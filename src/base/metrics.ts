@@ -5,6 +5,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { FaultCode } from './errors.ts'
+import { createFeedMeters, type FeedReading } from './feed-metrics.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -83,6 +84,8 @@ export function createMetrics() {
       createBusMeters(registry, read.bus)
       createPresenceMeters(registry, read.presence)
     },
+    /** From now on what outlets are told of is counted too. */
+    countFeed: (read: () => readonly FeedReading[]) => createFeedMeters(registry, read),
     recordShown: (whose: 'own' | 'others') => nodeMeters?.recordsShown[whose].inc(),
     recordsRead: (count: number) => {
       nodeMeters?.gapReads.inc()

@@ -1,10 +1,10 @@
 /** What the worker threads of histories do: sealing, reading, restoring, each job from what it is given alone. */
 import type { Author } from '../../persistence/author.ts'
 import { ClockRuns } from '../document/clocks.ts'
+import { asJson, contentsJson } from '../document/contents.ts'
 import { mergeUpdates } from '../document/splice.ts'
 import { activity } from './activity.ts'
 import { Attributions } from './attribution.ts'
-import { asJson, contentsJson } from '../document/contents.ts'
 import { differencesJson } from './contents.ts'
 import { decodeCopies, encodeCopies } from './copies.ts'
 import { differences } from './differences.ts'

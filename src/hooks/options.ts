@@ -1,5 +1,6 @@
 /** What `createServer` takes of the embedding application's own: functions that are called when something happens. */
-import type { OnChange } from './changes.ts'
+import type { Outlet } from '../../outlets/outlet.ts'
+import type { OnChange } from './on-change.ts'
 import type { Load } from './seeds.ts'
 
 export type HookOptions = {
@@ -12,9 +13,16 @@ export type HookOptions = {
   readonly load?: Load
   /**
    * Told that a document has changed: `changeDebounceMs` after the last change, `changeMaxWaitMs` after the first,
-   * before its room closes, and at `stop`. At most once at a time for each document. A notification and not the
-   * storage: after a crash the last changes are in the document, and may not have been told of. A call that throws or
-   * takes longer than `changeTimeoutMs` costs a line in the log.
+   * before its room closes, and at `stop`. At most once at a time for each document. At least once for every change: a
+   * call that throws, takes longer than `changeTimeoutMs`, or was cut off by a crash is made again, with the same `id`. A
+   * notification and not the storage. See docs/feed.md.
    */
   readonly onChange?: OnChange
+  /**
+   * Who else is told, each by itself: an address (`https://…`, `amqp://…`, `kafka://…`, `nats://…`, `redis://…`), or an outlet
+   * (`y-chorus/outlets`), which the server does not close. See docs/feed.md.
+   */
+  readonly outlets?: readonly (string | Outlet)[]
+  /** Signs the events of webhooks among them: `whsec_` and base64 of 24 to 64 bytes. Several: all of them do. */
+  readonly outletSecret?: string | readonly string[]
 }

@@ -9,12 +9,12 @@ import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Slices } from '../base/slices.ts'
 import type { Time } from '../base/time.ts'
+import { TimedCalls, TimedOut } from '../base/timed-calls.ts'
 import { WorkQueue } from '../base/work-queue.ts'
 import { Document } from '../document/document.ts'
 import { isEmptyUpdate } from '../document/scan.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
 import { scanInSlices } from '../room/intake.ts'
-import { TimedCalls, TimedOut } from './timed-calls.ts'
 
 /**
  * Given a document's name: a Yjs V1 update (the array is copied), or null for a document that begins empty. Throws

@@ -51,6 +51,8 @@ export class Journal {
   readonly #time: Time
   readonly #metrics: Metrics
   readonly #window: Pick<LoadWindow, 'writingMs'>
+  /** Whether what is written leaves marks for the change feed. */
+  readonly #leavesMarks: boolean
   readonly #waiting = new Set<BatchWriter>()
   #isScheduled = false
   /** Batches under way, at most as many as the store has lanes, and by document the one that it is in. */
@@ -64,8 +66,14 @@ export class Journal {
   /** `window`: how long after the one before a batch begins; a lone one begins at once. */
   constructor(
     store: Store,
-    { time, metrics, window }: { time: Time; metrics: Metrics; window: Pick<LoadWindow, 'writingMs'> }
+    {
+      time,
+      metrics,
+      window,
+      leavesMarks = false
+    }: { time: Time; metrics: Metrics; window: Pick<LoadWindow, 'writingMs'>; leavesMarks?: boolean }
   ) {
+    this.#leavesMarks = leavesMarks
     this.#store = store
     this.#window = window
     this.#time = time
@@ -149,7 +157,8 @@ export class Journal {
       if (record === null) continue
       bytes += record.length
       writers.push(writer)
-      entries.push(entryOf(writer, record))
+      const entry = entryOf(writer, record)
+      entries.push(this.#leavesMarks ? { ...entry, leavesMark: true } : entry)
     }
     return { writers, entries }
   }

@@ -32,6 +32,7 @@ export type RoomEvents = {
   readonly onIdle: (room: Room) => void
   /** These updates are durable; or their write has failed, and may exist all the same. Before anyone sees them. */
   readonly onWritten: (room: Room, updates: readonly Source[]) => void
+  readonly onMember: (room: Room, type: 'member.joined' | 'member.left', member: Member) => void
   /** Updates became durable: a look at whether the log wants compacting. */
   readonly onCommitted: (room: Room) => void
   /** Resolves when no compaction of it is under way. */
@@ -161,6 +162,7 @@ export class Room {
     if (this.#ended !== null) throw this.#ended
     if (this.#members.size >= this.#parts.limits.membersPerRoomMax) throw new Fault('ERR_OVERLOADED', 'full')
     this.#members.add(member)
+    this.#events.onMember(this, 'member.joined', member)
     if (!member.encoder.asksBack) this.#ask(member)
   }
 
@@ -183,6 +185,7 @@ export class Room {
     this.#congestion.forget(member)
     this.#overdue.forget(member)
     this.awareness.leave(member)
+    this.#events.onMember(this, 'member.left', member)
     this.#reportIdle()
   }
 

@@ -19,7 +19,7 @@ import type { RoomParts } from './room-parts.ts'
 import { openingFault, storeFault } from './store-fault.ts'
 import { Tombstones } from './tombstones.ts'
 
-/** What is told of every change; see `Changes`. */
+/** What is told of every change; see `Feed`. */
 export type ChangeWatch = {
   /** These updates are durable, or may be. */
   written(document: string, updates: readonly Source[]): void
@@ -27,8 +27,10 @@ export type ChangeWatch = {
   isPending(document: string): boolean
   /** Tells of them now. Never rejects. */
   settle(document: string): Promise<void>
-  /** The document is gone, and what is not told of it is not to be told. */
-  forget(document: string): void
+  /** The document is gone. */
+  deleted(document: string): void
+  /** Somebody has come or gone here. */
+  member(document: string, type: 'member.joined' | 'member.left', member: Pick<Member, 'author'>): void
 }
 
 export type RoomsParts = RoomParts & {
@@ -79,6 +81,7 @@ export class Rooms {
     this.#events = {
       onIdle: room => this.#idle(room),
       onWritten: (room, updates) => changes?.written(room.name, updates),
+      onMember: (room, type, member) => changes?.member(room.name, type, member),
       onCommitted: room => compactions.consider(room),
       compactionOver: room => compactions.over(room),
       onCheckpoint: room => compactions.checkpointReplaced(room),
@@ -298,8 +301,11 @@ export class Rooms {
     try {
       const deletion = await this.#deletionOf(name, room ?? null, copies)
       const { incarnation, tombstone } = deletion
-      const isDeleted = await store.delete(name, deletion)
-      changes?.forget(name)
+      const isDeleted = await store.delete(
+        name,
+        changes === null ? deletion : { ...deletion, leavesMark: true }
+      )
+      if (isDeleted) changes?.deleted(name)
       compactions.forget(name)
       nodes?.announceChange(name)
       // Else the life was deleted elsewhere meanwhile, and left a tombstone there.

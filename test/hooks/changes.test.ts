@@ -182,14 +182,20 @@ test.each([
   ['rejects', () => Promise.reject(new Error('mine')), 'failed'],
   ['hangs', () => new Promise(() => {}), 'timed-out']
 ])(
-  'a hook that %s costs a log line and a count; the others, and the next change, are announced',
+  'a hook that %s costs a log line and a count, and is called again; the others, and the next change, are announced',
   async (_, bad, outcome) => {
     const log: string[] = []
     const good: string[] = []
     let bads = 0
     const server = await startServer({
       log: createLog('error', { write: line => void log.push(line) }),
-      limits: { changeDebounceMs: 5, changeMaxWaitMs: 10, changeTimeoutMs: 50, changesMax: 1 },
+      limits: {
+        changeDebounceMs: 5,
+        changeMaxWaitMs: 10,
+        changeTimeoutMs: 50,
+        changesMax: 1,
+        outletRetryMs: 200
+      },
       onChange: ({ document }) => {
         if (document === 'bad' && bads++ === 0) return bad()
         good.push(document)
@@ -204,9 +210,9 @@ test.each([
     await until(() => good.length === 1, 'the other document')
     await untilAsync(async () => (await server.metrics()).includes(`outcome="${outcome}"} 1`), 'the count')
     client.doc.getText('t').insert(0, 'y')
-    await until(() => good.length === 2, 'the next change')
+    await until(() => good.length === 3, 'the call again, and the next change')
 
-    expect(good).toEqual(['good', 'bad'])
+    expect(good).toEqual(['good', 'bad', 'bad'])
     expect(client.provider.wsconnected).toBe(true)
     expect(log).toHaveLength(1)
     expect(log[0]).toContain('onChange failed')

@@ -17,22 +17,26 @@ const suites: readonly {
   readonly features: readonly ConformanceFeature[]
   readonly place: () => StorePlace
 }[] = [
-  { name: 'memory', features: ['history'], place: memoryPlace },
-  { name: 'LevelDB', features: ['persistence', 'copy', 'history'], place: () => levelPlace() },
+  { name: 'memory', features: ['history', 'marks'], place: memoryPlace },
+  { name: 'LevelDB', features: ['persistence', 'copy', 'history', 'marks'], place: () => levelPlace() },
   {
     name: 'LevelDB, relaxed',
-    features: ['persistence', 'copy', 'history'],
+    features: ['persistence', 'copy', 'history', 'marks'],
     place: () => levelPlace({ durability: 'relaxed' })
   },
-  { name: 'simulated disk', features: ['persistence', 'crash', 'history'], place: () => simulatedPlace() },
+  {
+    name: 'simulated disk',
+    features: ['persistence', 'crash', 'history', 'marks'],
+    place: () => simulatedPlace()
+  },
   {
     name: 'simulated disk, no head kept in memory',
-    features: ['persistence', 'crash', 'history'],
+    features: ['persistence', 'crash', 'history', 'marks'],
     place: () => simulatedPlace({}, { headsMax: 0 })
   },
   {
     name: 'simulated disk, every step in its own macrotask',
-    features: ['persistence', 'crash', 'history'],
+    features: ['persistence', 'crash', 'history', 'marks'],
     place: () => simulatedPlace({ pause: () => new Promise(resolve => setImmediate(resolve)) })
   }
 ]

@@ -510,6 +510,9 @@ function countingMetrics(trace: Trace): Metrics {
     refused: code => trace.note('refused', code),
     nodeNamed: () => {},
     countAmongOthers: () => {},
+    countFeed: () => ({
+      delivered: (outlet, outcome) => trace.count(`deliveries to ${outlet} ${outcome}`)
+    }),
     recordShown: () => {},
     recordsRead: () => {},
     headsPolled: () => {},

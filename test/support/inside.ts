@@ -17,7 +17,7 @@ export function buildParts(store: Store, options: ServerOptions, bus: SealedBus 
   const running = build(store, {
     ...{ bus, name: bus === null ? null : store.node, options: { authorize: 'none', ...options } },
     ...{ host: '127.0.0.1', demo: [], trustedProxies: proxyList([]), isDraining: () => false },
-    ...{ metrics: createMetrics(), log: quietLog }
+    ...{ metrics: createMetrics(), log: quietLog, outlets: [] }
   })
   onTestFinished(async () => {
     await takeDown(running)

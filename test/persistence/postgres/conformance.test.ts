@@ -22,7 +22,7 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
     return { open: () => openPostgresStore(url, options) }
   }
 
-  test.each(selectCases(['persistence', 'writers', 'history']))('$name', ({ run }) => run(place()))
+  test.each(selectCases(['persistence', 'writers', 'history', 'marks']))('$name', ({ run }) => run(place()))
 
   test('random calls against the memory store', async () => {
     await runModel({ seed, calls: 80, place: place() })

@@ -1,6 +1,6 @@
 /** Calls of the embedding application's functions: what they throw, and how long they take, is their own affair. */
-import { Fault } from '../base/errors.ts'
-import type { Cancel, Time } from '../base/time.ts'
+import { Fault } from './errors.ts'
+import type { Cancel, Time } from './time.ts'
 
 /** The function was called and has not answered in time. It may still do so; nobody listens any more. */
 export class TimedOut extends Error {}
