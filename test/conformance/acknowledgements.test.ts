@@ -109,7 +109,11 @@ describe('[AK6] a grant that ends', () => {
     const { url } = await startServer({
       authorize: ({ token }) => {
         tokens.push(token)
-        return { user: null, access: 'write', expiresAt: Date.now() + (token === 'new' ? 3_600_000 : soon.lifeMs) }
+        return {
+          user: null,
+          access: 'write',
+          expiresAt: Date.now() + (token === 'new' ? 3_600_000 : soon.lifeMs)
+        }
       }
     })
     const raw = await openRaw({ url, path: 'a?token=old' })
