@@ -11,6 +11,7 @@ const entries = {
   persistence: 'dist/persistence/index',
   conformance: 'dist/persistence/conformance',
   bus: 'dist/bus/index',
+  client: 'dist/client/index',
   'bus-conformance': 'dist/bus/conformance',
   outlets: 'dist/outlets/index',
   'outlets-conformance': 'dist/outlets/conformance'
@@ -56,13 +57,15 @@ const typesForRequire = {
   generateBundle(_, bundle) {
     for (const chunk of Object.values(bundle)) {
       if (chunk.type !== 'chunk') continue
-      chunk.code = `/// <reference types="node" />\n${chunk.code}`
+      // The client is for browsers, where nobody has those of Node.
+      if (!/^(client|react)/.test(chunk.fileName))
+        chunk.code = `/// <reference types="node" />\n${chunk.code}`
       const code = chunk.code
         .replaceAll(/(from "\.[^"]*)\.js"/g, '$1.cjs"')
-        // The types of yjs are a module's, also for those who require it.
+        // The types of yjs and what goes with it are a module's, also for those who require it.
         .replaceAll(
-          /^import \* as (\w+) from "yjs"/gm,
-          'import type * as $1 from "yjs" with { "resolution-mode": "import" }'
+          /^import (\* as \w+|\{[^}]*\}) from "(yjs|lib0\/\w+|y-protocols\/\w+)"/gm,
+          'import type $1 from "$2" with { "resolution-mode": "import" }'
         )
       this.emitFile({ type: 'asset', fileName: chunk.fileName.replace(/\.d\.ts$/, '.d.cts'), source: code })
     }

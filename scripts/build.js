@@ -1,5 +1,5 @@
 /**
- * Builds the server (tsc), what the package has beside it for `require` and for types (rolldown), and the demo pages
+ * Builds the server and the client (tsc), what the package has beside it for `require` and for types (rolldown), and the demo pages
  * (vite): always, or only what is older than its sources.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
@@ -16,9 +16,17 @@ const parts = [
     finish: removeOrphans
   },
   {
+    name: 'client',
+    inputs: ['client', 'tsconfig.json', 'package.json'],
+    product: 'dist/client/index.js',
+    command: ['node_modules/typescript/bin/tsc', '-p', 'client/tsconfig.build.json', '--noEmitOnError'],
+    finish() {}
+  },
+  {
     name: 'package',
     inputs: [
       'src',
+      'client',
       'persistence',
       'bus',
       'outlets',
@@ -95,6 +103,7 @@ function removeOrphans() {
   rmSync(join(dist, 'types'), { recursive: true, force: true })
   for (const name of readdirSync(dist, { recursive: true })) {
     const source = name.replace(/\.(js|d\.ts)(\.map)?$/, '.ts')
-    if (source !== name && !existsSync(join(root, source))) rmSync(join(dist, name))
+    if (source !== name && !existsSync(join(root, source)) && !existsSync(join(root, `${source}x`)))
+      rmSync(join(dist, name))
   }
 }

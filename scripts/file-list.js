@@ -8,9 +8,9 @@ import { root } from './run.js'
 
 /** Every source file of the server, with its text; paths begin at the repository's root. */
 export function readSources() {
-  return ['src', 'persistence', 'bus', 'outlets'].flatMap(folder =>
+  return ['src', 'persistence', 'bus', 'outlets', 'client'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true })
-      .filter(path => path.endsWith('.ts'))
+      .filter(path => /\.tsx?$/.test(path))
       .map(path => `${folder}/${path.replaceAll('\\', '/')}`)
       .sort()
       .map(path => ({ path, text: readFileSync(join(root, path), 'utf8') }))

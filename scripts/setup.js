@@ -13,7 +13,7 @@ import { ensureServices } from './services.js'
 const modes = {
   start() {
     ensurePackages()
-    buildStale('server', 'package', 'demo pages')
+    buildStale('server', 'client', 'package', 'demo pages')
   },
   test() {
     ensurePackages()

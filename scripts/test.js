@@ -19,6 +19,7 @@ const steps = [
     name: 'types',
     commands: [
       [tsc, '--noEmit'],
+      [tsc, '-p', 'client', '--noEmit'],
       [tsc, '-p', 'demo', '--noEmit']
     ]
   },

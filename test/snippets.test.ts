@@ -35,6 +35,11 @@ const typing = `${assert}
 
 const readme: readonly Case[] = [
   {
+    has: "import { ChorusProvider } from 'y-chorus/client'",
+    after: 'console.log(provider.getSnapshot().saved); provider.destroy()',
+    prints: /^yes\n$/
+  },
+  {
     has: "new WebsocketProvider('ws://127.0.0.1:1234', room, doc)",
     after:
       "await new Promise(done => provider.on('sync', done)); await new Promise(setImmediate); provider.destroy(); doc.destroy()",
@@ -231,11 +236,44 @@ const clients: readonly Case[] = [
   }
 ]
 
+const ownClient: readonly Case[] = [
+  {
+    has: "// on the server's disk",
+    after: 'provider.destroy(); doc.destroy()',
+    prints: /saving\n[\s\S]*yes\n/
+  },
+  {
+    has: 'token: newToken',
+    after: `${assert}
+      const text = provider.doc.getText('t')
+      const closes = []
+      provider.on('connection-close', closed => closes.push(closed))
+      for (const start = Date.now(); Date.now() - start < 2_500; ) {
+        text.insert(0, 'x')
+        await new Promise(done => setTimeout(done, 20))
+      }
+      await provider.saved()
+      assert.deepEqual(closes, [])
+      console.log('all is saved')
+      provider.destroy()`,
+    prints: /^all is saved\n$/
+  },
+  {
+    has: 'new ChorusSocket(',
+    after: `for (const each of [notes, tasks]) each.doc.getText('t').insert(0, each.roomname)
+      await Promise.all([notes.saved(), tasks.saved()])
+      console.log(notes.getSnapshot().saved, tasks.getSnapshot().saved)
+      for (const each of [notes, tasks]) each.destroy()`,
+    prints: /^yes yes\n$/
+  }
+]
+
 const casesByPage: Readonly<Record<string, readonly Case[]>> = {
   'README.md': readme,
   'docs/embedding.md': embedding,
   'docs/migrating.md': migrating,
-  'docs/clients.md': clients
+  'docs/clients.md': clients,
+  'docs/client.md': ownClient
 }
 
 const snippets = Object.keys(casesByPage)

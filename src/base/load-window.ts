@@ -2,6 +2,7 @@
  * How long the server gathers before it writes and sends. Gathering costs whoever waits some milliseconds and saves
  * the server writes; so it gathers little while the event loop has time, and more the fuller the loop gets.
  */
+import { performance } from 'node:perf_hooks'
 import type { Time } from './time.ts'
 
 /** Share of its time that the event loop was busy since it was asked last, from 0 to 1. */

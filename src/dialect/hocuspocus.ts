@@ -7,7 +7,14 @@ import { Fault } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
 import { binaryFrame, type Frame } from './frame.ts'
 import type { Encoder, First, Message } from './message.ts'
-import { readBody, messageTypes as sharedTypes, syncSteps, withPayload } from './sync-messages.ts'
+import {
+  acknowledgement,
+  acknowledgementKinds,
+  readBody,
+  messageTypes as sharedTypes,
+  syncSteps,
+  withPayload
+} from './sync-messages.ts'
 
 const messageTypes = {
   ...sharedTypes,
@@ -120,6 +127,8 @@ export function createHocuspocusEncoder(routingKey: string): HocuspocusEncoder {
     keepAlive: () => notSaved,
     denied: reason => withText(prefix, [messageTypes.auth, authTypes.denied], reason),
     asksBack: true,
+    acknowledged: count => acknowledgement(prefix, acknowledgementKinds.acknowledged, count),
+    notTaken: number => acknowledgement(prefix, acknowledgementKinds.notTaken, number),
     saved: () => saved,
     notSaved: () => notSaved,
     authenticated: access =>

@@ -11,6 +11,8 @@ export type Message =
   | { readonly type: 'update'; readonly update: Uint8Array }
   | { readonly type: 'awareness'; readonly states: Uint8Array }
   | { readonly type: 'query-awareness' }
+  /** From now on it wants to know which of its updates are on disk. Its dialect's own receipts end with that. */
+  | { readonly type: 'ask-acknowledgements' }
 
 /** The first message of some bytes, and how many of them it is: what follows is another one. */
 export type First<M> = { readonly message: M; readonly length: number }
@@ -32,6 +34,9 @@ export type Encoder = {
   readonly denied: (reason: string) => Frame
   /** Each SyncStep1 is answered with one of ours, in place of a greeting. */
   readonly asksBack: boolean
+  /** To a member that has asked: so many of its updates are durable; and which one was not taken, counted from 1. */
+  readonly acknowledged: (count: number) => Frame
+  readonly notTaken: (number: number) => Frame
   /** One update is durable; null in a dialect whose clients do not count. */
   readonly saved: () => Frame | null
   /** One update was not taken; null where nothing but a close says so. */

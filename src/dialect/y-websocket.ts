@@ -7,18 +7,37 @@ import { faults } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
 import { binaryFrame, type Frame } from './frame.ts'
 import type { Encoder, First, Message } from './message.ts'
-import { isBodyType, messageTypes, readBody, syncSteps, withPayload } from './sync-messages.ts'
+import {
+  acknowledgement,
+  acknowledgementKinds,
+  acknowledgementType,
+  asked,
+  isBodyType,
+  messageTypes,
+  readBody,
+  syncSteps,
+  withPayload
+} from './sync-messages.ts'
 
 /** `unknown`: of a type that applications use among themselves; nobody but they know where it ends. */
-export type YWebsocketMessage = Message | { readonly type: 'unknown' }
+export type YWebsocketMessage =
+  | Message
+  | { readonly type: 'unknown' }
+  /** Renews the grant, of a client that was asked for one. */
+  | { readonly type: 'token'; readonly token: string }
 
 /** An unknown message is all that there is. Throws ERR_BAD_MESSAGE when the bytes do not begin with a message. */
 export function firstYWebsocket(bytes: Uint8Array): First<YWebsocketMessage> {
   const reader = new Reader(bytes)
   const type = reader.varUint()
   if (!isBodyType(type)) return { message: { type: 'unknown' }, length: bytes.length }
-  const message = readBody(type, reader)
+  const message = type === acknowledgementType ? readAsked(reader) : readBody(type, reader)
   return { message, length: reader.position }
+}
+
+function readAsked(reader: Reader): YWebsocketMessage {
+  const kind = reader.varUint()
+  return kind === acknowledgementKinds.token ? { type: 'token', token: reader.string() } : asked(kind)
 }
 
 const nothing = new Uint8Array(0)
@@ -40,8 +59,16 @@ const refusals = {
   malformed: null
 } as const
 
+/** What a session says beside what every dialect has. */
+export type YWebsocketEncoder = Encoder & {
+  /** Asks a client that wants acknowledgements for a token: its grant ends soon. */
+  readonly tokenRequest: () => Frame
+}
+
+const tokenRequest = acknowledgement(nothing, acknowledgementKinds.tokenRequest, null)
+
 /** One for all connections: nothing of this dialect's frames depends on the room. */
-export const yWebsocketEncoder: Encoder = {
+export const yWebsocketEncoder: YWebsocketEncoder = {
   key: 'y-websocket',
   syncStep1: stateVector => withPayload(nothing, [messageTypes.sync, syncSteps.step1], stateVector),
   update: update => withPayload(nothing, [messageTypes.sync, syncSteps.update], update),
@@ -51,6 +78,9 @@ export const yWebsocketEncoder: Encoder = {
   keepAlive: () => keepAlive,
   denied,
   asksBack: false,
+  acknowledged: count => acknowledgement(nothing, acknowledgementKinds.acknowledged, count),
+  notTaken: number => acknowledgement(nothing, acknowledgementKinds.notTaken, number),
+  tokenRequest: () => tokenRequest,
   saved: () => null,
   notSaved: why => refusals[why]
 }

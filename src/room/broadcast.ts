@@ -33,7 +33,11 @@ export function sendReceipts(member: Member, durableTicket: number): void {
   if (frame !== null) member.port.send(frame)
 }
 
-function receiptsOf({ receipts, encoder }: Member, durableTicket: number): Frame | null {
+function receiptsOf({ receipts, acknowledgements, encoder }: Member, durableTicket: number): Frame | null {
+  if (acknowledgements !== null) {
+    const newly = acknowledgements.take(durableTicket)
+    return newly === null ? null : encoder.acknowledged(newly)
+  }
   const count = receipts?.take(durableTicket) ?? 0
   const saved = count === 0 ? null : encoder.saved()
   return saved === null ? null : repeatFrame(saved, count)
@@ -56,6 +60,9 @@ function soleAuthorOf(batch: readonly Sent[]): Member | null {
 
 /** A reader's update is not taken: it is told, and what its receipts count is kept in step. */
 export function refuseReader(member: Member, type: 'update' | 'sync-step-2', { structs }: UpdateScan): void {
+  if (member.acknowledgements !== null) {
+    return member.port.send(member.encoder.notTaken(member.acknowledgements.refused()))
+  }
   if (type === 'update') member.receipts?.updateRefused(structs)
   else member.receipts?.step2Refused()
   const frame = member.encoder.notSaved('read-only')

@@ -7,6 +7,7 @@ import type { Fault } from '../base/errors.ts'
 import type { Frame } from '../dialect/frame.ts'
 import type { Encoder } from '../dialect/message.ts'
 import type { ClockRuns } from '../document/clocks.ts'
+import { Acknowledgements } from './acknowledgements.ts'
 import type { Identity } from './identity.ts'
 import { Receipts } from './receipts.ts'
 
@@ -85,8 +86,10 @@ export class Member {
   #person: MemberPerson
   /** Made with its first update. */
   #author: Author | null = null
-  /** Null where the dialect has none. */
-  readonly receipts: Receipts | null
+  /** Null where the dialect has none, or the member has asked for acknowledgements instead. */
+  #receipts: Receipts | null
+  /** Null: it has not asked. */
+  #acknowledgements: Acknowledgements | null = null
   phase: Phase = greeted
   /** Ticket of the last update it sent: its SyncStep1 is answered when that one is durable. */
   lastTicket = 0
@@ -108,7 +111,22 @@ export class Member {
     this.port = port
     this.encoder = encoder
     this.#person = person
-    this.receipts = encoder.saved() === null ? null : new Receipts()
+    this.#receipts = encoder.saved() === null ? null : new Receipts()
+  }
+
+  get receipts(): Receipts | null {
+    return this.#receipts
+  }
+
+  get acknowledgements(): Acknowledgements | null {
+    return this.#acknowledgements
+  }
+
+  /** Its updates are counted from now on, if they are not yet. */
+  askAcknowledgements(): Acknowledgements {
+    this.#receipts = null
+    this.#acknowledgements ??= new Acknowledgements()
+    return this.#acknowledgements
   }
 
   get person(): MemberPerson {

@@ -214,6 +214,8 @@ export class Room {
         return this.awareness.receive(member, message.states)
       case 'query-awareness':
         return this.awareness.query(member)
+      case 'ask-acknowledgements':
+        return member.port.send(member.encoder.acknowledged(member.askAcknowledgements().acknowledged))
       default:
         return message satisfies never
     }
@@ -230,6 +232,7 @@ export class Room {
     member.lastTicket = ticket
     this.#congestion.taken(member)
     // An update that brings nothing new repeats what may not be durable yet: everything scanned so far will do.
+    member.acknowledgements?.taken(ticket)
     if (type === 'update') member.receipts?.updateTaken(ticket, scanned.scan.structs)
     else member.receipts?.step2Taken(ticket)
     sendReceipts(member, this.#commits.durableTicket)

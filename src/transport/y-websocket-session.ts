@@ -78,6 +78,7 @@ class YWebsocketSession implements Session, Holder {
     }
     const { message, length } = firstYWebsocket(bytes)
     if (message.type === 'unknown') this.#connection.ignored()
+    else if (message.type === 'token') seat.renew({ token: message.token, dialect: 'y-websocket' })
     else seat.room.receive(seat.member, message)
     return length
   }
@@ -106,8 +107,10 @@ class YWebsocketSession implements Session, Holder {
     this.#seat?.regrant()
   }
 
-  /** The dialect has no way to ask for another token: the client comes back with one when it was closed. */
-  expires(): void {}
+  /** Who has not asked for acknowledgements knows no such question, and comes back with a token when it was closed. */
+  expires(): void {
+    if (this.#seat?.member?.acknowledgements != null) this.#connection.send(yWebsocketEncoder.tokenRequest())
+  }
 
   /** Browsers cannot see why an upgrade was refused, and older clients cannot read a close code. */
   refused(fault: Fault): void {

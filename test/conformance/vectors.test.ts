@@ -133,8 +133,8 @@ test('the bytes on the wire change only together with the version of the wire pr
   // Whoever changes this hash raises `wireProtocol`, unless vectors were only added, and says so in the changelog.
   const pinned = {
     wireProtocol: 2,
-    sha256: 'ca04ce51e7905404eb7db0877eedc77d136a75966618b8fc8e15f37be8c00dd1',
-    hocuspocus: 'f14a9f009c736a217ee3e1659b0fc65b544ca0e0a74d00adeb5deff8cacbc2ae'
+    sha256: '8045b34697a59c9c2d25534456e6f2370a30ff382c7ce1adb0ad285a5b4b1cbb',
+    hocuspocus: '190af21b96c54988f27bf371d6b154120cf57f99d01e82a7f49fb9923f9cc8f6'
   }
 
   const sha256 = createHash('sha256').update(text).digest('hex')
@@ -183,6 +183,12 @@ function write({ type, payload = '' }: Record<string, string>): Frame {
       return yWebsocketEncoder.keepAlive()
     case 'denied':
       return yWebsocketEncoder.denied(payload)
+    case 'acknowledged':
+      return yWebsocketEncoder.acknowledged(Number(payload))
+    case 'not-taken':
+      return yWebsocketEncoder.notTaken(Number(payload))
+    case 'token-request':
+      return yWebsocketEncoder.tokenRequest()
     default:
       throw new Error(`no such message: ${type}`)
   }
@@ -203,6 +209,10 @@ function writeHocuspocus(address: string, { type, payload = '' }: Record<string,
       return encoder.keepAlive()
     case 'denied':
       return encoder.denied(payload)
+    case 'acknowledged':
+      return encoder.acknowledged(Number(payload))
+    case 'not-taken':
+      return encoder.notTaken(Number(payload))
     case 'authenticated':
       return encoder.authenticated(payload === 'write' ? 'write' : 'read')
     case 'saved':

@@ -55,7 +55,7 @@ export function ruleFindings(protocol: TextFile, tests: readonly Source[]): Find
 
 /** Files are named by their whole path: `src/room/room.ts`, `persistence/store.ts`. */
 export function fileListFindings(page: TextFile, paths: readonly string[]): Finding[] {
-  const listed = new Set(page.text.match(/\b(?:src|persistence|bus|outlets)\/[\w./-]+\.ts\b/g))
+  const listed = new Set(page.text.match(/\b(?:src|persistence|bus|outlets|client)\/[\w./-]+\.tsx?\b/g))
   return [
     ...paths
       .filter(path => !listed.has(path))

@@ -36,7 +36,7 @@ export function readText(path: string): string {
 /** The TypeScript files below these folders, parsed. */
 export function sourcesIn(files: readonly TextFile[], folders: readonly string[]): Source[] {
   return files
-    .filter(({ path }) => path.endsWith('.ts') && folders.some(folder => path.startsWith(folder)))
+    .filter(({ path }) => /\.tsx?$/.test(path) && folders.some(folder => path.startsWith(folder)))
     .map(({ path, text }) => parse(path, text))
 }
 

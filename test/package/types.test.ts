@@ -26,6 +26,7 @@ import { openLevelStore, type Store, StoreError } from 'y-chorus/persistence'
 import { storeConformanceCases } from 'y-chorus/persistence/conformance'
 import { type Bus, openBus, sealBus, startPulse } from 'y-chorus/bus'
 import { type BusPlace, busConformanceCases } from 'y-chorus/bus/conformance'
+import { ChorusProvider, ChorusSocket, type Status } from 'y-chorus/client'
 
 const authorize: Authorize = async attempt => {
   if (attempt.token === null) throw new Refusal('no token', { retry: 'later' })
@@ -57,6 +58,15 @@ export async function speak(key: Uint8Array): Promise<BusPlace> {
   sealed.publish('t', 'text')
   await busConformanceCases[0]?.run({ connect: options => openBus(':memory:', options) })
   return { connect: async () => bus }
+}
+
+export async function watch(url: string, doc: ConstructorParameters<typeof ChorusProvider>[2]): Promise<Status> {
+  const provider = new ChorusProvider(new ChorusSocket(url), 'a', doc, { token: async () => 'x' })
+  provider.on('sync', isSynced => void (isSynced satisfies boolean))
+  await provider.saved()
+  // @ts-expect-error: there is no such option
+  new ChorusProvider(url, 'a', doc, { tokens: 'x' })
+  return provider.getSnapshot()
 }
 
 export function codeOf(error: unknown): string {
