@@ -24,6 +24,8 @@ import { createWorkers } from './document/workers.ts'
 import { workersOptions } from './document/workers-options.ts'
 import { DocumentHistories } from './documents/document-histories.ts'
 import { Documents } from './documents/documents.ts'
+import { Edits } from './documents/edits.ts'
+import { EditWorkers } from './editing/workers.ts'
 import { Histories } from './history/histories.ts'
 import { openTo, policies } from './history/policy.ts'
 import { Sweep } from './history/sweep.ts'
@@ -54,6 +56,8 @@ export type Running = {
   readonly calls: Calls | null
   readonly rooms: Rooms
   readonly documents: Documents
+  readonly edits: Edits
+  readonly editWorkers: EditWorkers
   readonly seeds: Seeds | null
   readonly changes: Changes | null
   readonly journal: Journal
@@ -142,6 +146,8 @@ export function build(store: Store, setup: Setup): Running {
     presence: { identity, readers }
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
+  const editWorkers = new EditWorkers(limits)
+  const edits = new Edits({ ...shared, rooms, store, workers: editWorkers, random: Math.random })
   const documentHistories = past === null ? null : pastsOf(past, { ...shared, store, rooms, compactions })
   const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
   const disconnects = disconnectsOf(rooms)
@@ -164,6 +170,8 @@ export function build(store: Store, setup: Setup): Running {
     calls,
     rooms,
     documents,
+    edits,
+    editWorkers,
     seeds,
     changes,
     journal,
@@ -276,6 +284,7 @@ export async function takeDown(running: Running): Promise<void> {
   calls?.close()
   passes.admission.close()
   stateless.close()
+  running.edits.close()
   rooms.flush()
   await journal.idle()
   await changes?.close()
@@ -285,6 +294,7 @@ export async function takeDown(running: Running): Promise<void> {
   const compacted = compactions.close()
   slices.close()
   await workers.close()
+  await running.editWorkers.close()
   await past?.workers.close()
   await past?.sweep.close()
   await compacted

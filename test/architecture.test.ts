@@ -66,7 +66,8 @@ const layers: Layers = {
       'src/room/',
       'src/history/',
       'src/document/workers.ts',
-      'src/document/workers-options.ts'
+      'src/document/workers-options.ts',
+      'src/editing/workers.ts'
     ],
     ...['src/cluster/', 'type persistence/index.ts', 'type bus/index.ts', base]
   ],
@@ -85,6 +86,7 @@ const layers: Layers = {
     'src/room/',
     'src/document/',
     'src/history/',
+    'src/editing/',
     store,
     'type persistence/history.ts',
     `type ${author}`,
@@ -97,6 +99,7 @@ const layers: Layers = {
     ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts']
   ],
   'src/history/': ['src/document/', `type ${store}`, 'type persistence/history.ts', author, base],
+  'src/editing/': ['src/document/', `type ${author}`, base],
   'src/document/': [author, base],
   'src/dialect/': [base],
   'src/base/': [],
@@ -131,7 +134,9 @@ const homes: Homes = {
       'src/history/differences.ts',
       'src/history/held.ts',
       'src/history/keyframe.ts',
-      'src/history/contents.ts'
+      'src/history/contents.ts',
+      'src/document/json-answer.ts',
+      'src/editing/'
     ]
   ],
   lib0: ['src/dialect/'],

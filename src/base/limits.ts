@@ -2,6 +2,7 @@
  * Every bound of the server, its default, its unit, and what happens at the bound.
  * docs/operating.md repeats this table; `test/docs.test.ts` holds the two equal.
  */
+import { editLimits } from './edit-limits.ts'
 import { historyLimits } from './history-limits.ts'
 
 const KiB = 1024
@@ -374,7 +375,8 @@ export const defaultLimits = {
   drainMs: 1_500,
   /** Members of a failed room are closed spread over this time. */
   staggerMs: 500,
-  ...historyLimits
+  ...historyLimits,
+  ...editLimits
 } as const
 
 export type LimitName = keyof typeof defaultLimits

@@ -13,12 +13,12 @@ import { joinSegments } from '../document/segments.ts'
 import { diffUpdate } from '../document/splice.ts'
 import { decodeStateVector } from '../document/state-vector.ts'
 import { openDocument } from '../document/stored-document.ts'
-import type { ScannedUpdate } from '../document/tail.ts'
 import type { Workers } from '../document/workers.ts'
 import { checkDocumentName } from '../room/document-name.ts'
 import { scanInSlices } from '../room/intake.ts'
 import type { OldCopiesAre, Rooms } from '../room/rooms.ts'
 import { openingFault, storeFault } from '../room/store-fault.ts'
+import { applyIn } from './applying.ts'
 import { editOf, type Mutate } from './edit.ts'
 
 export type ReadOptions = {
@@ -77,9 +77,6 @@ const callBytes = 1024
 /** A worker on a busy machine takes so much longer than on a core of its own, and is then given up. */
 const busyFactor = 5
 
-/** How often an update is given to a new room because the one it was in restarted. */
-const attemptsMax = 5
-
 export class Documents {
   readonly #parts: Parts
   readonly #reads: WorkQueue
@@ -128,11 +125,8 @@ export class Documents {
     this.#applyingBytes += cost
     try {
       const copy = Uint8Array.from(update)
-      await this.#commit(
-        document,
-        { update: copy, scan: await slices.run(scanInSlices(copy, limits), null) },
-        by
-      )
+      const scanned = { update: copy, scan: await slices.run(scanInSlices(copy, limits), null) }
+      await applyIn(this.#parts.rooms, document, scanned, by)
     } finally {
       this.#applyingBytes -= cost
     }
@@ -211,19 +205,6 @@ export class Documents {
     const bytes = updates.reduce((sum, update) => sum + update.length, 0)
     if (bytes > limits.scanBytesMax) return workers.diff({ document, segments: updates, vector })
     return Uint8Array.from(diffUpdate(joinSegments(updates), vector))
-  }
-
-  /** A room that restarts has thrown away what it had not written. Applying an update twice does no harm. */
-  async #commit(document: string, scanned: ScannedUpdate, author: Author): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const room = await this.#parts.rooms.open(document)
-      try {
-        return await room.apply(scanned, author)
-      } catch (error) {
-        const isOver = error instanceof Fault && error.code === 'ERR_ROOM_RESTARTS' && attempt < attemptsMax
-        if (!isOver) throw error
-      }
-    }
   }
 }
 

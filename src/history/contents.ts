@@ -3,7 +3,7 @@
  * sent them as they are. Runs in a worker.
  */
 import * as Y from 'yjs'
-import { Fault } from '../base/errors.ts'
+import { asJson, encodedJson } from '../document/json-answer.ts'
 import type { Attribution } from './attribution.ts'
 import type { Difference, Piece } from './differences.ts'
 import type { RootKind } from './jobs.ts'
@@ -47,7 +47,7 @@ export function differencesJson(found: ReadonlyMap<string, Difference>, bytesMax
   const types: Record<string, unknown> = {}
   for (const [name, difference] of found) types[name] = reasons.difference(difference)
   const answer = { reasons: reasons.all, types }
-  return reasons.isText ? encoded(JSON.stringify(answer), bytesMax) : asJson(answer, bytesMax)
+  return reasons.isText ? encodedJson(JSON.stringify(answer), bytesMax) : asJson(answer, bytesMax)
 }
 
 class Reasons {
@@ -87,23 +87,4 @@ class Reasons {
     this.#places.set(key, next)
     return next
   }
-}
-
-/** What JSON does not have is told apart: `{ bigint }`, `{ base64 }` of bytes, `{ document }` of one within this. */
-function plain(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
-  // Y.Doc has a toJSON, of which this is called with the result.
-  const raw = this[key]
-  if (typeof raw === 'bigint') return { bigint: String(raw) }
-  if (raw instanceof Uint8Array) return { base64: Buffer.from(raw).toString('base64') }
-  return raw instanceof Y.Doc ? { document: raw.guid } : value
-}
-
-export function asJson(value: unknown, bytesMax: number): Uint8Array {
-  return encoded(JSON.stringify(value, plain), bytesMax)
-}
-
-function encoded(json: string, bytesMax: number): Uint8Array {
-  const bytes = new TextEncoder().encode(json)
-  if (bytes.length <= bytesMax) return bytes
-  throw new Fault('ERR_ANSWER_TOO_LARGE', `an answer of ${bytes.length} bytes`)
 }

@@ -1,11 +1,12 @@
 /** The program of a history's worker threads: sealing, reading, restoring. It keeps nothing between jobs. */
 import type { Author } from '../../persistence/author.ts'
 import { ClockRuns } from '../document/clocks.ts'
+import { asJson } from '../document/json-answer.ts'
 import { mergeUpdates } from '../document/splice.ts'
 import { answerJobs } from '../document/worker-thread.ts'
 import { activity } from './activity.ts'
 import { Attributions } from './attribution.ts'
-import { asJson, contentsJson, differencesJson } from './contents.ts'
+import { contentsJson, differencesJson } from './contents.ts'
 import { decodeCopies, encodeCopies } from './copies.ts'
 import { differences } from './differences.ts'
 import type { Known } from './integration.ts'

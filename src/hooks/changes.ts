@@ -9,8 +9,8 @@ import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Cancel, Time } from '../base/time.ts'
 import { WorkQueue } from '../base/work-queue.ts'
-import type { Source } from '../room/commits.ts'
 import type { ChangeWatch } from '../room/rooms.ts'
+import type { Source } from '../room/source.ts'
 import { TimedCalls, TimedOut } from './timed-calls.ts'
 
 export type Change = {
