@@ -34,7 +34,9 @@ import { HistoryWorkers } from './history/workers.ts'
 import { Changes } from './hooks/changes.ts'
 import { Seeds } from './hooks/seeds.ts'
 import { createControlToken } from './http/control.ts'
-import { type Handler, routed } from './http/router.ts'
+import { described } from './http/description.ts'
+import type { Handler } from './http/message.ts'
+import { routed } from './http/router.ts'
 import { routes } from './http/routes.ts'
 import type { Server, ServerOptions } from './options.ts'
 import { CheckpointCache } from './room/checkpoint-cache.ts'
@@ -159,11 +161,12 @@ export function build(store: Store, setup: Setup): Running {
   if (name !== null) metrics.nodeNamed(name)
   const controlToken = createControlToken()
   const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
-  const { adminToken } = options
   const node = { name, bus: cluster?.busHealth ?? null }
-  const asked = { passes, disconnects, isDraining, controlToken, adminToken }
+  const checkName = (document: string) => rooms.checkName(document)
+  const asked = { passes, disconnects, isDraining, controlToken, adminToken: options.adminToken, checkName }
   const open = { ...shared, ...asked, node, store, journal, compactions, histories: documentHistories }
-  const handlers: Handler[] = [routed([...routes(open), ...chaos.routes]), ...demo]
+  const { table, rights } = routes(open)
+  const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...demo]
   const inside = {
     store,
     cluster,

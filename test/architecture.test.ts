@@ -23,7 +23,14 @@ const base = 'src/base/'
 /** command → server → { http, chaos, transport, hooks } → documents → room → { document, dialect, store } → base. */
 const layers: Layers = {
   'src/command/': [
-    ...['src/server.ts', 'src/options.ts', 'src/http/control.ts', 'src/access/', base],
+    ...[
+      'src/server.ts',
+      'src/options.ts',
+      'src/http/description.ts',
+      'src/http/control.ts',
+      'src/access/',
+      base
+    ],
     ...['src/cluster/identity.ts', 'persistence/index.ts', 'bus/index.ts'],
     ...['type src/history/policy.ts', 'type src/documents/history-api.ts']
   ],
@@ -79,7 +86,8 @@ const layers: Layers = {
   'src/access/': [`type ${store}`, base],
   'src/http/': ['src/documents/', 'src/room/', 'type src/access/', store, base],
   'src/chaos/': [
-    ...['src/http/router.ts', 'src/transport/path.ts', 'src/transport/refuse-upgrade.ts'],
+    ...['src/http/message.ts', 'src/http/route.ts', 'src/transport/path.ts'],
+    'src/transport/refuse-upgrade.ts',
     ...['src/access/gate.ts', base]
   ],
   'src/documents/': [
@@ -118,7 +126,7 @@ const homes: Homes = {
   ],
   pino: ['src/base/log.ts'],
   'prom-client': ['src/base/metrics.ts'],
-  zod: ['src/base/check.ts', 'src/command/config.ts'],
+  zod: ['src/base/check.ts', 'src/command/config.ts', 'src/http/', 'src/chaos/routes.ts'],
   jose: ['src/access/jwt.ts', 'src/access/jwks.ts', 'src/access/sign.ts'],
   level: ['persistence/level-backend.ts'],
   ioredis: ['bus/redis.ts'],
@@ -155,8 +163,8 @@ const homes: Homes = {
     'bus/nats.ts'
   ],
   'node:fs': [
-    ...['src/command/', 'src/http/control.ts', 'src/http/pages.ts', 'persistence/directory.ts'],
-    ...['src/document/worker-thread.ts', 'src/chaos/']
+    ...['src/command/', 'src/http/control.ts', 'src/http/pages.ts', 'src/http/description.ts'],
+    ...['persistence/directory.ts', 'src/document/worker-thread.ts', 'src/chaos/']
   ]
 }
 

@@ -6,6 +6,20 @@
 /** The bands: 4400–4499 the client must act and y-websocket 3.1 stops retrying; everything else is retried. */
 export const faults = {
   ERR_BAD_MESSAGE: { closeCode: 4400, httpStatus: 400, publicReason: 'not a message of this protocol' },
+  ERR_NOT_FOUND: { closeCode: 4404, httpStatus: 404, publicReason: 'there is nothing here' },
+  ERR_BODY_TOO_LARGE: {
+    closeCode: 4413,
+    httpStatus: 413,
+    publicReason: 'the body of this request is too large'
+  },
+  ERR_MEDIA_TYPE: { closeCode: 4400, httpStatus: 415, publicReason: 'not a content type that is taken here' },
+  ERR_NOT_ACCEPTABLE: {
+    closeCode: 4400,
+    httpStatus: 406,
+    publicReason: 'there is no answer of a type that the header Accept asks for'
+  },
+  ERR_TOO_OFTEN: { closeCode: 1013, httpStatus: 429, publicReason: 'too much at once; try again later' },
+  ERR_EXISTS: { closeCode: 4400, httpStatus: 412, publicReason: 'there is such a document already' },
   ERR_NOT_AUTHENTICATED: { closeCode: 4401, httpStatus: 401, publicReason: 'not authenticated' },
   ERR_EXPIRED: {
     closeCode: 4503,
@@ -31,7 +45,7 @@ export const faults = {
   ERR_FORBIDDEN: { closeCode: 4403, httpStatus: 403, publicReason: 'no access to this document' },
   ERR_NOT_NOW: { closeCode: 4504, httpStatus: 403, publicReason: 'no access now; try again later' },
   ERR_NO_DOCUMENT: { closeCode: 4404, httpStatus: 404, publicReason: 'there is no such document' },
-  ERR_DELETED: { closeCode: 4404, httpStatus: 404, publicReason: 'the document was deleted' },
+  ERR_DELETED: { closeCode: 4404, httpStatus: 410, publicReason: 'the document was deleted' },
   ERR_OLD_COPY: {
     closeCode: 4410,
     httpStatus: 410,
@@ -158,6 +172,8 @@ type FaultOptions = {
   readonly cause?: unknown
   /** What a client is told in place of the sentence of the table. */
   readonly publicReason?: string
+  /** How long who asks over HTTP is to wait before they ask again. */
+  readonly retryAfterMs?: number
 }
 
 /** A close frame holds at most 123 bytes of reason (RFC 6455, 5.5), and every reason may end in one. */
@@ -193,12 +209,14 @@ function mark(prototype: object, ...kinds: readonly string[]): void {
 export class Fault extends Error {
   readonly code: FaultCode
   readonly publicReason: string
+  readonly retryAfterMs: number
 
   constructor(code: FaultCode, message?: string, options: FaultOptions = {}) {
     const publicReason = options.publicReason ?? faults[code].publicReason
     super(message ?? publicReason, 'cause' in options ? { cause: options.cause } : undefined)
     this.name = 'Fault'
     this.code = code
+    this.retryAfterMs = options.retryAfterMs ?? 1_000
     this.publicReason = cutToBytes(publicReason, reasonBytesMax)
   }
 

@@ -12,12 +12,14 @@ import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import type { Cancel, Time } from '../base/time.ts'
-import { json, type Reply, type Request, type Route } from '../http/router.ts'
+import { json, type Reply, type Request } from '../http/message.ts'
+import type { Route } from '../http/route.ts'
 import { isUnder, pathOf } from '../transport/path.ts'
 import { refuseUpgrade } from '../transport/refuse-upgrade.ts'
 import { type Child, startChild } from './child.ts'
 import { type Permission, refusalToAct, refusalToLook } from './permission.ts'
 import { type Arrival, pipeToChild } from './pipe.ts'
+import { chaosRoutes } from './routes.ts'
 
 /** Below the server's prefix; documents whose names begin so are out of reach while this is allowed. */
 const socketPath = '/chaos/ws'
@@ -60,27 +62,16 @@ export class Chaos {
     this.#parts = parts
   }
 
-  /** Who may ask hangs on where a request comes from, which no token says. */
   get routes(): Route[] {
-    const acting = (path: string, act: (request: Request) => Promise<Reply>): Route => ({
-      method: 'POST',
-      path,
-      tokens: 'anyone',
-      reply: request => {
-        this.#check(request)
-        return this.#inTurn(() => act(request))
-      }
+    const acting = (act: (request: Request) => Promise<Reply>) => (request: Request) => {
+      this.#check(request)
+      return this.#inTurn(() => act(request))
+    }
+    return chaosRoutes({
+      look: request => json(200, this.#stateFor(request)),
+      start: acting(request => this.#startReply(request)),
+      kill: acting(() => this.#killReply())
     })
-    return [
-      {
-        method: 'GET',
-        path: '/chaos',
-        tokens: 'anyone',
-        reply: request => json(200, this.#stateFor(request))
-      },
-      acting('/chaos/start', request => this.#startReply(request)),
-      acting('/chaos/kill', () => this.#killReply())
-    ]
   }
 
   /** Takes the upgrades below `/chaos/ws` over, and tells whether this was one. */

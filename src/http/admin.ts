@@ -1,53 +1,67 @@
 /** Rights that change while people are connected: what the application's own server asks for, with the admin token. */
+import { z } from 'zod'
 import type { Passes } from '../access/passes.ts'
-import type { Revocation, Whom } from '../access/revocations.ts'
-import { Fault } from '../base/errors.ts'
-import { readObject, textOf } from './json-body.ts'
-import { json, type Route } from './router.ts'
+import { oneOf } from '../base/check.ts'
+import { json } from './message.ts'
+import { jsonBody, type Route, route } from './route.ts'
+import { count, words } from './schemas.ts'
 
-type Parts = { readonly passes: Passes; readonly tokens: readonly string[] }
-
-type Body = Readonly<Record<string, unknown>>
+type Parts = { readonly passes: Passes }
 
 const secondsMax = 10 * 366 * 86_400
 
-/** Not there where nobody is asked who they are. */
-export function rights({ passes, tokens }: Parts): Route[] {
-  if (!passes.admission.asks) return []
-  return [
-    {
-      method: 'POST',
-      path: '/api/recheck',
-      tokens,
-      reply: async request => json(200, await passes.recheck(whomOf(await readObject(request))))
-    },
-    {
-      method: 'POST',
-      path: '/api/revoke',
-      tokens,
-      reply: async request => json(200, await passes.revoke(revocationOf(await readObject(request))))
-    }
-  ]
-}
+const whom = z.object({
+  user: words('The id of a user.', 'ada').exactOptional(),
+  document: words('The name of a document.', 'team/notes').exactOptional()
+})
+
+const nobody = 'the body names neither a user nor a document'
 
 /** Nobody named is a mistake, and not everybody. */
-function whomOf(body: Body): Whom {
-  const user = textOf(body, 'user')
-  const document = textOf(body, 'document')
-  if (user === undefined && document === undefined) {
-    throw new Fault('ERR_BAD_MESSAGE', 'the body names neither a user nor a document')
-  }
-  return { ...(user === undefined ? {} : { user }), ...(document === undefined ? {} : { document }) }
-}
+const isNamed = ({ user, document }: { readonly user?: string; readonly document?: string }) =>
+  user !== undefined || document !== undefined
 
-function revocationOf(body: Body): Revocation {
-  const { access = 'none', seconds } = body
-  if (access !== 'none' && access !== 'read' && access !== 'write') {
-    throw new Fault('ERR_BAD_MESSAGE', 'access is none, read or write')
-  }
-  if (seconds === undefined) return { ...whomOf(body), access }
-  if (typeof seconds === 'number' && seconds > 0 && seconds <= secondsMax) {
-    return { ...whomOf(body), access, seconds }
-  }
-  throw new Fault('ERR_BAD_MESSAGE', 'seconds is a number above 0')
+const revocation = whom.extend({
+  access: oneOf('none', 'read', 'write')
+    .default('none')
+    .meta({ description: 'What is left to them. `write` takes back what was taken away.' }),
+  seconds: z
+    .number('must be a number above 0')
+    .positive('must be a number above 0')
+    .max(secondsMax)
+    .exactOptional()
+    .meta({ description: 'For how long. Without it: 24 hours.' })
+})
+
+const rechecked = z.object({
+  checked: count('Connections to a document that were looked at again, on this server.'),
+  changed: count('Of these: that may do more or less now.'),
+  ended: count('Of these: that were closed.')
+})
+
+const answers = { 200: { says: 'It is applied.', content: { 'application/json': rechecked } } }
+
+/** Not there where nobody is asked who they are. */
+export function rights({ passes }: Parts): Route[] {
+  if (!passes.admission.asks) return []
+  const shared = { method: 'POST', group: 'Access', who: 'operator', answers, faults: ['ERR_STORE'] } as const
+  return [
+    route({
+      ...shared,
+      path: '/api/recheck',
+      id: 'recheck',
+      says: 'Asks again about everybody who is connected, and applies the answer.',
+      body: jsonBody(whom.refine(isNamed, nobody)),
+      reply: async ({ body }) => json(200, await passes.recheck(body))
+    }),
+    route({
+      ...shared,
+      path: '/api/revoke',
+      id: 'revoke',
+      says: 'Takes rights away for a time, whatever tokens say.',
+      body: jsonBody(revocation.refine(isNamed, nobody)),
+      faults: ['ERR_STORE', 'ERR_OVERLOADED'],
+      reply: async ({ body }) => json(200, await passes.revoke(body))
+    })
+  ]
 }

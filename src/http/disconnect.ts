@@ -1,34 +1,42 @@
 /** Closing connections from outside: what the application's own server asks for, with the admin token. */
+import { z } from 'zod'
+import type { Disconnects } from '../access/disconnects.ts'
+import { json } from './message.ts'
+import { jsonBody, type Route, route } from './route.ts'
+import { count, words } from './schemas.ts'
 
-import type { Disconnection, Disconnects } from '../access/disconnects.ts'
-import { Fault } from '../base/errors.ts'
-import { readObject, textOf } from './json-body.ts'
-import { json, type Route } from './router.ts'
+type Parts = { readonly disconnects: Disconnects }
 
-type Parts = { readonly disconnects: Disconnects; readonly tokens: readonly string[] }
+const disconnection = z
+  .object({
+    user: words('The id of a user.', 'ada').exactOptional(),
+    document: words('The name of a document.').exactOptional(),
+    connection: words('The name of a connection, as the log has it.').exactOptional(),
+    reason: words('What the clients are told.').exactOptional()
+  })
+  .refine(
+    ({ user, document, connection }) => [user, document, connection].some(each => each !== undefined),
+    'the body names neither a user nor a document nor a connection'
+  )
 
-const fields = ['user', 'document', 'connection', 'reason'] as const
-
-export function disconnecting({ disconnects, tokens }: Parts): Route[] {
+export function disconnecting({ disconnects }: Parts): Route[] {
   return [
-    {
+    route({
       method: 'POST',
       path: '/api/disconnect',
-      tokens,
-      reply: async request => json(200, disconnects.disconnect(disconnectionOf(await readObject(request))))
-    }
+      id: 'disconnect',
+      group: 'Access',
+      says: 'Closes connections of a user, to a document, or the one of that name.',
+      more: 'Of several that are named, those that all fit. Clients come back by themselves.',
+      who: 'operator',
+      body: jsonBody(disconnection),
+      answers: {
+        200: {
+          says: 'They are being closed.',
+          content: { 'application/json': z.object({ ended: count('How many, on this server.') }) }
+        }
+      },
+      reply: ({ body }) => json(200, disconnects.disconnect(body))
+    })
   ]
-}
-
-function disconnectionOf(body: Readonly<Record<string, unknown>>): Disconnection {
-  const named = fields.flatMap(field => {
-    const value = textOf(body, field)
-    return value === undefined ? [] : [[field, value] as const]
-  })
-  const disconnection: Disconnection = Object.fromEntries(named)
-  const { user, document, connection } = disconnection
-  if (user === undefined && document === undefined && connection === undefined) {
-    throw new Fault('ERR_BAD_MESSAGE', 'the body names neither a user nor a document nor a connection')
-  }
-  return disconnection
 }

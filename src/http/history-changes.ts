@@ -1,96 +1,180 @@
 /** The routes that change a document by its past, or its past: restores, undos, names of versions, pruning. */
+import { z } from 'zod'
+import { Fault } from '../base/errors.ts'
 import type { DocumentHistories } from '../documents/document-histories.ts'
 import type { HistoryMoment, RestoreOptions } from '../documents/history-api.ts'
-import type { Asked, HistoryParts } from './history.ts'
-import { historyRoute } from './history.ts'
-import { momentFrom, timeFrom, wrong } from './history-query.ts'
-import { readObject, textOf } from './json-body.ts'
-import { json, type Reply, type Route } from './router.ts'
+import type { HistoryParts, Question } from './history.ts'
+import { asking, historyFaults, historyRoot } from './history.ts'
+import { momentFrom, timeFrom } from './history-query.ts'
+import * as schemas from './history-schemas.ts'
+import { json } from './message.ts'
+import { jsonBody, type Route, route } from './route.ts'
+import { wrong } from './router.ts'
+import { document, words } from './schemas.ts'
 
 type Parts = Pick<HistoryParts, 'askers'> & { readonly histories: DocumentHistories }
 
-type Body = Readonly<Record<string, unknown>>
+const shared = { group: 'History', who: 'restore', faults: historyFaults } as const
 
-const rootsMax = 100
+const key = z.string().optional().meta({ description: 'Asked again with the same key, it is done once.' })
+
+const restoredAnswer = {
+  200: { says: 'It is done, and on disk.', content: { 'application/json': schemas.restored } }
+}
 
 export function historyChanging(parts: Parts): Route[] {
-  const route = (
-    method: 'POST' | 'DELETE',
-    path: string,
-    needed: 'restore' | 'operator',
-    reply: (asked: Asked) => Promise<Reply>
-  ) => historyRoute(parts, { method, path, needed }, reply)
-  return [
-    route('POST', '/versions', 'restore', asked => name(parts, asked)),
-    route('DELETE', '/versions/:version', 'restore', asked => unname(parts, asked)),
-    route('POST', '/restore', 'restore', asked => restore(parts, asked)),
-    route('POST', '/undo', 'restore', asked => undo(parts, asked)),
-    route('POST', '/prune', 'operator', asked => prune(parts, asked))
-  ]
+  return [naming(parts), unnaming(parts), restoring(parts), undoing(parts), pruning(parts)]
 }
 
-async function name({ histories }: Parts, { request, document, asker }: Asked): Promise<Reply> {
-  const body = await readObject(request)
-  const given = textOf(body, 'name')
-  if (given === undefined) throw wrong('the body has no name')
-  const moment = momentIn(body)
-  const author = authorOf(body, asker)
-  const options = { ...(moment === null ? {} : { moment }), ...(author === null ? {} : { author }) }
-  return json(201, await saying(() => histories.changes.name(document, given, options)))
+function naming(parts: Parts): Route {
+  const { momentBody, authorBody, version } = schemas
+  return route({
+    ...shared,
+    method: 'POST',
+    path: `${historyRoot}/versions`,
+    id: 'nameVersion',
+    says: 'Names a moment of the document; without one: now.',
+    parameters: { document },
+    body: jsonBody(
+      z.object({ name: words('The name.', 'sent to print'), author: authorBody, ...momentBody })
+    ),
+    answers: { 201: { says: 'The version.', content: { 'application/json': version } } },
+    faults: [...historyFaults, 'ERR_TOO_MANY_VERSIONS'],
+    reply: ({ request, asker, body, parameters: { document } }) =>
+      asking(parts, { request, asker, document }, async question => {
+        const moment = momentIn(body)
+        const author = authorOf(body, question.asker)
+        const options = { ...(moment === null ? {} : { moment }), ...(author === null ? {} : { author }) }
+        const { changes } = parts.histories
+        return json(201, await saying(() => changes.name(document, body.name, options)))
+      })
+  })
 }
 
-async function unname({ histories }: Parts, { document, parameters }: Asked): Promise<Reply> {
-  const isGone = await histories.changes.unname(document, parameters.version ?? '')
-  if (isGone) return json(200, { id: parameters.version })
-  return json(404, { error: 'ERR_NO_VERSION', message: 'there is no such version of this document' })
+function unnaming(parts: Parts): Route {
+  return route({
+    ...shared,
+    method: 'DELETE',
+    path: `${historyRoot}/versions/:version`,
+    id: 'unnameVersion',
+    says: 'Takes a version away; the document stays as it is.',
+    parameters: { document, version: z.string().meta({ description: 'The id of the version.' }) },
+    answers: {
+      200: { says: 'It is gone.', content: { 'application/json': z.object({ id: z.string() }) } }
+    },
+    reply: ({ request, asker, parameters: { document, version } }) =>
+      asking(parts, { request, asker, document }, async () => {
+        const isGone = await parts.histories.changes.unname(document, version)
+        if (isGone) return json(200, { id: version })
+        throw new Fault('ERR_NO_VERSION')
+      })
+  })
 }
 
-async function restore({ histories }: Parts, asked: Asked): Promise<Reply> {
-  const body = await readObject(asked.request)
-  const moment = momentIn(body)
-  if (moment === null) throw wrong('the body has no moment: time, sequence or version')
-  const options = restoreOptions(body, asked)
-  return json(200, await saying(() => histories.changes.restore(asked.document, moment, options)))
+function restoring(parts: Parts): Route {
+  const { momentBody, authorBody, rootsBody } = schemas
+  return route({
+    ...shared,
+    method: 'POST',
+    path: `${historyRoot}/restore`,
+    id: 'restore',
+    says: 'Brings the document back to what it was at a moment, as one ordinary edit.',
+    parameters: { document },
+    headers: { 'idempotency-key': key },
+    body: jsonBody(z.object({ ...momentBody, author: authorBody, roots: rootsBody })),
+    answers: restoredAnswer,
+    faults: [...historyFaults, 'ERR_KEY_REUSED', 'ERR_UPDATE_TOO_LARGE'],
+    reply: ({ request, asker, body, parameters: { document } }) =>
+      asking(parts, { request, asker, document }, async question => {
+        const moment = momentIn(body)
+        if (moment === null) throw wrong('the body has no moment: time, sequence or version')
+        const { changes } = parts.histories
+        const options = restoreOptions(body, question)
+        return json(200, await saying(() => changes.restore(document, moment, options)))
+      })
+  })
 }
 
-async function undo({ histories }: Parts, asked: Asked): Promise<Reply> {
-  const body = await readObject(asked.request)
-  const [user, connection] = [textOf(body, 'user'), textOf(body, 'connection')]
-  const [from, to] = [textOf(body, 'from'), textOf(body, 'to')]
-  if (from === undefined) throw wrong('the body has no from: a time, sequence:<number> or version:<id>')
-  if ((user === undefined) === (connection === undefined))
-    throw wrong('the body names a user or a connection')
-  const by = user === undefined ? { connection: connection ?? '' } : { user }
-  const question = { ...by, from: momentFrom(from), ...(to === undefined ? {} : { to: momentFrom(to) }) }
-  const options = restoreOptions(body, asked)
-  return json(200, await saying(() => histories.changes.undo(asked.document, question, options)))
+const undoBody = z
+  .object({
+    user: words('What this user did.').optional(),
+    connection: words('What came over this connection.').optional(),
+    from: words('After this moment.', 'sequence:12'),
+    to: words('Up to this moment. Without it: now.').optional(),
+    author: schemas.authorBody,
+    roots: schemas.rootsBody
+  })
+  .refine(
+    ({ user, connection }) => (user === undefined) !== (connection === undefined),
+    'the body names a user or a connection'
+  )
+
+function undoing(parts: Parts): Route {
+  return route({
+    ...shared,
+    method: 'POST',
+    path: `${historyRoot}/undo`,
+    id: 'undo',
+    says: 'Takes back what somebody did, wherever others have gone on since.',
+    parameters: { document },
+    headers: { 'idempotency-key': key },
+    body: jsonBody(undoBody),
+    answers: restoredAnswer,
+    faults: [...historyFaults, 'ERR_KEY_REUSED', 'ERR_UPDATE_TOO_LARGE'],
+    reply: ({ request, asker, body, parameters: { document } }) =>
+      asking(parts, { request, asker, document }, async question => {
+        const { user, connection, from, to } = body
+        const by = user === undefined ? { connection: connection ?? '' } : { user }
+        const asked = { ...by, from: momentFrom(from), ...(to === undefined ? {} : { to: momentFrom(to) }) }
+        const options = restoreOptions(body, question)
+        return json(200, await saying(() => parts.histories.changes.undo(document, asked, options)))
+      })
+  })
 }
 
-async function prune({ histories }: Parts, { request, document }: Asked): Promise<Reply> {
-  const before = textOf(await readObject(request), 'before')
-  if (before === undefined) throw wrong('the body has no before: a time')
-  return json(200, await histories.prune(document, { timeMs: timeFrom(before) }))
+function pruning(parts: Parts): Route {
+  return route({
+    ...shared,
+    who: 'operator',
+    method: 'POST',
+    path: `${historyRoot}/prune`,
+    id: 'prune',
+    says: 'Removes contents from before a time for good; who did what when stays.',
+    parameters: { document },
+    body: jsonBody(z.object({ before: words('A time.', '2026-11-30T10:00:00Z') })),
+    answers: { 200: { says: 'They are gone.', content: { 'application/json': schemas.pruned } } },
+    faults: [...historyFaults, 'ERR_OVERLOADED', 'ERR_ROOM_NAME'],
+    reply: ({ request, asker, body: { before }, parameters: { document } }) =>
+      asking(parts, { request, asker, document }, async () =>
+        json(200, await parts.histories.prune(document, { timeMs: timeFrom(before) }))
+      )
+  })
+}
+
+type MomentBody = {
+  readonly time?: string | number | undefined
+  readonly sequence?: string | number | undefined
+  readonly version?: string | undefined
 }
 
 /** One of `time`, `sequence` and `version`; null: none is there. */
-function momentIn(body: Body): HistoryMoment | null {
-  const named = ['time', 'sequence', 'version'].filter(each => body[each] !== undefined)
+function momentIn(body: MomentBody): HistoryMoment | null {
+  const named = (['time', 'sequence', 'version'] as const).filter(each => body[each] !== undefined)
   const [kind] = named
   if (kind === undefined) return null
-  const value = body[kind]
-  const isText = typeof value === 'string' || typeof value === 'number'
-  if (named.length > 1 || !isText) throw wrong('the body has one moment: time, sequence or version')
-  return momentFrom(`${kind}:${value}`)
+  if (named.length > 1) throw wrong('the body has one moment: time, sequence or version')
+  return momentFrom(`${kind}:${body[kind]}`)
 }
+
+type OptionsBody = { readonly author?: string | undefined; readonly roots?: readonly string[] | undefined }
 
 /** A person restores in their own name, the operator in whose they like. */
-function authorOf(body: Body, { isOperator, user }: Asked['asker']): string | null {
-  return isOperator ? (textOf(body, 'author') ?? null) : user
+function authorOf({ author }: OptionsBody, { isOperator, user }: Question['asker']): string | null {
+  return isOperator ? (author ?? null) : user
 }
 
-function restoreOptions(body: Body, { request, asker, signal }: Asked): RestoreOptions {
+function restoreOptions(body: OptionsBody, { request, asker, signal }: Question): RestoreOptions {
   const { roots } = body
-  if (roots !== undefined && !isNames(roots)) throw wrong(`roots is a list of 1 to ${rootsMax} names`)
   const author = authorOf(body, asker)
   const key = request.header('idempotency-key')
   return {
@@ -99,11 +183,6 @@ function restoreOptions(body: Body, { request, asker, signal }: Asked): RestoreO
     ...(key === undefined ? {} : { key }),
     ...(roots === undefined ? {} : { roots })
   }
-}
-
-function isNames(value: unknown): value is readonly string[] {
-  if (!Array.isArray(value) || value.length === 0 || value.length > rootsMax) return false
-  return value.every(each => typeof each === 'string')
 }
 
 /** What a call takes as an option and refuses with a TypeError is the fault of who asks. */

@@ -1,17 +1,12 @@
 /** What a request about a history says: moments, names of root types, numbers. Whatever is wrong is ERR_BAD_MESSAGE, by name. */
 
-import { Fault } from '../base/errors.ts'
 import type { HistoryMoment } from '../documents/history-api.ts'
+import { wrong } from './router.ts'
 
 type Kind = 'text' | 'array' | 'map' | 'xml'
 
 const rootsMax = 100
 const kinds: readonly string[] = ['text', 'array', 'map', 'xml'] satisfies readonly Kind[]
-
-/** What is wrong, as it may be told. */
-export function wrong(publicReason: string): Fault {
-  return new Fault('ERR_BAD_MESSAGE', publicReason, { publicReason })
-}
 
 /** `?time=`, `?sequence=` or `?version=`; null: none of them. */
 export function momentOf(query: URLSearchParams): HistoryMoment | null {

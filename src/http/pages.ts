@@ -7,7 +7,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { extname, join, relative, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import type { Handler, Reply, Request } from './router.ts'
+import type { Handler, Reply, Request } from './message.ts'
 
 type Page = {
   readonly body: Uint8Array

@@ -1,80 +1,73 @@
 /**
- * Plain HTTP: a table of routes by method and path, one check of who may ask, answers, and any error as one response. It
- * knows Node's http and nothing of WebSockets or documents.
+ * The table of routes as a handler: one that a request is for is found, who asks is looked at, then what the request says is
+ * read as declared. It knows nothing of Node's http, of WebSockets or documents.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import type { Visitor } from '../access/grant.ts'
-import { Fault, toFault } from '../base/errors.ts'
-import type { Log } from '../base/log.ts'
-import { checkBearer } from './bearer.ts'
+import type { z } from 'zod'
+import { Fault } from '../base/errors.ts'
+import { parseJson } from '../base/json.ts'
+import { defaultLimits } from '../base/limits.ts'
+import type { Asker } from './askers.ts'
+import { type Handler, json, type Reply, type Request } from './message.ts'
+import type { BytesBody, Fields, JsonBody, Route, Who } from './route.ts'
 
-/** A body that is a stream is sent as it comes; it is destroyed when whoever asked has gone. */
-export type Reply = {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string | Uint8Array | AsyncIterable<Uint8Array | string>
-}
+/** Who asks, or the Fault that they may not. `document`: that of the path, for `Who` that people may be. */
+export type Rights = (request: Request, who: Who, document: string) => Asker | null | Promise<Asker | null>
 
-export type Request = {
-  /** GET for HEAD, whose answer has no body. */
-  readonly method: string
-  /** Percent-encoded, without query, relative to the server's prefix; begins with `/`. */
-  readonly path: string
-  readonly query: URLSearchParams
-  readonly header: (name: string) => string | undefined
-  /** The whole body as text. Throws ERR_BAD_MESSAGE above `bytesMax`. */
-  readonly text: (bytesMax: number) => Promise<string>
-  /** The body as it comes. Read once, by either. */
-  readonly body: AsyncIterable<Uint8Array>
-  /** Who asks, for routes that people may ask. */
-  readonly visitor: () => Visitor
-  /** Aborted when whoever asked has gone before the answer. */
-  readonly gone: () => AbortSignal
-}
+/** What the parts of a path that begin with `:` or `*` stand for, still encoded. */
+type Encoded = Readonly<Record<string, string>>
 
-/** What the parts of a path that begin with `:` or `*` stand for, decoded. */
-export type Parameters = Readonly<Record<string, string>>
-
-export type Route = {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** `/api/documents/:name`: `:name` is one part of the path. `*rest` at the end is all that follows. */
-  readonly path: string
-  /** Whoever sends one of these as `Authorization: Bearer` may ask; `anyone`: everybody. */
-  readonly tokens: readonly string[] | 'anyone'
-  readonly reply: (request: Request, parameters: Parameters) => Reply | Promise<Reply>
-}
-
-/** Returns null when the request is not this handler's business. */
-export type Handler = (request: Request) => Promise<Reply | null> | Reply | null
-
-const securityHeaders = {
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'same-origin'
-}
+type Matcher = { readonly routes: Route[]; readonly match: (path: string) => Encoded | null }
 
 /**
- * The table as a handler. Of several routes that match, the first counts. A path that is there under other methods is
- * answered with 405. Rights are checked before anything of the body is read.
+ * Of several paths that match, the one with most literal parts counts; one that is there under other methods is answered
+ * with 405. Rights are checked before anything of the body is read.
  */
-export function routed(routes: readonly Route[]): Handler {
-  const matchers = routes.map(route => ({ route, match: matcherOf(route.path) }))
+export function routed(routes: readonly Route[], rights: Rights): Handler {
+  const find = finder(routes)
   return request => {
-    const found = matchers.flatMap(({ route, match }) => {
-      const parameters = match(request.path)
-      return parameters === null ? [] : [{ route, parameters }]
-    })
-    if (found.length === 0) return null
-    const chosen = found.find(({ route }) => route.method === request.method)
-    if (chosen === undefined) return otherMethods(found.map(({ route }) => route.method))
-    const { route, parameters } = chosen
-    if (route.tokens !== 'anyone') checkBearer(request.header('authorization'), route.tokens)
-    return route.reply(request, parameters)
+    const found = find(request.path)
+    if (found === null) return null
+    const { route, encoded } = chosen(found, request.method)
+    if (route === undefined) return otherMethods(found.routes.map(({ method }) => method))
+    return ask(route, request, { encoded, rights })
   }
 }
 
-function matcherOf(pattern: string): (path: string) => Parameters | null {
+type Found = { readonly routes: readonly Route[]; readonly encoded: Encoded }
+
+function chosen({ routes, encoded }: Found, method: string) {
+  return { route: routes.find(route => route.method === method), encoded }
+}
+
+/** Paths without parameters are looked up; the others are tried in turn. */
+function finder(routes: readonly Route[]): (path: string) => Found | null {
+  const byPath = new Map<string, Matcher>()
+  for (const route of routes) {
+    const matcher = byPath.get(route.path)
+    if (matcher === undefined) byPath.set(route.path, { routes: [route], match: matcherOf(route.path) })
+    else matcher.routes.push(route)
+  }
+  const tried = [...byPath]
+    .filter(([path]) => /[:*]/.test(path))
+    .sort(([one], [other]) => literals(other) - literals(one))
+    .map(([, matcher]) => matcher)
+  const none: Encoded = {}
+  return path => {
+    const literal = byPath.get(path)
+    if (literal !== undefined) return { routes: literal.routes, encoded: none }
+    for (const { routes, match } of tried) {
+      const encoded = match(path)
+      if (encoded !== null) return { routes, encoded }
+    }
+    return null
+  }
+}
+
+function literals(path: string): number {
+  return path.split('/').filter(part => part !== '' && !/^[:*]/.test(part)).length
+}
+
+function matcherOf(pattern: string): (path: string) => Encoded | null {
   const names: string[] = []
   const form = pattern
     .replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&')
@@ -84,116 +77,94 @@ function matcherOf(pattern: string): (path: string) => Parameters | null {
     })
   const matches = new RegExp(`^${form}$`)
   return path => {
-    const values = matches.exec(path)?.slice(1)
-    if (values === undefined) return null
-    return Object.fromEntries(names.map((name, at) => [name, decoded(values[at] ?? '')]))
+    const values = matches.exec(path)
+    if (values === null) return null
+    return Object.fromEntries(names.map((name, at) => [name, values[at + 1] ?? '']))
   }
+}
+
+type Asking = { readonly encoded: Encoded; readonly rights: Rights }
+
+async function ask(route: Route, request: Request, { encoded, rights }: Asking): Promise<Reply> {
+  const given: Record<string, string> = {}
+  for (const [name, part] of Object.entries(encoded)) given[name] = decoded(part)
+  const { who, reply } = route
+  const asker = who === 'anyone' ? null : await rights(request, who, given.document ?? '')
+  const parameters = valuesOf(route.parameters, name => given[name])
+  const query = valuesOf(route.query, name => request.query.get(name) ?? undefined)
+  const headers = valuesOf(route.headers, request.header)
+  const body = await bodyOf(route.body ?? null, request)
+  return reply({ request, parameters, query, headers, body, asker })
 }
 
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part)
   } catch {
-    throw new Fault('ERR_BAD_MESSAGE', 'a path with escapes that are none')
+    const publicReason = 'a path with escapes that are none; a name is written with encodeURIComponent'
+    throw new Fault('ERR_BAD_MESSAGE', publicReason, { publicReason })
   }
+}
+
+const nothing = {}
+
+function valuesOf(fields: Fields | undefined, given: (name: string) => string | undefined) {
+  if (fields === undefined) return nothing
+  const values: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries(fields)) values[name] = read(schema, given(name), name)
+  return values
+}
+
+/** What is wrong is told by the name of the field. */
+function read<S extends z.ZodType>(schema: S, value: unknown, name: string): z.output<S> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const place = [name, ...(issue?.path ?? [])].join('.').replace(/^\./, '')
+  throw wrong(place === '' ? (issue?.message ?? '') : `${place}: ${issue?.message}`)
+}
+
+/** What is wrong with a request, as it may be told. */
+export function wrong(publicReason: string): Fault {
+  return new Fault('ERR_BAD_MESSAGE', publicReason, { publicReason })
+}
+
+async function bodyOf(body: JsonBody | BytesBody | null, request: Request): Promise<never> {
+  // What a body is, is the route's to know: `route` has tied the two together.
+  if (body === null) return null as never
+  if (body.form === 'json') return (await readJson(body, request)) as never
+  const type = typeOf(body, request)
+  return { type, bytes: () => request.bytes(body.bytesMax) } as never
+}
+
+/** Without a content type it is the first of those that are taken. */
+function typeOf({ types }: BytesBody, request: Request): string {
+  const names = Object.keys(types)
+  const [given = ''] = (request.header('content-type') ?? names[0] ?? '').split(';')
+  const type = given.trim().toLowerCase()
+  if (names.includes(type)) return type
+  const publicReason = `the header Content-Type must be ${names.join(' or ')}`
+  throw new Fault('ERR_MEDIA_TYPE', publicReason, { publicReason })
+}
+
+async function readJson({ schema, bytesMax }: JsonBody, request: Request): Promise<unknown> {
+  return readAs(schema, await request.bytes(bytesMax))
+}
+
+/** Throws ERR_BAD_MESSAGE unless the bytes are JSON that fits the schema. */
+export function readAs<S extends z.ZodType>(schema: S, bytes: Uint8Array): z.output<S> {
+  let value: unknown
+  try {
+    value = parseJson(bytes, defaultLimits.jsonDepthMax)
+  } catch {
+    // What JSON.parse says quotes the body.
+    throw wrong('the body is not JSON')
+  }
+  return read(schema, value, '')
 }
 
 function otherMethods(methods: readonly string[]): Reply {
   const allow = [...new Set(methods)].join(', ')
   const reply = json(405, { error: 'ERR_METHOD', message: `this address takes ${allow}` })
   return { ...reply, headers: { ...reply.headers, allow } }
-}
-
-type Exchange = {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  /** Relative to the server's prefix, with its query. */
-  readonly url: string
-  readonly visitor: () => Visitor
-  readonly log: Log
-}
-
-/** Asks each handler in turn and answers; 404 when none takes the request. Never rejects. */
-export async function answer(handlers: readonly Handler[], exchange: Exchange): Promise<void> {
-  const { request, response, log } = exchange
-  const readable = requestOf(exchange)
-  const reply = await replyTo(handlers, readable).catch((error: unknown) => {
-    const fault = toFault(error)
-    if (fault.code === 'ERR_INTERNAL')
-      log.error({ error: fault.cause, path: readable.path }, 'request failed')
-    return json(fault.httpStatus, { error: fault.code, message: fault.publicReason })
-  })
-  const { body } = reply
-  const isWhole = typeof body === 'string' || body instanceof Uint8Array
-  const length = isWhole ? { 'content-length': String(Buffer.byteLength(body)) } : {}
-  response.writeHead(reply.status, { ...securityHeaders, ...reply.headers, ...length })
-  if (request.method === 'HEAD') response.end()
-  else if (isWhole) response.end(body)
-  else await stream(body, response, log)
-}
-
-/** The status is sent already: what fails now can only end the connection, so that nobody takes a part for all. */
-async function stream(body: AsyncIterable<Uint8Array | string>, response: ServerResponse, log: Log) {
-  try {
-    await pipeline(Readable.from(body), response)
-  } catch (error) {
-    response.destroy()
-    if (!isPrematureClose(error)) log.error({ error }, 'a streamed answer failed')
-  }
-}
-
-/** Whoever asked has gone. */
-function isPrematureClose(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
-}
-
-async function replyTo(handlers: readonly Handler[], request: Request): Promise<Reply> {
-  for (const handler of handlers) {
-    const reply = await handler(request)
-    if (reply !== null) return reply
-  }
-  return json(404, { error: 'ERR_NOT_FOUND', message: 'there is nothing here' })
-}
-
-export function json(status: number, value: unknown): Reply {
-  return {
-    status,
-    headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' },
-    body: `${JSON.stringify(value)}\n`
-  }
-}
-
-function goneSignal(response: ServerResponse): AbortSignal {
-  const gone = new AbortController()
-  if (response.destroyed) gone.abort()
-  response.once('close', () => {
-    if (!response.writableFinished) gone.abort()
-  })
-  return gone.signal
-}
-
-function requestOf({ request, response, url, visitor }: Exchange): Request {
-  const [path = '/'] = url.split('?', 1)
-  return {
-    method: request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET'),
-    path,
-    query: new URLSearchParams(url.slice(path.length)),
-    header: name => {
-      const value = request.headers[name]
-      return Array.isArray(value) ? value[0] : value
-    },
-    body: request,
-    visitor,
-    gone: () => goneSignal(response),
-    text: async bytesMax => {
-      const chunks: Buffer[] = []
-      let bytes = 0
-      for await (const chunk of request) {
-        bytes += (chunk as Buffer).length
-        if (bytes > bytesMax) throw new Fault('ERR_BAD_MESSAGE', `a request body above ${bytesMax} bytes`)
-        chunks.push(chunk as Buffer)
-      }
-      return Buffer.concat(chunks).toString()
-    }
-  }
 }

@@ -1,20 +1,23 @@
 /** Every route that is answered over plain HTTP beside pages, in one table. */
 
 import type { Store } from '../../persistence/store.ts'
+import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Time } from '../base/time.ts'
 import type { DocumentHistories } from '../documents/document-histories.ts'
 import type { CompactionSchedule } from '../room/compaction-schedule.ts'
 import type { Journal } from '../room/journal.ts'
-import { rights } from './admin.ts'
+import { rights as rightsRoutes } from './admin.ts'
 import { Askers } from './askers.ts'
+import { checkBearer } from './bearer.ts'
 import { disconnecting } from './disconnect.ts'
 import { historyReading } from './history.ts'
 import { historyChanging } from './history-changes.ts'
 import { type NodeState, operations } from './operations.ts'
 import { Readiness } from './readiness.ts'
-import type { Route } from './router.ts'
+import type { Route } from './route.ts'
+import type { Rights } from './router.ts'
 import { setAside } from './set-aside.ts'
 
 type Parts = {
@@ -24,7 +27,7 @@ type Parts = {
   readonly histories: DocumentHistories | null
   readonly journal: Journal
   readonly compactions: CompactionSchedule
-  readonly passes: Parameters<typeof rights>[0]['passes']
+  readonly passes: Parameters<typeof rightsRoutes>[0]['passes']
   readonly disconnects: Parameters<typeof disconnecting>[0]['disconnects']
   readonly time: Time
   readonly limits: Limits
@@ -32,25 +35,47 @@ type Parts = {
   readonly isDraining: () => boolean
   readonly controlToken: string
   readonly adminToken: string | undefined
+  /** Throws ERR_ROOM_NAME when no document may have the name. */
+  readonly checkName: (document: string) => void
 }
 
-/** The table: of several routes that match a request, the first counts. */
-export function routes(parts: Parts): Route[] {
+/** The table, and who may ask of it. */
+export function routes(parts: Parts): { readonly table: Route[]; readonly rights: Rights } {
   const { controlToken, adminToken } = parts
   const tokens = adminToken === undefined ? [controlToken] : [controlToken, adminToken]
-  return [
+  const askers = new Askers({ ...parts, tokens })
+  const table = [
     ...operations({ ...parts, readiness: new Readiness(parts) }),
-    ...rights({ ...parts, tokens }),
-    ...disconnecting({ ...parts, tokens }),
-    ...setAside({ ...parts, tokens }),
-    ...history(parts, tokens)
+    ...rightsRoutes(parts),
+    ...disconnecting(parts),
+    ...setAside(parts),
+    ...history(parts, askers)
   ]
+  return { table, rights: rightsOf(askers, controlToken) }
 }
 
-function history(parts: Parts, tokens: readonly string[]): Route[] {
+function rightsOf(askers: Askers, controlToken: string): Rights {
+  return (request, who, document) => {
+    switch (who) {
+      case 'anyone':
+        return null
+      case 'machine':
+        checkBearer(request.header('authorization'), [controlToken])
+        return askers.operator(request)
+      case 'operator': {
+        const operator = askers.operator(request)
+        if (operator === null) throw new Fault('ERR_NOT_AUTHENTICATED')
+        return operator
+      }
+      default:
+        return askers.askerOf(request, document, who)
+    }
+  }
+}
+
+function history(parts: Parts, askers: Askers): Route[] {
   const { histories } = parts
   if (histories === null) return []
-  const askers = new Askers({ ...parts, tokens })
   return [
     ...historyReading({ ...parts, askers, questioning: histories.questions }),
     ...historyChanging({ askers, histories })

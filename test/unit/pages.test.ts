@@ -3,8 +3,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import type { Handler, Request } from '../../src/http/message.ts'
 import { pages } from '../../src/http/pages.ts'
-import type { Handler, Request } from '../../src/http/router.ts'
 import { temporaryDirectory } from '../support/server.ts'
 
 function get(handler: Handler, path: string, headers: Record<string, string> = {}) {

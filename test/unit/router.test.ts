@@ -2,14 +2,24 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import { createLog } from '../../src/base/log.ts'
-import { answer, json, type Route, routed } from '../../src/http/router.ts'
+import { answer } from '../../src/http/answer.ts'
+import { checkBearer } from '../../src/http/bearer.ts'
+import { json } from '../../src/http/message.ts'
+import { type Route, route } from '../../src/http/route.ts'
+import { type Rights, routed } from '../../src/http/router.ts'
 
 const token = 'x'.repeat(32)
 const visitor = () => ({ address: '127.0.0.1', headers: {}, url: '/', barred: null })
 
+const rights: Rights = request => {
+  checkBearer(request.header('authorization'), [token])
+  return null
+}
+
 async function serve(routes: readonly Route[]): Promise<string> {
-  const handlers = [routed(routes)]
+  const handlers = [routed(routes, rights)]
   const log = createLog('silent')
   const server = createServer((request, response) => {
     void answer(handlers, { request, response, url: request.url ?? '/', visitor, log })
@@ -20,15 +30,15 @@ async function serve(routes: readonly Route[]): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const get = (path: string, reply: Route['reply'], tokens: Route['tokens'] = 'anyone'): Route => ({
-  method: 'GET',
-  path,
-  tokens,
-  reply
-})
+const said = { id: 'thing', group: 'Things', says: 'Does a thing.', answers: {}, who: 'anyone' } as const
+
+function get(path: string, reply: Route['reply'], who: Route['who'] = 'anyone'): Route {
+  const names = [...path.matchAll(/[:*](\w+)/g)].map(([, name]) => [name, z.string()] as const)
+  return route({ ...said, method: 'GET', path, who, parameters: Object.fromEntries(names), reply } as Route)
+}
 
 test('a part of a path is decoded, and a slash in it does not end it', async () => {
-  const url = await serve([get('/documents/:name/parts/:part', (_, parameters) => json(200, parameters))])
+  const url = await serve([get('/documents/:name/parts/:part', ({ parameters }) => json(200, parameters))])
 
   const response = await fetch(`${url}/documents/${encodeURIComponent('a/b 50%')}/parts/ü`)
 
@@ -39,7 +49,9 @@ test('a part of a path is decoded, and a slash in it does not end it', async () 
 
 test('the rest of a path is one parameter, and the query is apart from it', async () => {
   const url = await serve([
-    get('/files/*rest', ({ query }, { rest }) => json(200, { rest, limit: query.get('limit') }))
+    get('/files/*rest', ({ request: { query }, parameters: { rest } }) =>
+      json(200, { rest, limit: query.get('limit') })
+    )
   ])
 
   expect(await (await fetch(`${url}/files/a/b.txt?limit=3&x=/`)).json()).toEqual({
@@ -58,7 +70,7 @@ test('what a pattern says literally is taken literally', async () => {
 test('another method is answered with 405 and the ones that are taken; HEAD is GET without a body', async () => {
   const url = await serve([
     get('/thing', () => json(200, 'here')),
-    { method: 'DELETE', path: '/thing', tokens: 'anyone', reply: () => json(200, 'gone') }
+    route({ ...said, method: 'DELETE', path: '/thing', reply: () => json(200, 'gone') })
   ])
 
   const refused = await fetch(`${url}/thing`, { method: 'POST' })
@@ -74,7 +86,7 @@ test('rights are checked before a body is read', async () => {
     asked++
     return json(200, 'here')
   }
-  const url = await serve([get('/secret', reply, [token])])
+  const url = await serve([get('/secret', reply, 'operator')])
 
   const without = await fetch(`${url}/secret`)
   const wrong = await fetch(`${url}/secret`, { headers: { authorization: 'Bearer y' } })
@@ -85,12 +97,16 @@ test('rights are checked before a body is read', async () => {
 
 test('a body is taken as it comes, and an answer is sent as it is made', async () => {
   const url = await serve([
-    {
+    route({
+      ...said,
       method: 'POST',
       path: '/echo',
-      tokens: 'anyone',
-      reply: ({ body }) => ({ status: 200, headers: { 'content-type': 'application/octet-stream' }, body })
-    }
+      reply: ({ request: { body } }) => ({
+        status: 200,
+        headers: { 'content-type': 'application/octet-stream' },
+        body
+      })
+    })
   ])
   const bytes = new Uint8Array(3_000_000).map((_, at) => at % 251)
 

@@ -1,0 +1,38 @@
+/** An HTTP request as routes and pages see it, and what they answer. Nothing of it is Node's. */
+import type { Visitor } from '../access/grant.ts'
+
+/** A body that is a stream is sent as it comes; it is destroyed when whoever asked has gone. */
+export type Reply = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array | string>
+}
+
+export type Request = {
+  /** GET for HEAD, whose answer has no body. */
+  readonly method: string
+  /** Percent-encoded, without query, relative to the server's prefix; begins with `/`. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** `name` in lower case. */
+  readonly header: (name: string) => string | undefined
+  /** The whole body. Rejects with ERR_BODY_TOO_LARGE above `bytesMax`: nothing more of it is read. */
+  readonly bytes: (bytesMax: number) => Promise<Uint8Array>
+  /** The body as it comes. Read once, by either. */
+  readonly body: AsyncIterable<Uint8Array>
+  /** Who asks, for routes that people may ask. */
+  readonly visitor: () => Visitor
+  /** Aborted when whoever asked has gone before the answer. */
+  readonly gone: () => AbortSignal
+}
+
+/** Returns null when the request is not this handler's business. */
+export type Handler = (request: Request) => Promise<Reply | null> | Reply | null
+
+export function json(status: number, value: unknown): Reply {
+  return {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' },
+    body: `${JSON.stringify(value)}\n`
+  }
+}

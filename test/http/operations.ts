@@ -1,0 +1,104 @@
+/** Requests of every operation, as they should be, with the status that each comes to. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { readControl } from '../../src/http/control.ts'
+import type { Grant, Server, ServerOptions } from '../../src/index.ts'
+
+export const admin = 'the token of the operator, and long'
+
+export type Asking = { readonly url: string; readonly server: Server; readonly control: string }
+
+export type Trial = {
+  readonly id: string
+  readonly parameters?: Readonly<Record<string, string>>
+  readonly query?: string
+  readonly token?: string
+  readonly head?: boolean
+  readonly body?: string | Uint8Array<ArrayBuffer>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly status: number
+}
+
+/** Tokens say what they give. */
+export function grantOf({ token }: { readonly token: string | null }): Grant {
+  if (token === 'restorer') return { user: { id: 'ada' }, access: 'write', history: 'restore' }
+  if (token === 'writer') return { user: { id: 'ada' }, access: 'write' }
+  return { user: { id: token ?? '' }, access: token === 'reader' ? 'read' : 'none' }
+}
+
+export async function serverOptions(): Promise<{ options: ServerOptions; data: string }> {
+  const data = await mkdtemp(join(tmpdir(), 'chorus-rest-'))
+  return {
+    options: { data, pages: null, history: [{ documents: '**' }], adminToken: admin, chaos: 'off' },
+    data
+  }
+}
+
+export async function controlTokenOf(data: string): Promise<string> {
+  return (await readControl(data))?.token ?? ''
+}
+
+const document = 'team/notes 1'
+
+export async function trials(asking: Asking): Promise<readonly Trial[]> {
+  const { server } = asking
+  await server.change(document, doc => doc.getText('body').insert(0, 'one '), { author: 'ann' })
+  await server.change(document, doc => doc.getText('body').insert(0, 'two '), { author: 'ben' })
+  return [...(await operation(asking)), ...(await history(server))]
+}
+
+async function operation({ control }: Asking): Promise<Trial[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'chorus-rest-copy-'))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  return [
+    { id: 'health', status: 200 },
+    { id: 'health', head: true, status: 200 },
+    { id: 'ready', status: 200 },
+    { id: 'metrics', status: 200 },
+    { id: 'describe', status: 200 },
+    { id: 'chaos', status: 200 },
+    { id: 'startChaos', status: 403 },
+    { id: 'killChaos', status: 403 },
+    { id: 'recheck', token: admin, body: JSON.stringify({ document }), status: 200 },
+    { id: 'revoke', token: admin, body: '{"user":"eve","access":"read","seconds":60}', status: 200 },
+    { id: 'revoke', token: admin, body: '{"user":"eve","access":"all"}', status: 400 },
+    { id: 'disconnect', token: admin, body: '{"user":"eve","reason":"bye"}', status: 200 },
+    { id: 'listSetAside', token: admin, body: '{}', status: 200 },
+    { id: 'showSetAside', token: admin, body: JSON.stringify({ document, number: 1 }), status: 404 },
+    { id: 'dropSetAside', token: admin, body: JSON.stringify({ document, number: 1 }), status: 404 },
+    {
+      id: 'backup',
+      token: control,
+      body: JSON.stringify({ directory: join(directory, 'copy') }),
+      status: 200
+    },
+    { id: 'backup', token: control, body: JSON.stringify({ directory: 'package.json' }), status: 409 },
+    { id: 'backup', token: control, body: JSON.stringify({ directory: 'x'.repeat(70_000) }), status: 413 }
+  ]
+}
+
+async function history(server: Server): Promise<Trial[]> {
+  const shared = { parameters: { document }, token: 'restorer' }
+  const { id } = await server.history(document).name('both')
+  const nowhere = { parameters: { document: 'nowhere' }, token: 'restorer' }
+  return [
+    { ...shared, id: 'historyExtent', status: 200 },
+    { ...nowhere, id: 'historyExtent', status: 404 },
+    { ...shared, id: 'historyActivity', query: '?limit=10', status: 200 },
+    { ...shared, id: 'historyAt', query: '?sequence=1', status: 200 },
+    { ...shared, id: 'historyAt', query: '?sequence=1&types=body:text', status: 200 },
+    { ...shared, id: 'historyAt', query: '?sequence=900', status: 404 },
+    { ...shared, id: 'historyDiff', query: '?from=sequence:1', status: 200 },
+    { ...shared, id: 'historyDiff', status: 400 },
+    { ...shared, id: 'historyBlame', status: 200 },
+    { ...shared, id: 'nameVersion', body: '{"name":"a name"}', status: 201 },
+    { ...shared, id: 'undo', body: '{"user":"ann","from":"sequence:0"}', status: 200 },
+    { ...shared, id: 'restore', body: JSON.stringify({ version: id }), status: 200 },
+    { ...shared, id: 'unnameVersion', parameters: { document, version: id }, status: 200 },
+    { ...shared, id: 'unnameVersion', parameters: { document, version: id }, status: 404 },
+    { ...shared, token: 'reader', id: 'historyBlame', status: 403 },
+    { ...shared, token: admin, id: 'prune', body: '{"before":"2020-01-01"}', status: 200 }
+  ]
+}
