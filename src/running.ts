@@ -22,9 +22,11 @@ import { Calls } from './cluster/calls.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { createWorkers } from './document/workers.ts'
 import { workersOptions } from './document/workers-options.ts'
+import { Agents } from './documents/agents.ts'
 import { DocumentHistories } from './documents/document-histories.ts'
 import { Documents } from './documents/documents.ts'
 import { Edits } from './documents/edits.ts'
+import { Leases } from './documents/leases.ts'
 import { EditWorkers } from './editing/workers.ts'
 import { Histories } from './history/histories.ts'
 import { openTo, policies } from './history/policy.ts'
@@ -59,6 +61,7 @@ export type Running = {
   readonly rooms: Rooms
   readonly documents: Documents
   readonly edits: Edits
+  readonly leases: Leases
   readonly editWorkers: EditWorkers
   readonly seeds: Seeds | null
   readonly changes: Changes | null
@@ -165,8 +168,11 @@ export function build(store: Store, setup: Setup): Running {
   const checkName = (document: string) => rooms.checkName(document)
   const asked = { passes, disconnects, isDraining, controlToken, adminToken: options.adminToken, checkName }
   const open = { ...shared, ...asked, node, store, journal, compactions, histories: documentHistories }
-  const { table, rights } = routes(open)
-  const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...demo]
+  const leases = new Leases({ ...shared, rooms, random: Math.random })
+  const agents = new Agents({ ...shared, edits, leases, histories: documentHistories })
+  const mcp = options.mcp === true ? { origins: options.origins ?? null } : null
+  const { table, rights, others } = routes({ ...open, documents, edits, leases, agents, mcp })
+  const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...others, ...demo]
   const inside = {
     store,
     cluster,
@@ -174,6 +180,7 @@ export function build(store: Store, setup: Setup): Running {
     rooms,
     documents,
     edits,
+    leases,
     editWorkers,
     seeds,
     changes,
@@ -288,6 +295,7 @@ export async function takeDown(running: Running): Promise<void> {
   passes.admission.close()
   stateless.close()
   running.edits.close()
+  running.leases.close()
   rooms.flush()
   await journal.idle()
   await changes?.close()

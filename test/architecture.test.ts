@@ -132,6 +132,7 @@ const homes: Homes = {
   ioredis: ['bus/redis.ts'],
   '@nats-io/transport-node': ['bus/nats.ts'],
   'rabbitmq-client': ['bus/rabbitmq.ts'],
+  '@modelcontextprotocol/server': ['src/http/mcp.ts'],
   pg: ['persistence/postgres/driver.ts'],
   yjs: [
     ...['src/document/compact.ts', 'src/documents/edit.ts'],

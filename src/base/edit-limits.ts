@@ -28,8 +28,30 @@ export const editLimits = {
   editKeysMax: 10_000,
   /** Words that an agent may ask to have written a second. Above: HTTP 400. */
   agentWordsPerSecondMax: 50,
+  /** Words a second that it writes, where it asks for nothing. */
+  agentWordsPerSecond: 10,
   /** Text of an agent comes in steps of so long. */
   agentStepMs: 200,
   /** How long one edit of an agent writes. A longer text comes in larger steps. */
-  agentTypingMsMax: 20_000
+  agentTypingMsMax: 20_000,
+  /** How long an agent is seen in a document after its last edit. */
+  agentSeenMs: 20_000,
+  /** After a pause of so long an agent's next edit begins a session: a version is named before it. */
+  agentSessionMs: 1_800_000,
+  /** Agents, and agents in a document, that are remembered. Above: the least recently seen are forgotten. */
+  agentsMax: 10_000,
+  /** Tool calls of one agent a second. Above: HTTP 429, or an error of the tool. */
+  agentCallsPerSecond: 5,
+  /** How many more may come at once, after a rest. */
+  agentCallsBurstMax: 50,
+  /** Bytes of its edits a second. Above: as before. */
+  agentBytesPerSecond: 4 * KiB,
+  /** How many more may come at once, after a rest. */
+  agentBytesBurstMax: 1 * MiB,
+  /** Presence states that are leased over HTTP. Above: ERR_OVERLOADED. */
+  leasesMax: 5_000,
+  /** The same of one user (or address, where nobody signs in). */
+  leasesPerOwnerMax: 100,
+  /** The longest time to live of one. */
+  leaseMsMax: 600_000
 } as const

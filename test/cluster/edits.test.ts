@@ -12,11 +12,11 @@ import { postgresFor } from './checkpoint-nodes.ts'
 console.log(`test/cluster/edits.test.ts: SEED=${seed}`)
 
 describe.skipIf(postgresMissing !== null)('a race of an agent and a person on two nodes', () => {
-  const postgres = postgresFor()
+  const place = postgresFor('edit_races')
 
   test('never writes over what the person has changed', async () => {
     const broker = createMemoryBroker()
-    const address = postgres().url('edit_races')
+    const { address } = place
     const stores = [await openStore(address), await openStore(address)] as const
     const [agents, people] = [
       buildParts(stores[0], {}, busFor(stores[0], broker, 'edits')),

@@ -41,12 +41,14 @@ export async function race(
     for (const update of updates) await room.apply({ update, scan: scanUpdate(update) }, person)
   }
   await apply(text => text.insert(0, 'before [passage 0] after'))
+  const quotes = new Map<number, string>()
   let written = 0
   let refused = 0
   for (let round = 1; round <= rounds; round++) {
     const read = await agents.edits.read(document, { form: 'text', type: 't', anchor: null })
     const text = (JSON.parse(Buffer.from(read?.json ?? []).toString()) as { text: string }).text
     const quote = /\[.*\]/.exec(text)?.[0] ?? ''
+    quotes.set(round, quote)
     const change = { op: 'replace', quote, text: `[passage ${round} by agent]` } as const
     const editing = agents.edits.edit({
       ...{ document, author: agent, key: null, wordsPerSecond: null },
@@ -67,20 +69,28 @@ export async function race(
     else refused++
     Y.applyUpdate(doc, (await people.documents.read(document)) ?? new Uint8Array())
   }
-  return { written, refused, stale: await staleIn(store, document) }
+  return { written, refused, stale: await staleIn(store, document, quotes) }
 }
 
-async function staleIn(store: Store, document: string): Promise<number> {
+/** Edits of the agent that did anything but replace, in the state that they met, what the agent had quoted. */
+async function staleIn(
+  store: Store,
+  document: string,
+  quotes: ReadonlyMap<number, string>
+): Promise<number> {
   const { records, checkpoint } = await store.load(document)
   expect(checkpoint, 'the log is whole').toBeNull()
   const doc = new Y.Doc()
   let stale = 0
   for (const { record } of records) {
     for (const { update, author } of decodeRecord(record)) {
+      const before = doc.getText('t').toString()
       Y.applyUpdate(doc, update)
       if (author?.origin !== 'agent') continue
-      // Replaced as a whole: what a person had put into it unseen would still be there.
-      if (!/^before \[passage \d+ by agent\] after$/.test(doc.getText('t').toString())) stale++
+      const after = doc.getText('t').toString()
+      const [made = '', round = ''] = /\[passage (\d+) by agent\]/.exec(after) ?? []
+      const quote = quotes.get(Number(round)) ?? 'no such round'
+      if (!before.includes(quote) || before.replace(quote, made) !== after) stale++
     }
   }
   return stale
