@@ -32,7 +32,7 @@ export type FeedEvent = {
 export type EventAuthor = {
   readonly user: string | null
   readonly connection: string | null
-  readonly origin: 'client' | 'server' | 'load' | 'restore'
+  readonly origin: 'client' | 'server' | 'load' | 'restore' | 'agent'
 }
 
 export type Delivery = {

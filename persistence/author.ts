@@ -5,10 +5,10 @@
  */
 
 /**
- * The way it came: from a client, from the application by `apply` or `change`, as what `load` gave, or as what brings a
- * document back to what it was.
+ * The way it came: from a client, from the application by `apply` or `change` or over HTTP, as what `load` gave, as what
+ * brings a document back to what it was, or from an agent.
  */
-export type Origin = 'client' | 'server' | 'load' | 'restore'
+export type Origin = 'client' | 'server' | 'load' | 'restore' | 'agent'
 
 /**
  * `user`: the id of whoever it was, as the grant or the application names them; null where nobody signed in or is named.
@@ -21,7 +21,7 @@ export type Author = {
 }
 
 /** In the order of their numbers, from 1; 0 stands for an author who is not known. Later ones go behind. */
-const origins: readonly Origin[] = ['client', 'server', 'load', 'restore']
+const origins: readonly Origin[] = ['client', 'server', 'load', 'restore', 'agent']
 const originMask = 0x0f
 export const userMark = 0x10
 export const connectionMark = 0x20

@@ -22,7 +22,7 @@ export const tableHomes = {
   metrics: 'docs/operating.md'
 }
 
-const limitFiles = ['limits', 'history-limits', 'http-limits', 'feed-limits'].map(
+const limitFiles = ['limits', 'history-limits', 'http-limits', 'feed-limits', 'edit-limits'].map(
   name => `src/base/${name}.ts`
 )
 

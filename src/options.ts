@@ -122,6 +122,11 @@ export type ServerOptions = HookOptions & {
    * people do.
    */
   readonly pages?: string | null
+  /**
+   * Whether agents may edit documents over MCP, at `/mcp`, with what `authorize` gives them: see docs/agents.md. Needs the
+   * package `@modelcontextprotocol/server`. Default: they may not.
+   */
+  readonly mcp?: boolean
   /** Whether the Chaos page may start and kill a child server: see docs/operating.md. Default `off`. */
   readonly chaos?: ChaosSetting
   /** The clock and the timers, for tests. Default: the system's. */
@@ -165,6 +170,7 @@ export const serverShape = {
     'a directory, or null',
     value => value === null || typeof value === 'string'
   ),
+  mcp: flag(),
   chaos: oneOf('auto', 'on', 'off'),
   time: having<Time>('a clock', 'nowMs', 'wallMs', 'after', 'soon'),
   load: callback<Load>(),

@@ -24,9 +24,13 @@ import { Calls } from './cluster/calls.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { createWorkers } from './document/workers.ts'
 import { workersOptions } from './document/workers-options.ts'
+import { Agents } from './documents/agents.ts'
 import { DocumentHistories } from './documents/document-histories.ts'
 import { Documents } from './documents/documents.ts'
+import { Edits } from './documents/edits.ts'
+import { Leases } from './documents/leases.ts'
 import { RemoteDocuments } from './documents/remote-documents.ts'
+import { EditWorkers } from './editing/workers.ts'
 import { DeadLetters } from './feed/dead-letters.ts'
 import { Feed, type FeedParts } from './feed/feed.ts'
 import { Histories } from './history/histories.ts'
@@ -61,6 +65,9 @@ export type Running = {
   readonly calls: Calls | null
   readonly rooms: Rooms
   readonly documents: Documents
+  readonly edits: Edits
+  readonly leases: Leases
+  readonly editWorkers: EditWorkers
   readonly seeds: Seeds | null
   /** Null: nobody is to be told of changes. */
   readonly feed: Feed | null
@@ -159,6 +166,8 @@ export function build(store: Store, setup: Setup): Running {
     presence: { identity, readers }
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
+  const editWorkers = new EditWorkers(limits)
+  const edits = new Edits({ ...shared, rooms, store, workers: editWorkers, random: Math.random })
   const documentHistories = past === null ? null : pastsOf(past, { ...shared, store, rooms, compactions })
   const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
   const disconnects = disconnectsOf(rooms)
@@ -174,25 +183,25 @@ export function build(store: Store, setup: Setup): Running {
   const node = { name, bus: cluster?.busHealth ?? null }
   const checkName = (document: string) => rooms.checkName(document)
   const asked = { passes, disconnects, isDraining, controlToken, adminToken: options.adminToken, checkName }
-  const open = {
+  const leases = new Leases({ ...shared, rooms, random: Math.random })
+  const agents = new Agents({ ...shared, edits, leases, histories: documentHistories })
+  const mcp = options.mcp === true ? { origins: options.origins ?? null } : null
+  const { table, rights, others } = routes({
     ...shared,
     ...asked,
-    documents,
-    remote,
-    node,
-    store,
-    journal,
-    compactions,
-    histories: documentHistories
-  }
-  const { table, rights } = routes(open)
-  const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...demo]
+    ...{ documents, remote, edits, leases, agents, mcp },
+    ...{ node, store, journal, compactions, histories: documentHistories }
+  })
+  const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...others, ...demo]
   const inside = {
     store,
     cluster,
     calls,
     rooms,
     documents,
+    edits,
+    leases,
+    editWorkers,
     seeds,
     feed,
     deadLetters,
@@ -337,6 +346,8 @@ export async function takeDown(running: Running): Promise<void> {
   calls?.close()
   passes.admission.close()
   stateless.close()
+  running.edits.close()
+  running.leases.close()
   rooms.flush()
   await journal.idle()
   await feed?.close()
@@ -347,6 +358,7 @@ export async function takeDown(running: Running): Promise<void> {
   slices.close()
   await workers.close()
   documentHistories?.close()
+  await running.editWorkers.close()
   await past?.workers.close()
   await past?.sweep.close()
   await compacted

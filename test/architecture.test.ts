@@ -87,7 +87,8 @@ const layers: Layers = {
       'src/room/',
       'src/history/',
       'src/document/workers.ts',
-      'src/document/workers-options.ts'
+      'src/document/workers-options.ts',
+      'src/editing/workers.ts'
     ],
     ...[
       'src/feed/',
@@ -114,6 +115,7 @@ const layers: Layers = {
     'src/room/',
     'src/document/',
     'src/history/',
+    'src/editing/',
     store,
     'type persistence/history.ts',
     `type ${author}`,
@@ -136,6 +138,7 @@ const layers: Layers = {
     ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts']
   ],
   'src/history/': ['src/document/', `type ${store}`, 'type persistence/history.ts', author, base],
+  'src/editing/': ['src/document/', `type ${author}`, base],
   'src/document/': [author, base],
   'src/dialect/': [base],
   'src/base/': [],
@@ -163,6 +166,7 @@ const homes: Homes = {
   ioredis: ['bus/redis.ts', 'outlets/redis.ts'],
   '@nats-io/transport-node': ['bus/nats.ts', 'outlets/nats.ts'],
   'rabbitmq-client': ['bus/rabbitmq.ts', 'outlets/rabbitmq.ts'],
+  '@modelcontextprotocol/server': ['src/http/mcp.ts'],
   pg: ['persistence/postgres/driver.ts'],
   yjs: [
     'client/',
@@ -174,7 +178,9 @@ const homes: Homes = {
       'src/history/differences.ts',
       'src/history/held.ts',
       'src/history/keyframe.ts',
-      'src/history/contents.ts'
+      'src/history/contents.ts',
+      'src/document/contents.ts',
+      'src/editing/'
     ]
   ],
   lib0: ['src/dialect/', 'client/'],

@@ -133,6 +133,7 @@ export const faults = {
     httpStatus: 409,
     publicReason: 'this key was given for something else before; use a new one'
   },
+  ERR_BAD_EDIT: { closeCode: 4400, httpStatus: 422, publicReason: 'this edit cannot be made' },
   ERR_TOO_MANY_VERSIONS: {
     closeCode: 4400,
     httpStatus: 409,

@@ -2,6 +2,8 @@
  * Every bound of the server, its default, its unit, and what happens at the bound.
  * docs/operating.md repeats this table; `test/docs.test.ts` holds the two equal.
  */
+
+import { editLimits } from './edit-limits.ts'
 import { feedLimits } from './feed-limits.ts'
 import { historyLimits } from './history-limits.ts'
 import { httpLimits } from './http-limits.ts'
@@ -366,7 +368,8 @@ export const defaultLimits = {
   /** Members of a failed room are closed spread over this time. */
   staggerMs: 500,
   ...historyLimits,
-  ...httpLimits
+  ...httpLimits,
+  ...editLimits
 } as const
 
 export type LimitName = keyof typeof defaultLimits

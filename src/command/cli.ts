@@ -101,9 +101,21 @@ function flagsOf(values: Readonly<Record<string, unknown>>): Parameters<typeof r
 
 async function serve(config: Config): Promise<void> {
   const log = createLog(config.logLevel, process.stderr)
-  const { host, port, data, durability, path, hocuspocus, chaos, limit: limits } = config
+  const { host, port, data, durability, path, hocuspocus, mcp, chaos, limit: limits } = config
   const pages = pagesOf(config)
-  const own = { host, port, data, durability, path, hocuspocus, chaos, limits, log, ...pages }
+  const own = {
+    host,
+    port,
+    data,
+    durability,
+    path,
+    hocuspocus,
+    mcp: mcp === 'on',
+    chaos,
+    limits,
+    log,
+    ...pages
+  }
   const others = { ...nodeOptions(config), ...accessOptions(config, log), ...historyOptions(config) }
   const server = createServer({ ...own, ...others })
   const url = await server.listen().catch((error: unknown) => {

@@ -245,6 +245,13 @@ export const settings = {
     value: 'file',
     help: 'a file with the token for /api, at least 32 characters'
   },
+  mcp: {
+    schema: oneOf('on', 'off'),
+    fallback: 'off',
+    env: null,
+    value: 'on|off',
+    help: 'whether agents may edit documents over MCP, at /mcp: see docs/agents.md'
+  },
   chaos: {
     schema: serverShape.chaos,
     fallback: 'auto',

@@ -17,9 +17,9 @@ import type { ScannedUpdate } from '../document/tail.ts'
 import type { Workers } from '../document/workers.ts'
 import { checkDocumentName } from '../room/document-name.ts'
 import { scanInSlices } from '../room/intake.ts'
-import type { Room } from '../room/room.ts'
 import type { OldCopiesAre, Rooms } from '../room/rooms.ts'
 import { openingFault, storeFault } from '../room/store-fault.ts'
+import { applyIn, type CommitOptions } from './applying.ts'
 import { editOf, type Mutate } from './edit.ts'
 
 export type ReadOptions = {
@@ -66,9 +66,6 @@ export const listShape = {
 /** What the store has of a document, in the order in which a joiner is sent it. */
 export type Stored = { readonly version: string; readonly updates: readonly Uint8Array[] }
 
-/** `check`: throws when it is not to be committed to the room, in the turn in which it would be. */
-export type CommitOptions = { readonly author: Author; readonly check?: (room: Room) => void }
-
 type Parts = {
   readonly rooms: Rooms
   readonly store: Store
@@ -83,9 +80,6 @@ const callBytes = 1024
 
 /** A worker on a busy machine takes so much longer than on a core of its own, and is then given up. */
 const busyFactor = 5
-
-/** How often an update is given to a new room because the one it was in restarted. */
-const attemptsMax = 5
 
 export class Documents {
   readonly #parts: Parts
@@ -222,17 +216,8 @@ export class Documents {
   }
 
   /** A room that restarts has thrown away what it had not written. Applying an update twice does no harm. */
-  async commit(document: string, scanned: ScannedUpdate, { author, check }: CommitOptions): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const room = await this.#parts.rooms.open(document)
-      check?.(room)
-      try {
-        return await room.apply(scanned, author)
-      } catch (error) {
-        const isOver = error instanceof Fault && error.code === 'ERR_ROOM_RESTARTS' && attempt < attemptsMax
-        if (!isOver) throw error
-      }
-    }
+  commit(document: string, scanned: ScannedUpdate, options: CommitOptions): Promise<void> {
+    return applyIn(this.#parts.rooms, document, scanned, options)
   }
 }
 

@@ -7,11 +7,10 @@
  * is handed out and to be handed in again: otherwise a second restore would copy everything once more.
  */
 import * as Y from 'yjs'
+import { markOf } from '../document/client-mark.ts'
 import { ClockRuns } from '../document/clocks.ts'
 import type { ClockRange } from '../document/scan.ts'
 import { mergeUpdates } from '../document/splice.ts'
-import { UpdateBuilder } from '../document/update-builder.ts'
-import { structRef } from '../document/update-reader.ts'
 import { heldBy } from './held.ts'
 
 /** `length` clocks of `client` from `clock` on are copies of as many of `ofClient` from `ofClock` on. */
@@ -92,24 +91,13 @@ function takeBack(doc: Y.Doc, taken: Taken): Restored {
     undoing.undo()
   })
   undoing.destroy()
-  if (updates.length > 0 && Y.getState(doc.store, client) === 0) updates.push(markOf(client))
+  if (updates.length > 0 && Y.getState(doc.store, client) === 0) updates.push(markOf({ client, clock: 0 }))
   const restored = {
     update: updates.length === 0 ? null : mergeUpdates(updates),
     copies: copiesOf(doc, client)
   }
   doc.destroy()
   return restored
-}
-
-/** An update with which the client has been there: one clock of it, which is nothing and was collected. */
-function markOf(client: number): Uint8Array {
-  const builder = new UpdateBuilder(32)
-  const length = 1
-  builder.beginBlock(client, 0)
-  builder.body.writeByte(structRef.gc)
-  builder.body.writeVarUint(length)
-  builder.countStructs(1)
-  return builder.finish(ClockRuns.from([{ client, clock: 0, length }]))
 }
 
 /** What of it is in the chosen roots. */

@@ -32,7 +32,7 @@ async function describe(table: readonly Route[]): Promise<string> {
 }
 
 /** Of this package, whether this runs from `src` or from `dist/src`. */
-async function versionOf(): Promise<string> {
+export async function versionOf(): Promise<string> {
   const path = import.meta.url.endsWith('.ts') ? '../../package.json' : '../../../package.json'
   const { version } = JSON.parse(await readFile(new URL(path, import.meta.url), 'utf8')) as {
     version: string

@@ -3,6 +3,7 @@
 import type { Store } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Time } from '../base/time.ts'
 import type { DocumentHistories } from '../documents/document-histories.ts'
@@ -16,15 +17,20 @@ import { checkBearer } from './bearer.ts'
 import { disconnecting } from './disconnect.ts'
 import { documentReading } from './documents.ts'
 import { documentWriting } from './documents-writing.ts'
+import { type EditParts, editing } from './edits.ts'
 import { historyReading } from './history.ts'
 import { historyChanging } from './history-changes.ts'
+import { mcp } from './mcp.ts'
+import type { Handler } from './message.ts'
 import { type NodeState, operations } from './operations.ts'
 import { Readiness } from './readiness.ts'
 import type { Route } from './route.ts'
 import type { Rights } from './router.ts'
 import { setAside } from './set-aside.ts'
 
-type Parts = {
+type Parts = EditParts & {
+  /** Null: agents are not served. */
+  readonly mcp: { readonly origins: readonly string[] | null } | null
   readonly node: NodeState
   readonly store: Store
   /** Null: the store keeps no histories. */
@@ -38,6 +44,7 @@ type Parts = {
   readonly time: Time
   readonly limits: Limits
   readonly metrics: Metrics
+  readonly log: Log
   readonly isDraining: () => boolean
   readonly controlToken: string
   readonly adminToken: string | undefined
@@ -46,7 +53,11 @@ type Parts = {
 }
 
 /** The table, and who may ask of it. */
-export function routes(parts: Parts): { readonly table: Route[]; readonly rights: Rights } {
+export function routes(parts: Parts): {
+  readonly table: Route[]
+  readonly rights: Rights
+  readonly others: readonly Handler[]
+} {
   const { controlToken, adminToken } = parts
   const tokens = adminToken === undefined ? [controlToken] : [controlToken, adminToken]
   const askers = new Askers({ ...parts, tokens })
@@ -57,9 +68,12 @@ export function routes(parts: Parts): { readonly table: Route[]; readonly rights
     ...setAside(parts),
     ...documentReading(parts),
     ...documentWriting({ ...parts, askers }),
-    ...history(parts, askers)
+    ...history(parts, askers),
+    ...editing(parts)
   ]
-  return { table, rights: rightsOf(askers, controlToken) }
+  const asks = parts.passes.admission.asks
+  const others = parts.mcp === null ? [] : [mcp({ ...parts, ...parts.mcp, askers, asks })]
+  return { table, rights: rightsOf(askers, controlToken), others }
 }
 
 function rightsOf(askers: Askers, controlToken: string): Rights {

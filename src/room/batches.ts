@@ -16,8 +16,8 @@ type Parts = {
 
 const nothing = new Uint8Array()
 
-/** `isAlone`: it gets a record of its own. */
-type Gathered = LoggedUpdate & { readonly isAlone?: boolean }
+/** `settled`: it gets a record of its own. */
+type Gathered = LoggedUpdate & { readonly settled?: unknown }
 
 export class Batches<T extends Gathered> {
   readonly #writer: BatchWriter
@@ -77,7 +77,7 @@ export class Batches<T extends Gathered> {
     this.#takenAtMs = this.#parts.time.nowMs()
     if (this.#gathered.length === 0) return null
     const gathered = this.#gathered
-    const first = gathered.findIndex(({ isAlone }) => isAlone === true)
+    const first = gathered.findIndex(({ settled }) => settled !== undefined)
     // What comes before it, or it by itself; what is left is offered when that is written.
     this.#writing = first < 0 ? gathered : gathered.slice(0, Math.max(first, 1))
     this.#gathered = gathered.slice(this.#writing.length)

@@ -12,7 +12,6 @@ import type { Metrics } from '../base/metrics.ts'
 import type { Slices } from '../base/slices.ts'
 import type { Time } from '../base/time.ts'
 import type { Document } from '../document/document.ts'
-import type { LoggedUpdate } from '../document/record.ts'
 import { type AppendedRecord, appendRecord } from '../document/stored-document.ts'
 import type { Awareness } from './awareness.ts'
 import { Batches } from './batches.ts'
@@ -27,8 +26,10 @@ import type { Nodes } from './nodes.ts'
 import { Restoring } from './restoring.ts'
 import { SharedLog } from './shared-log.ts'
 import { type Showable, Showing } from './showing.ts'
+import type { Accepted, RestoreSource, Source } from './source.ts'
 import { Uniting } from './uniting.ts'
 import { Waiting } from './waiting.ts'
+import { Watches } from './watches.ts'
 
 export type CommitsParts = {
   readonly store: Store
@@ -42,15 +43,6 @@ export type CommitsParts = {
   readonly metrics: Metrics
   readonly log: Log
 }
-
-/** Where an update comes from. `member` is not sent back what it sent. */
-export type Source = { readonly author: Author; readonly member: Member | null }
-
-/** `isAlone`: of a restore, which gets a record of its own, so that the document before it is a moment of its history. */
-type Accepted = Source & LoggedUpdate & { readonly isAlone?: boolean }
-
-/** `seen`: what `restores` was before the state was read that the restore was computed from. */
-export type RestoreSource = { readonly author: Author; readonly seen: number }
 
 /** The room, as far as commits have an effect on it. */
 type Host = {
@@ -85,6 +77,7 @@ export class Commits implements BatchWriter {
   readonly #restoring: Restoring | null
   /** Restores that were committed here, and those that were shown, of other nodes as well. */
   #restoresScanned = 0
+  readonly watches: Watches
   #restoresShown = 0
   #shownSequence: number
 
@@ -103,6 +96,7 @@ export class Commits implements BatchWriter {
       show: showable => this.#show(showable)
     })
     this.#uniting = new Uniting(document, parts.slices)
+    this.watches = new Watches(parts.limits)
     this.#log = parts.nodes === null ? null : this.#share(parts.nodes)
     this.#restoring = this.#log === null ? null : this.#restoringIn(this.#log)
     this.#shownSequence = host.start?.sequence ?? 0
@@ -134,7 +128,6 @@ export class Commits implements BatchWriter {
     return new Restoring(
       { ...this.#parts, log },
       {
-        restores: () => this.#restoresShown,
         offer: () => this.#parts.journal.enqueue(this),
         ended: () => {
           if (!this.#host.isEnded()) this.#host.shown('own')
@@ -190,37 +183,49 @@ export class Commits implements BatchWriter {
     this.#checkRoomFor(judged)
     this.#document.hold(sets === undefined ? { update, scan } : { update, scan, sets })
     const source = by instanceof Member ? { author: by.author, member: by } : { author: by, member: null }
+    this.watches.came(update)
     this.#batches.add({ ...source, update, timeMs: this.#parts.time.wallMs() })
     this.#parts.metrics.updateAccepted(update.length)
     return judgement.gap
   }
 
   /**
-   * Commits a restore, in a record of its own, only if the document has had no other than those `seen`. Resolves with the
-   * number of its record when it is durable and shown; with null, when there was another, which is shown then: nothing was
-   * committed. Rejects with ERR_UPDATE_TOO_LARGE or ERR_OVERLOADED, and nothing was committed; or with what ended the
-   * room, and it may have been.
+   * Commits what was computed from a state, in a record of its own, if its condition holds. Resolves with the number of its
+   * record when it is durable and shown; with null, when the condition does not hold: nothing was committed. Rejects with
+   * ERR_UPDATE_TOO_LARGE or ERR_OVERLOADED, and nothing was committed; or with what ended the room, and it may have been.
    */
-  async restore(judged: JudgedUpdate, { author, seen }: RestoreSource): Promise<number | null> {
+  async restore(judged: JudgedUpdate, source: RestoreSource): Promise<number | null> {
     this.#checkRoomFor(judged)
     const { update, scan, sets } = judged
+    const { author } = source
     const accepted = { author, update, timeMs: this.#parts.time.wallMs() }
+    const isStill = () => ('watch' in source ? source.watch.isUntouched() : this.#restores === source.seen)
     if (this.#restoring !== null) {
-      const sequence = await this.#restoring.commit(accepted, seen)
+      const sequence = await this.#restoring.commit(accepted, isStill)
       if (!this.#host.isEnded()) this.#showing.flush()
       return sequence
     }
-    if (this.#restoresScanned !== seen) {
+    if (!isStill()) {
       await this.durable()
       return null
     }
-    this.#restoresScanned++
+    if (author.origin === 'restore') this.#restoresScanned++
+    this.watches.came(update)
     this.#document.hold(sets === undefined ? { update, scan } : { update, scan, sets })
-    this.#batches.add({ ...accepted, member: null, isAlone: true })
+    let at = 0
+    const settled = (sequence: number) => {
+      at = sequence
+    }
+    this.#batches.add({ ...accepted, member: null, settled })
     this.#parts.metrics.updateAccepted(update.length)
     return new Promise((resolve, fail) => {
-      this.#waiting.add({ ticket: this.scannedTicket, pass: () => resolve(this.#shownSequence), fail })
+      this.#waiting.add({ ticket: this.scannedTicket, pass: () => resolve(at), fail })
     })
+  }
+
+  /** Where nobody else writes, those that are under way count. */
+  get #restores(): number {
+    return this.#restoring === null ? this.#restoresScanned : this.#restoresShown
   }
 
   #checkRoomFor({ update, scan, sets }: JudgedUpdate): void {
@@ -266,7 +271,9 @@ export class Commits implements BatchWriter {
   }
 
   #settle(batch: readonly Accepted[], sequence: number): void {
-    if (batch[0]?.isAlone === true) this.#restoresShown++
+    const [first] = batch
+    if (first?.author.origin === 'restore') this.#restoresShown++
+    first?.settled?.(sequence)
     this.#batches.settle(batch.length)
     this.#document.settle(batch.length, sequence)
     this.#uniting.after(batch)
@@ -290,6 +297,7 @@ export class Commits implements BatchWriter {
       )
     }
     this.#uniting.after([])
+    for (const update of updates) this.watches.came(update)
     const batch = updates.map(update => ({ update, member: null }))
     if (!this.#host.isEnded()) this.#showing.foreign(batch, shown)
     return null

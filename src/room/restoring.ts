@@ -1,7 +1,7 @@
 /**
- * The commit of a restore to a log that other nodes write to as well: in a record of its own, and only if nobody has
- * restored the document since the state that it was computed from. The store appends it only at the head up to which this
- * room has shown everything; where another node was faster, the room catches up and it is tried again.
+ * The commit of what was computed from a state (a restore, an edit) to a log that other nodes write to as well: in a record
+ * of its own, and only if its condition holds. The store appends it only at the head up to which this room has shown
+ * everything; where another node was faster, the room catches up, and the condition is looked at again.
  */
 import type { RecordIdentity } from '../../persistence/store.ts'
 import { Fault, toFault } from '../base/errors.ts'
@@ -16,8 +16,6 @@ type Parts = {
 }
 
 type Host = {
-  /** How many restores of the document were shown here. */
-  restores(): number
   /** There is something for the journal to take. */
   offer(): void
   /** It is shown, or will not be: nothing is under way any more. */
@@ -30,8 +28,8 @@ type Taken = { readonly logged: LoggedUpdate; readonly record: Uint8Array; reado
 type Pending = {
   readonly logged: LoggedUpdate
   readonly record: Uint8Array
-  /** What `Host.restores` was before the state was read that it was computed from. */
-  readonly seen: number
+  /** Whether what is shown by now is still what it was computed from, as far as it matters. */
+  readonly isStill: () => boolean
   readonly untilMs: number
   /** The journal may take it. */
   isReady: boolean
@@ -60,16 +58,17 @@ export class Restoring {
   }
 
   /**
-   * Resolves with the number of its record when that is shown; with null, and nothing was written, when the document has
-   * had other restores than those `seen`. Rejects with ERR_OVERLOADED when others write so much that it never came to
+   * Resolves with the number of its record when that is shown; with null, and nothing was written, when the condition does
+   * not hold. Rejects with ERR_OVERLOADED when others write so much that it never came to
    * it (nothing was written), and with what ended the room (it may have been).
    */
-  async commit(logged: LoggedUpdate, seen: number): Promise<number | null> {
-    if (this.#pending !== null) throw new Fault('ERR_OVERLOADED', 'another restore is being committed')
+  async commit(logged: LoggedUpdate, isStill: () => boolean): Promise<number | null> {
+    if (this.#pending !== null)
+      throw new Fault('ERR_OVERLOADED', 'another restore or edit is being committed')
     const untilMs = this.#parts.time.nowMs() + this.#parts.limits.restoreCommitMs
     const record = encodeRecord([logged])
     return new Promise((resolve, reject) => {
-      this.#pending = { logged, record, seen, untilMs, isReady: true, resolve, reject }
+      this.#pending = { logged, record, isStill, untilMs, isReady: true, resolve, reject }
       this.#host.offer()
     })
   }
@@ -84,7 +83,7 @@ export class Restoring {
       this.#catchUp(pending, log.caughtUp())
       return null
     }
-    if (this.#host.restores() !== pending.seen) {
+    if (!pending.isStill()) {
       this.#end(({ resolve }) => resolve(null))
       return null
     }
@@ -112,7 +111,7 @@ export class Restoring {
     const pending = this.#pending
     if (pending === null) return
     if (this.#parts.time.nowMs() < pending.untilMs) this.#catchUp(pending, this.#parts.log.reached(head))
-    else this.#fail(new Fault('ERR_OVERLOADED', 'others write so much that the restore did not come to it'))
+    else this.#fail(new Fault('ERR_OVERLOADED', 'others write so much that it did not come to it'))
   }
 
   /** The room has ended. */

@@ -14,7 +14,7 @@ import { Adoption } from './adoption.ts'
 import { Answers } from './answers.ts'
 import { Awareness } from './awareness.ts'
 import { refuseReader, sendReceipts } from './broadcast.ts'
-import { Commits, type RestoreSource, type Source } from './commits.ts'
+import { Commits } from './commits.ts'
 import type { Compacted, NewCheckpoint } from './compaction.ts'
 import { Congestion } from './congestion.ts'
 import { Farewell } from './farewell.ts'
@@ -24,7 +24,9 @@ import { feedOf, live, type Member, type MemberPerson } from './member.ts'
 import { OldCopies } from './old-copies.ts'
 import { Overdue } from './overdue.ts'
 import type { Opened, RoomParts } from './room-parts.ts'
+import type { RestoreSource, Source } from './source.ts'
 import { Throttle } from './throttle.ts'
+import type { Watch } from './watches.ts'
 
 /** What a room tells its owner. */
 export type RoomEvents = {
@@ -256,6 +258,16 @@ export class Room {
     const judged = yield* judgedInSlices(this.document, scanned)
     if (this.#ended !== null) throw this.#ended
     this.#commits.commit(judged, author)
+  }
+
+  /** What comes from now on: see `RestoreSource`. */
+  watch(): Watch {
+    return this.#commits.watches.begin()
+  }
+
+  /** As `Commits.durable`. */
+  durable(): Promise<void> {
+    return this.#commits.durable()
   }
 
   /** As `Commits.restore`; throws what ended the room. */
