@@ -46,12 +46,8 @@ async function main(args) {
   const name = values.plant === undefined ? undefined : Object.keys(plants)[Number(values.plant) - 1]
   if (values.plant !== undefined && name === undefined) throw new Error(listOf(plants))
   say(`simulating from seed ${seed} on${name === undefined ? '' : `; planted: ${name}`}`)
-  const usual =
-    name === undefined
-      ? [1, nodesUsual]
-      : name in ofSeveral || more.ofSeveralNodes.has(name)
-        ? [nodesUsual]
-        : [1]
+  const isOfSeveral = name !== undefined && (name in ofSeveral || more.ofSeveralNodes.has(name))
+  const usual = name === undefined ? [1, nodesUsual] : isOfSeveral ? [nodesUsual] : [1]
   const kinds = values.nodes === undefined ? usual : [Number(values.nodes)]
   const isWanted = at => !values.histories || more.drawPastPlan(at, 1) !== null
   const outcome = await runAll({ simulate, plant: plants[name], kinds, isWanted, seed, runsMax, untilMs })

@@ -1,78 +1,102 @@
 /**
  * A server that is killed while it restores a document. Asked for again with the same key, the restore has happened once,
- * and what anybody has seen of it is there. CHORUS_LONG=1 does it forty times.
+ * and what anybody has seen of it is there: in a directory, and in PostgreSQL. CHORUS_LONG=1 does it forty times each.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { RestoreAnswer } from '../../src/documents/history-api.ts'
+import { postgresFor } from '../cluster/checkpoint-nodes.ts'
 import { barrier, type Client, connect, synced, until } from '../support/clients.ts'
 import { seed } from '../support/seed.ts'
 import { type ServerProcess, spawnServer, temporaryDirectory } from '../support/server.ts'
+import { postgresMissing } from '../support/services/postgres.ts'
 import { randomFrom } from '../support/trace.ts'
 
-const rounds = process.env.CHORUS_LONG === '1' ? 40 : 5
+const isLong = process.env.CHORUS_LONG === '1'
 const token = 'a token of sixteen bytes and more'
 
-test(`a restore that ${rounds} kills came between happens once (SEED=${seed})`, {
-  timeout: 60_000 + rounds * 30_000
-}, async () => {
+test(`in a directory (SEED=${seed})`, { timeout: 30 * 60_000 }, async () => {
+  await killAmidRestores(join(temporaryDirectory(), 'data'), isLong ? 40 : 5)
+})
+
+describe.skipIf(postgresMissing !== null)('in PostgreSQL', () => {
+  const place = postgresFor('restore_kills')
+
+  test(`whose server goes on meanwhile (SEED=${seed})`, { timeout: 30 * 60_000 }, async () => {
+    await killAmidRestores(place.address, isLong ? 40 : 3)
+  })
+})
+
+/** `data`: as the option of the command. */
+async function killAmidRestores(data: string, rounds: number): Promise<void> {
   const random = randomFrom(seed)
-  const directory = temporaryDirectory()
-  const tokenFile = join(directory, 'token')
+  const tokenFile = join(temporaryDirectory(), 'token')
   writeFileSync(tokenFile, token)
-  const start = () => {
-    const own = ['--data', join(directory, 'data'), '--admin-token-file', tokenFile]
-    return spawnServer(['--port', '0', '--history', '**', ...own])
-  }
+  const start = () =>
+    spawnServer(['--port', '0', '--history', '**', '--data', data, '--admin-token-file', tokenFile])
   const found = { committed: 0, answered: 0 }
   for (let round = 0; round < rounds; round++) {
-    const room = `room ${round}`
-    let server = await start()
-    // How long one takes by now, with the thread that computes it running.
-    let tookMs = 0
-    for (const warm of ['a', 'b']) {
-      const { writer, version } = await changed(server, `${warm} ${round}`)
-      const startMs = performance.now()
-      await restore(server, `${warm} ${round}`, version)
-      tookMs = performance.now() - startMs
-      writer.destroy()
-    }
-    const { writer, version } = await changed(server, room)
-    const restoring = restore(server, room, version).then(
-      () => true,
-      () => false
-    )
-    await new Promise(resolve => setTimeout(resolve, random() * 1.5 * tookMs))
-    await server.kill()
-    if (await restoring) found.answered++
-    const seen = textOf(writer)
-    writer.destroy()
-
-    server = await start()
-    const reader = await enter(server, room)
-    const isCommitted = textOf(reader) === 'one two'
+    const { isCommitted, isAnswered } = await killAmidRestore(start, `room ${round}`, random)
     if (isCommitted) found.committed++
-    expect(textOf(reader), `SEED=${seed} ${room}`).toBe(isCommitted ? 'one two' : 'two three')
-    // What somebody has seen, and what was answered, no crash takes back.
-    if (seen === 'one two' || (await restoring)) expect(isCommitted).toBe(true)
-    reader.doc.getText('t').insert(reader.doc.getText('t').length, '!')
-    await barrier(reader)
-    const answer = await restore(server, room, version)
-
-    const wanted = isCommitted ? 'one two!' : 'one two'
-    await until(() => textOf(reader) === wanted, `${wanted}, in ${room} of SEED=${seed}`)
-    expect(await restore(server, room, version)).toEqual(answer)
-    const { versions } = await ask<{ versions: { kind: string; id: string }[] }>(server, room, '')
-    const named = versions.filter(({ kind }) => kind === 'before-restore').map(version => version.id)
-    expect(named).toEqual([answer.version])
-    reader.destroy()
-    await server.terminate()
+    if (isAnswered) found.answered++
   }
   console.log(
     `of ${rounds} kills ${found.committed} came after the commit, ${found.answered} after the answer`
   )
-})
+}
+
+async function killAmidRestore(
+  start: () => Promise<ServerProcess>,
+  room: string,
+  random: () => number
+): Promise<{ isCommitted: boolean; isAnswered: boolean }> {
+  const dying = await start()
+  const tookMs = await timeOfRestore(dying, room)
+  const { writer, version } = await changed(dying, room)
+  const restoring = restore(dying, room, version).then(
+    () => true,
+    () => false
+  )
+  await new Promise(resolve => setTimeout(resolve, random() * 1.5 * tookMs))
+  await dying.kill()
+  const isAnswered = await restoring
+  const seen = textOf(writer)
+  writer.destroy()
+
+  const server = await start()
+  const reader = await enter(server, room)
+  const isCommitted = textOf(reader) === 'one two'
+  expect(textOf(reader), `SEED=${seed} ${room}`).toBe(isCommitted ? 'one two' : 'two three')
+  // What somebody has seen, and what was answered, no crash takes back.
+  if (seen === 'one two' || isAnswered) expect(isCommitted).toBe(true)
+  reader.doc.getText('t').insert(reader.doc.getText('t').length, '!')
+  await barrier(reader)
+  const answer = await restore(server, room, version)
+
+  const wanted = isCommitted ? 'one two!' : 'one two'
+  await until(() => textOf(reader) === wanted, `${wanted}, in ${room} of SEED=${seed}`)
+  expect(await restore(server, room, version)).toEqual(answer)
+  const { versions } = await ask<{ versions: { kind: string; id: string }[] }>(server, room, '')
+  const named = versions.filter(({ kind }) => kind === 'before-restore').map(each => each.id)
+  expect(named).toEqual([answer.version])
+  reader.destroy()
+  await server.terminate()
+  return { isCommitted, isAnswered }
+}
+
+/** How long one takes by now, with the thread that computes it running. */
+async function timeOfRestore(server: ServerProcess, room: string): Promise<number> {
+  let tookMs = 0
+  for (const warm of ['a', 'b']) {
+    const { writer, version } = await changed(server, `${warm} ${room}`)
+    const startMs = performance.now()
+    await restore(server, `${warm} ${room}`, version)
+    tookMs = performance.now() - startMs
+    writer.destroy()
+  }
+  return tookMs
+}
 
 /** A document that was "one two" at a version, and is something else. */
 async function changed(server: ServerProcess, room: string): Promise<{ writer: Client; version: string }> {

@@ -1,6 +1,8 @@
 /** Restores, undos and named versions as an application asks for them, of a server that keeps histories. */
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import type { HistoryStore } from '../../persistence/history.ts'
+import { createMemoryStore, StoreError } from '../../persistence/index.ts'
 import type { DocumentHistory } from '../../src/documents/history-api.ts'
 import type { Server } from '../../src/server.ts'
 import { startServer } from '../support/server.ts'
@@ -136,4 +138,17 @@ describe('history.name', () => {
     await expect(history.name('three')).rejects.toMatchObject({ code: 'ERR_TOO_MANY_VERSIONS' })
     expect((await history.versions()).map(({ name }) => name)).toEqual(['one', 'two'])
   })
+})
+
+test('a store that fails when a version is named, or loses its name, is told as a fault of the store', async () => {
+  const store = createMemoryStore()
+  const server = await startServer({ store, history: [{ documents: 'notes/*' }] })
+  await by(server, 'ada', text => text.insert(0, 'one two'))
+  const history = server.history('notes/a')
+  const { id } = await history.name('then')
+  const kept = store.history as HistoryStore
+  kept.write = () => Promise.reject(new StoreError('STORE_FAILED', 'the disk is away'))
+
+  await expect(history.name('now')).rejects.toMatchObject({ code: 'ERR_STORE' })
+  await expect(history.unname(id)).rejects.toMatchObject({ code: 'ERR_STORE' })
 })

@@ -3,9 +3,15 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
-import { openStore } from '../../persistence/index.ts'
+import { createMemoryStore, openStore } from '../../persistence/index.ts'
 import { createLevelBackend } from '../../persistence/level-backend.ts'
-import { barrier, connect, synced, untilAsync } from '../support/clients.ts'
+import { defaultLimits } from '../../src/base/limits.ts'
+import { systemTime } from '../../src/base/time.ts'
+import { scanUpdate } from '../../src/document/scan.ts'
+import { Pruning } from '../../src/documents/pruning.ts'
+import type { Histories } from '../../src/history/histories.ts'
+import { barrier, connect, synced, until, untilAsync } from '../support/clients.ts'
+import { buildParts } from '../support/inside.ts'
 import { holdsSecret, secret } from '../support/secret.ts'
 import { startServer, temporaryDirectory } from '../support/server.ts'
 
@@ -105,4 +111,34 @@ test('a prune whose document cannot be compacted says so, and nothing is pruned'
   store.checkpoint = checkpoint
   const { beginsAt } = await server.history('a').prune({ timeMs: Date.now() + 1 })
   expect(beginsAt.sequence).toBe(before.head)
+})
+
+test('a prune that waits for another node is given up when the server stops, and leaves no timer', async () => {
+  const server = buildParts(createMemoryStore(), {})
+  const room = await server.rooms.open('a')
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, 'one')
+  const update = Y.encodeStateAsUpdate(doc)
+  await room.apply({ update, scan: scanUpdate(update) }, { user: null, connection: null, origin: 'server' })
+  const timers = new Set<() => void>()
+  const after = (_: number, run: () => void) => {
+    timers.add(run)
+    return () => void timers.delete(run)
+  }
+  let tries = 0
+  const compactions = {
+    // Somebody else has the lease.
+    compactNow: async () => ++tries < 0
+  }
+  const histories = server.past?.histories as Histories
+  const { rooms, store } = server
+  const parts = { rooms, store, histories, compactions, limits: defaultLimits }
+  const pruning = new Pruning({ ...parts, time: { ...systemTime, after } })
+
+  const pruned = pruning.prune('a', Date.now() + 1)
+  await until(() => timers.size === 1, 'the prune to wait')
+  pruning.close()
+
+  await expect(pruned).rejects.toMatchObject({ code: 'ERR_GOING_DOWN' })
+  expect([timers.size, tries]).toEqual([0, 1])
 })

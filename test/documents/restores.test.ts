@@ -3,7 +3,7 @@
  * once; one that is restored itself. The parts are a server's own, and what is restored is computed as its worker does.
  */
 import { randomUUID } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import type { HistoryStore } from '../../persistence/history.ts'
 import { createMemoryStore, type Store, StoreError } from '../../persistence/index.ts'
@@ -13,6 +13,7 @@ import { Slices } from '../../src/base/slices.ts'
 import { systemTime } from '../../src/base/time.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
 import { mergeUpdates } from '../../src/document/splice.ts'
+import type { RestoreAnswer } from '../../src/documents/history-api.ts'
 import { type RestoreQuestion, type RestoreSettings, Restores } from '../../src/documents/restores.ts'
 import { decodeCopies, encodeCopies } from '../../src/history/copies.ts'
 import { KeptHistories } from '../../src/history/kept.ts'
@@ -133,6 +134,58 @@ describe('a restore', () => {
     const version = { id: answer.version, kind: 'before-restore', sequence: 3, author: 'ada' }
     expect(manifest?.versions).toMatchObject([version])
     await expectClean(inside, 1)
+  })
+
+  test('says the same to two who ask at once, with one key, for what is there already', async () => {
+    const store = createMemoryStore()
+    const [one, other] = [start(store), start(store)]
+    const now = await begun(one)
+    const asking = { text: 'nothing', compute: async () => ({ update: null, copies: null }) }
+    let theirs: RestoreAnswer | null = null
+    const overtaken = async () => {
+      // The document has gone on by then, so that the other one sees more of it.
+      await edit(one, text => text.insert(0, 'more '))
+      theirs = await other.restores.once(name, asking, settings)
+      return asking.compute()
+    }
+
+    const answer = await one.restores.once(name, { ...asking, compute: overtaken }, settings)
+
+    expect(now.length).toBeGreaterThan(0)
+    expect(theirs).toMatchObject({ isChanged: false, sequence: 4 })
+    expect(answer).toEqual(theirs)
+  })
+
+  test('is tried again when another one has put together the copies that it was about to read', async () => {
+    const store = createMemoryStore()
+    const inside = start(store)
+    const past = await begun(inside)
+    await inside.restores.once(name, backTo(past), settings)
+    await edit(inside, text => text.delete(0, 4))
+    const { blobs } = KeptHistories.prototype
+    let isOvertaken = false
+    KeptHistories.prototype.blobs = async function (...call) {
+      if (!isOvertaken) {
+        isOvertaken = true
+        const there = await inside.kept.read(name)
+        const [copies = new Uint8Array()] = await blobs.apply(this, call)
+        const { entry, blob } = inside.kept.newBlob(copies)
+        const { incarnation = '' } = there ?? {}
+        await inside.kept.change(name, incarnation, ({ manifest }) => ({
+          ...{ manifest: { ...manifest, copies: [entry] }, blobs: [blob] }
+        }))
+      }
+      return blobs.apply(this, call)
+    }
+    onTestFinished(() => {
+      KeptHistories.prototype.blobs = blobs
+    })
+
+    const answer = await inside.restores.once(name, backTo(past), { ...settings, key: 'again' })
+
+    expect(isOvertaken).toBe(true)
+    expect(answer.isChanged).toBe(true)
+    expect(await textOf(inside)).toBe('one two')
   })
 
   test('of what is there already changes nothing, and says so', async () => {

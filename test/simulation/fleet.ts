@@ -139,6 +139,11 @@ export class Fleet implements Servers {
     if (node !== undefined && !this.#parts.isCalm()) this.#arm(node, end)
   }
 
+  isWell(process: ServerProcess): boolean {
+    const node = this.#nodes.find(each => each.process === process)
+    return node !== undefined && this.#isNodeWell(node)
+  }
+
   /** One after the other, as an operator does who brings a new version. */
   restart(): void {
     const { time } = this.#parts
@@ -312,11 +317,15 @@ export class Fleet implements Servers {
   }
 
   #watched() {
-    return this.#nodes.map(({ name, process, member, isCutOff }) => ({
-      name,
-      following: [...(member?.following.values() ?? [])],
-      isWell: process.isUp && !process.isStandingStill && !isCutOff && !this.#isDatabaseAway
+    return this.#nodes.map(node => ({
+      name: node.name,
+      following: [...(node.member?.following.values() ?? [])],
+      isWell: this.#isNodeWell(node)
     }))
+  }
+
+  #isNodeWell({ process, isCutOff }: Node): boolean {
+    return process.isUp && !process.isStandingStill && !isCutOff && !this.#isDatabaseAway
   }
 
   #saved(page: Page): void {

@@ -1,12 +1,13 @@
 /** One of several nodes: its process, which comes and goes, its store and its place on the bus. */
-import { type MemoryBroker, sealBus } from '../../bus/index.ts'
+import { type MemoryBroker, type SealedBus, sealBus } from '../../bus/index.ts'
 import type { Store } from '../../persistence/store.ts'
 import type { Log } from '../../src/base/log.ts'
 import type { Metrics } from '../../src/base/metrics.ts'
+import { Calls } from '../../src/cluster/calls.ts'
 import { Cluster } from '../../src/cluster/cluster.ts'
 import type { Followed, Nodes } from '../../src/room/nodes.ts'
 import type { Plan } from './plan.ts'
-import type { Membership } from './server-process.ts'
+import type { Membership, SharedRights } from './server-process.ts'
 import type { Scope } from './virtual-time.ts'
 
 /** Times of a bus, which are those of its node, and how many are pending: messages on their way to it. */
@@ -34,12 +35,17 @@ export class Member implements Membership {
   readonly #cluster: Cluster
   readonly #busTime: BusTime
   readonly #close: () => void
+  readonly #sealed: SealedBus
+  readonly #log: Log
+  #calls: Calls | null = null
 
   constructor(name: string, broker: MemoryBroker, { store, ...parts }: Parts & { readonly store: Store }) {
     const { time, limits, metrics, log, changed } = parts
     this.#busTime = busTimeOf(time)
     const bus = broker.connect(name, { time: this.#busTime })
     const sealed = sealBus({ bus, clusterId, nodeId: store.node, key })
+    this.#sealed = sealed
+    this.#log = log
     this.#cluster = new Cluster({ store, bus: sealed, time, limits, metrics, log })
     this.#close = () => void bus.close()
     this.nodes = this.#watched(changed(this.#cluster), time)
@@ -49,7 +55,18 @@ export class Member implements Membership {
     return this.#busTime.pending
   }
 
+  shareRights({ learn, shareWith }: SharedRights): void {
+    const calls = new Calls(
+      { bus: this.#sealed, log: this.#log },
+      { rightsChanged: learn, stateless: () => {}, disconnect: () => {} }
+    )
+    this.#calls = calls
+    shareWith(whom => calls.rightsChanged(whom))
+    this.#cluster.eachPoll(() => learn([]))
+  }
+
   close(): void {
+    this.#calls?.close()
     this.#cluster.close()
   }
 

@@ -66,6 +66,10 @@ export class OneServer implements Servers {
     if (process === this.#server && !process.isOver) this.#disk.arm({ outcome: end, target: 'any' })
   }
 
+  isWell(process: ServerProcess): boolean {
+    return process.isUp
+  }
+
   restart(): void {
     const server = this.#server
     if (!server.isUp) return

@@ -85,6 +85,8 @@ export class Page {
   /** Its document was deleted: it is told so, again and again. */
   #isRetired = false
   #isTold = false
+  /** Its right was taken away, or will be in a moment: it is refused. */
+  #isOutlaw = false
   #deletionsBefore = 0
   /** It has heard that the document is gone, so that what it is sent from now on is of another life. */
   #isGone = false
@@ -142,7 +144,7 @@ export class Page {
     return this.#wire
   }
 
-  /** Told that its copy belongs to a document that was deleted. */
+  /** Told that its copy belongs to a document that was deleted, or that it has no right any more. */
   get isTold(): boolean {
     return this.#isTold
   }
@@ -161,6 +163,11 @@ export class Page {
   retire(): void {
     this.#isRetired = true
     this.#deletionsBefore = this.#parts.watch.deletions(this.document)
+  }
+
+  /** Its right is about to be taken away. It comes back all the same. */
+  outlaw(): void {
+    this.#isOutlaw = true
   }
 
   forgetTold(): void {
@@ -279,6 +286,7 @@ export class Page {
     if (this.#isRetired && (code === 4404 || code === 4410))
       this.#isGone ||= this.#parts.watch.deletions(this.document) > this.#deletionsBefore
     if (code === 4410 && this.#isRetired) this.#isTold = true
+    else if (code === 4403 && this.#isOutlaw) this.#isTold = true
     else if (code !== null && code >= 4400 && code < 4500 && !(code === 4404 && this.#isRetired))
       throw new Violation(`${this.name} was told never to come back: ${code}`)
     this.#wire = null
@@ -327,7 +335,11 @@ export class Page {
     const { tongue } = this.#parts
     const isDenied = tongue.name === 'hocuspocus' ? kind === authDenied : true
     if (isDenied && this.#isRetired && tongue.name === 'hocuspocus') this.#isTold = true
-    if (isDenied && !this.#isRetired) throw new Violation(`${this.name} was denied access`)
+    if (isDenied && this.#isOutlaw && tongue.name === 'hocuspocus') {
+      this.#isTold = true
+      this.#drop(null)
+    }
+    if (isDenied && !this.#isRetired && !this.#isOutlaw) throw new Violation(`${this.name} was denied access`)
     return true
   }
 

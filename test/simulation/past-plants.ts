@@ -2,8 +2,10 @@
 import type { HistoryRequest, HistoryStore } from '../../persistence/history.ts'
 import { decodeRecord, encodeRecord } from '../../src/document/record.ts'
 import { scanUpdate } from '../../src/document/scan.ts'
+import type { MomentMessage } from '../../src/history/jobs.ts'
 import { decodeKnown, encodeKnown } from '../../src/history/known.ts'
 import { decodeManifest, encodeManifest, type Manifest } from '../../src/history/manifest.ts'
+import type { Moment } from '../../src/history/moment.ts'
 import { Commits } from '../../src/room/commits.ts'
 import type { Plant } from './plants.ts'
 
@@ -150,7 +152,7 @@ export const pastPlants = {
       }
     }
   },
-  'an undo is of somebody else': {
+  'an undo stops half way': {
     asking: asking => ({
       ...asking,
       ask: (type, question) =>
@@ -158,7 +160,7 @@ export const pastPlants = {
           ...question,
           job: async () => {
             const job = await question.job()
-            return 'by' in job ? { ...job, by: { connection: 'nobody' } } : job
+            return 'upTo' in job ? { ...job, upTo: halfWay(job.upTo, job.after) } : job
           }
         })
     })
@@ -181,6 +183,11 @@ export const ofSeveralNodes: ReadonlySet<string> = new Set<PastPlantName>([
 ])
 
 export type PastPlantName = keyof typeof pastPlants
+
+function halfWay(upTo: MomentMessage, after: Moment): MomentMessage {
+  if (!('sequence' in upTo.moment && 'sequence' in after)) return upTo
+  return { ...upTo, moment: { sequence: Math.floor((after.sequence + upTo.moment.sequence) / 2) } }
+}
 
 function ofOneAuthor(record: Uint8Array): Uint8Array {
   const updates = decodeRecord(record)

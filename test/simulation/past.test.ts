@@ -40,7 +40,20 @@ test(`histories are pruned while people type and servers die, from seed ${first}
 
 /** Seeds that once failed, of one server or several, and of what; see simulation.test.ts. */
 const formerFailures: readonly (readonly [seed: number, nodes: number, what: string])[] = [
-  [162, 3, 'a blob that another node had dropped meanwhile was taken for damage, and the history had a hole']
+  [162, 3, 'a blob that another node had dropped meanwhile was taken for damage, and the history had a hole'],
+  [
+    21,
+    3,
+    'who was overtaken amid several pages compared its own last page with the checkpoint: a false hole'
+  ],
+  [25, 3, 'two who asked with one key for what was there already were told two numbers'],
+  [60, 3, 'copies that another restore had put together were taken for damage'],
+  [12, 1, 'a store that failed when a version was named was told as what the store throws'],
+  [
+    815001622,
+    3,
+    'a run went to a state of the store that another return had left, and did not know its truth'
+  ]
 ]
 
 test.each(formerFailures)('seed %i with %i nodes: %s', { timeout: 120_000 }, async (seed, nodes) => {
@@ -62,9 +75,16 @@ function nodesOf(name: PastPlantName): number {
   return ofSeveralNodes.has(name) ? 3 : 1
 }
 
-/** The first seed that finds the bug; from 1 on, so that a bug which is found once is found again. */
+/** Where the search for one that is not found at once begins: where it was found last, so that this takes a minute at most. */
+const searchFrom: Partial<Record<PastPlantName, number>> = {
+  'a restore is answered before it is written': 60,
+  'an undo stops half way': 82
+}
+
+/** The first seed that finds the bug; always from the same on, so that a bug which is found once is found again. */
 async function firstFailure(name: PastPlantName): Promise<number> {
-  for (let seed = 1; seed <= plantRunsMax; seed++) {
+  const from = searchFrom[name] ?? 1
+  for (let seed = from; seed < from + plantRunsMax; seed++) {
     try {
       await simulate(seed, { plant: pastPlants[name], nodes: nodesOf(name) })
     } catch (error) {

@@ -1,6 +1,6 @@
 /** What kind of run a seed makes: how many take part, which bounds the server has, and what goes wrong how often. */
 import { type Limits, withLimits } from '../../src/base/limits.ts'
-import type { Chance } from './chance.ts'
+import { Chance } from './chance.ts'
 import type { PastPlan } from './past-plan.ts'
 
 export type Plan = {
@@ -31,6 +31,17 @@ export type Plan = {
   readonly storeBounds: { batchBytesMax: number; removalKeysMax: number; pageKeys: number }
   /** Null: no document keeps a history. */
   readonly past: PastPlan | null
+  /** Null: everybody may write, for good. */
+  readonly rights: RightsPlan | null
+}
+
+/** Who everybody is is asked, and now and then somebody's right is taken away: mean time between two such calls. */
+export type RightsPlan = { readonly seed: number; readonly gapMs: number }
+
+/** Of a chance of its own, so that the seeds of runs without go on meaning what they meant. */
+export function drawRightsPlan(seed: number): RightsPlan | null {
+  const chance = new Chance(seed + 0x72676874)
+  return chance.hits(0.6) ? null : { seed: seed + 0x7276, gapMs: chance.scaled(500, 6_000) }
 }
 
 export type NetworkPlan = {
@@ -72,7 +83,8 @@ export function drawPlan(chance: Chance): Plan {
       removalKeysMax: 2 + chance.below(40),
       pageKeys: 2 + chance.below(40)
     },
-    past: null
+    past: null,
+    rights: null
   } satisfies Plan
   // Time stands still while a message is handled: with no share of a turn, each waits for its own. Nothing is drawn
   // for it, so that the seeds go on meaning what they meant.

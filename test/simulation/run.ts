@@ -13,9 +13,10 @@ import { canonical } from './ledger.ts'
 import type { Page } from './page.ts'
 import { PastChanges } from './past-changes.ts'
 import { drawPastPlan } from './past-plan.ts'
-import { drawPlan, type Plan, withPast } from './plan.ts'
+import { drawPlan, drawRightsPlan, type Plan, withPast } from './plan.ts'
 import { noPlant, type Plant } from './plants.ts'
 import { checkAllPresence, checkMoves } from './presence-checks.ts'
+import { Rights } from './rights.ts'
 import { beginStorm } from './storm.ts'
 import { Trace, Violation } from './trace.ts'
 import { type Scope, VirtualClock } from './virtual-time.ts'
@@ -47,7 +48,7 @@ export type SimulationOptions = {
   readonly plant?: Plant
   /** 1 is one server on a disk of its own; more are as many on one database. */
   readonly nodes?: number
-  /** `drawn`: as the seed says. `none`: no document keeps a history, as before there were any. */
+  /** `drawn`: as the seed says. `none`: no document keeps a history and nobody's rights are taken away, as before there was any of that. */
   readonly histories?: 'drawn' | 'none'
 }
 
@@ -62,7 +63,8 @@ export async function simulate(
   const drawn = drawPlan(chance)
   const fleet = nodes === 1 ? null : drawFleetPlan(chance.fork(), nodes)
   const past = histories === 'none' ? null : drawPastPlan(seed, drawn.rooms)
-  const plan = withPast(fleet === null ? drawn : asPlanOf(fleet, drawn), past)
+  const rights = histories === 'none' ? null : drawRightsPlan(seed)
+  const plan = { ...withPast(fleet === null ? drawn : asPlanOf(fleet, drawn), past), rights }
   const fail = (error: unknown) => clock.fail(error)
   const restore = shrinkStore(plan)
   const unpatch = plant.patch?.()
@@ -106,8 +108,10 @@ async function play(world: World, chance: Chance): Promise<void> {
   const time = clock.scope()
   const deletions = beginStorm(world, chance.fork(), time)
   const changes = pastChanges(world, time, deletions)
+  const rights = plan.rights === null ? null : new Rights(world, plan.rights, time)
   await clock.runFor(plan.stormMs)
   await world.calm()
+  await rights?.end()
   await changes?.end()
   await deletions?.end()
   // Somebody disappears without a word; nobody who comes later may see them.

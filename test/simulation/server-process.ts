@@ -3,9 +3,10 @@
  * be stopped, and it can die.
  */
 import type { WebSocket } from 'ws'
-import { type Store, StoreError } from '../../persistence/store.ts'
+import type { Store } from '../../persistence/store.ts'
 import { Admission } from '../../src/access/admission.ts'
 import { Gate } from '../../src/access/gate.ts'
+import type { Grant } from '../../src/access/grant.ts'
 import { Passes } from '../../src/access/passes.ts'
 import { Fault } from '../../src/base/errors.ts'
 import { LoadWindow } from '../../src/base/load-window.ts'
@@ -13,10 +14,8 @@ import type { Log } from '../../src/base/log.ts'
 import type { Metrics } from '../../src/base/metrics.ts'
 import { Pacer } from '../../src/base/pacer.ts'
 import { Slices } from '../../src/base/slices.ts'
-import type { Time } from '../../src/base/time.ts'
 import type { CheckpointLayout } from '../../src/document/checkpoint.ts'
 import type { Workers } from '../../src/document/workers.ts'
-import { DocumentHistories } from '../../src/documents/document-histories.ts'
 import type { DocumentHistory } from '../../src/documents/history-api.ts'
 import { Pruning } from '../../src/documents/pruning.ts'
 import { Histories } from '../../src/history/histories.ts'
@@ -24,11 +23,12 @@ import { CheckpointCache } from '../../src/room/checkpoint-cache.ts'
 import { CheckpointReads } from '../../src/room/checkpoint-reads.ts'
 import { CompactionSchedule } from '../../src/room/compaction-schedule.ts'
 import { Journal } from '../../src/room/journal.ts'
+import type { Member } from '../../src/room/member.ts'
 import type { Nodes } from '../../src/room/nodes.ts'
 import { Refusals } from '../../src/room/refusals.ts'
 import { Rooms, type RoomsParts } from '../../src/room/rooms.ts'
 import { SetAsides } from '../../src/room/set-asides.ts'
-import { storeFault } from '../../src/room/store-fault.ts'
+import { orStoreFault } from '../../src/room/store-fault.ts'
 import { Accounts } from '../../src/transport/accounts.ts'
 import { Addresses } from '../../src/transport/addresses.ts'
 import { Connection } from '../../src/transport/connection.ts'
@@ -40,13 +40,9 @@ import { Turns, turnRates } from '../../src/transport/turns.ts'
 import { sharesOf } from '../../src/transport/unfinished.ts'
 import type { Chance } from './chance.ts'
 import type { PastBook } from './past-book.ts'
+import { type DeskParts, PastDesk } from './past-desk.ts'
 import { Prunes } from './past-prunes.ts'
-import {
-  createVirtualAsking,
-  createVirtualSealing,
-  type VirtualAsking,
-  type VirtualSealing
-} from './past-work.ts'
+import { createVirtualAsking, createVirtualSealing, type VirtualSealing } from './past-work.ts'
 import type { Plan } from './plan.ts'
 import type { Plant } from './plants.ts'
 import { type Trace, Violation } from './trace.ts'
@@ -70,9 +66,16 @@ export type MembershipParts = {
   readonly log: Log
 }
 
+export type SharedRights = {
+  readonly learn: Passes['learn']
+  readonly shareWith: Passes['shareWith']
+}
+
 /** A process as one of several nodes. */
 export type Membership = {
   readonly nodes: Nodes
+  /** Tells the other nodes of rights that change here, and this one of theirs. */
+  shareRights(rights: SharedRights): void
   /** Messages of other nodes, and its own, that are on their way to it: each is a timer. */
   readonly arriving: number
   /** It asks and tells no more of its own; what is under way may still be told. */
@@ -80,15 +83,6 @@ export type Membership = {
   /** The process has ended. */
   lose(): void
 }
-
-type PastsNeeds = Omit<
-  ConstructorParameters<typeof DocumentHistories>[0],
-  'history' | 'workers' | 'random' | 'newId'
-> & {
-  readonly log: Log
-}
-
-const dayMs = 86_400_000
 
 export type ProcessParts = {
   readonly clock: VirtualClock
@@ -104,8 +98,7 @@ export type ProcessParts = {
   readonly book: PastBook
 }
 
-/** What people ask about the past. `later`: the histories as they are looked at two days later. */
-type Pasts = { readonly asked: DocumentHistories; readonly asking: VirtualAsking; readonly later: Histories }
+type DeskNeeds = Omit<DeskParts, 'history' | 'asking' | 'sealing' | 'policyOf' | 'chance'>
 
 type Running = {
   readonly store: Store
@@ -116,7 +109,7 @@ type Running = {
   /** Null: nobody prunes. */
   readonly prunes: Prunes | null
   /** Null: nobody changes documents by their past. */
-  readonly pasts: Pasts | null
+  readonly desk: PastDesk | null
   readonly journal: Journal
   readonly compactions: CompactionSchedule
   readonly rooms: Rooms
@@ -170,7 +163,13 @@ export class ServerProcess {
     const { plant, home } = this.#parts
     const opened = await home.openStore(this.#time)
     if (this.isOver) return
-    this.#running = this.#build(plant.store?.(opened) ?? opened)
+    const store = plant.store?.(opened) ?? opened
+    const running = this.#build(store)
+    this.#running = running
+    if (this.#parts.plan.rights !== null) {
+      await running.sessions.passes.admission.revocations.restore(store)
+      if (this.isOver) return
+    }
     this.#state = 'up'
   }
 
@@ -236,12 +235,18 @@ export class ServerProcess {
       isAllowed: () => true
     })
     const stopHeartbeat = startHeartbeat(this.#connections, { time, limits, metrics })
-    const gate = new Gate({ authentication: 'none', origins: null })
+    const isAsked = plan.rights !== null
+    const gate = new Gate({ authentication: isAsked ? 'asked' : 'none', origins: null })
     const admission = new Admission(
-      { authorize: null, openHistory: () => 'none', gate, tokenCookie: null },
+      { authorize: isAsked ? asItself : null, openHistory: () => 'none', gate, tokenCookie: null },
       { time, limits, metrics, log }
     )
     const passes = new Passes({ admission, time, limits })
+    if (isAsked)
+      membership?.shareRights({
+        learn: whoms => passes.learn(whoms),
+        shareWith: tell => passes.shareWith(tell)
+      })
     const addresses = new Addresses(time, limits)
     const stateless = new Stateless({ onStateless: null, isRelayed: false, time, limits, metrics, log })
     const hocuspocus = 'any-path' as const
@@ -249,11 +254,8 @@ export class ServerProcess {
     const turns = new Turns(time, turnRates(limits))
     const accounts = new Accounts(time, limits, connectionRates(limits))
     const prunes = histories === null ? null : this.#createPrunes({ ...shared, rooms, histories })
-    const pasts =
-      histories === null
-        ? null
-        : this.#createPasts(sealing, { ...shared, rooms, histories, compactions, store })
-    const inside = { store, prunes, pasts, membership, workers, sealing, journal, compactions, rooms }
+    const desk = histories === null ? null : this.#createDesk(sealing, { ...shared, rooms, histories })
+    const inside = { store, prunes, desk, membership, workers, sealing, journal, compactions, rooms }
     return { ...inside, sessions, turns, accounts, stopHeartbeat }
   }
 
@@ -289,61 +291,40 @@ export class ServerProcess {
     return new Prunes({ pruning: new Pruning(parts), plan: prunes, time: this.#time, clock, trace, isCalm })
   }
 
-  #createPasts(sealing: VirtualSealing | null, parts: PastsNeeds): Pasts | null {
+  #createDesk(sealing: VirtualSealing | null, parts: DeskNeeds): PastDesk | null {
     const { plan, isCalm, book, plant } = this.#parts
     const { past } = plan
-    const { store, slices, histories } = parts
-    if (past === null || past.changes === null || sealing === null || store.history === undefined) return null
+    const { history } = parts.store
+    if (past === null || past.changes === null || sealing === null || history === undefined) return null
     const chance = this.#parts.chance.fork()
-    const real = createVirtualAsking({
+    const asking = createVirtualAsking({
       time: this.#time,
       delayMs: () => chance.gapMs(past.workMs),
       fails: () => !isCalm() && chance.hits(past.failures),
       sealing,
       onTakenBack: taken => book.tookBack(taken)
     })
-    const asking = plant.asking?.(real) ?? real
-    const history = plant.history?.(store.history) ?? store.history
-    const random = () => chance.between(0, 1)
-    let ids = 0
-    const name = chance.below(2 ** 32).toString(36)
-    const newId = () => `${name}-${ids++}`
-    const asked = new DocumentHistories({ ...parts, history, histories, workers: asking, random, newId })
-    const time = this.#time
-    const later: Time = {
-      nowMs: () => time.nowMs(),
-      wallMs: () => time.wallMs() + 2 * dayMs,
-      after: (ms, run) => time.after(ms, run),
-      soon: run => time.soon(run)
-    }
-    const of = { store: history, work: sealing, policyOf: past.policyOf, random, slices, time: later }
-    const { limits, metrics, log } = parts
-    return { asked, asking, later: new Histories({ ...of, limits, metrics, log }) }
+    const planted = { history: plant.history?.(history) ?? history, asking: plant.asking?.(asking) ?? asking }
+    return new PastDesk({ ...parts, ...planted, sealing, chance, policyOf: past.policyOf })
   }
 
   /** Null: nobody asks about the past. */
   history(room: string): DocumentHistory | null {
-    return this.#running?.pasts?.asked.of(room) ?? null
+    return this.#running?.desk?.of(room) ?? null
   }
 
-  /** Null: it is not stored. */
+  /** Null: it is not stored. Rejects with a Fault where the store fails. */
   async lifeOf(room: string): Promise<string | null> {
     try {
       const [head] = (await this.#running?.store.heads([{ document: room }])) ?? []
       return head?.incarnation ?? null
     } catch (error) {
-      throw error instanceof StoreError ? storeFault(error) : error
+      throw orStoreFault(error)
     }
   }
 
-  /** As the sweep does, two days later. */
   async thinHistory(room: string): Promise<void> {
-    const policy = this.#parts.plan.past?.policyOf(room) ?? null
-    try {
-      if (policy !== null) await this.#running?.pasts?.later.cutToAge(room, policy)
-    } catch (error) {
-      throw error instanceof StoreError ? storeFault(error) : error
-    }
+    await this.#running?.desk?.thin(room)
   }
 
   /** Takes a connection, or refuses it as a port does that nobody listens on. */
@@ -402,6 +383,21 @@ export class ServerProcess {
     return this.#running?.rooms.delete(room) ?? Promise.reject(new Error('the server does not run'))
   }
 
+  /** Takes the right of a user away, on all nodes. Rejects as `server.revoke` does. */
+  async revoke(user: string): Promise<void> {
+    await this.#running?.sessions.passes.revoke({ user })
+  }
+
+  hasMember(user: string): boolean {
+    let isThere = false
+    const look = ({ person }: Member) => {
+      isThere ||= person.user?.id === user
+      return false
+    }
+    this.#running?.rooms.disconnect(null, look, new Fault('ERR_FORBIDDEN'))
+    return isThere
+  }
+
   /** As SIGTERM: resolves when the process has ended, having left nothing behind. */
   async stop(): Promise<void> {
     const running = this.#running
@@ -415,13 +411,13 @@ export class ServerProcess {
     while (this.#connections.size > 0) await this.#time.delay(50)
     for (const cancel of cancels) cancel()
     running.stopHeartbeat()
+    running.sessions.passes.admission.close()
     await running.journal.idle()
     await running.rooms.close()
     running.membership?.close()
     const compacted = running.compactions.close()
-    running.pasts?.asked.close()
     running.sealing?.close()
-    await running.pasts?.asking.close()
+    await running.desk?.close()
     await running.workers.close()
     await compacted
     await running.prunes?.stop()
@@ -443,6 +439,11 @@ export class ServerProcess {
     this.#wires.clear()
     this.#connections.clear()
   }
+}
+
+/** Everybody is who their address says, and may write. */
+function asItself({ address }: { readonly address: string }): Grant {
+  return { user: { id: address }, access: 'write' }
 }
 
 /** Never the fault of a disk or a worker that fails: a bug shows. */

@@ -54,6 +54,8 @@ export type Servers = {
   crash(news: 'told' | 'silent'): void
   /** This process ends with the next step that its store takes for it, before it or after. */
   endWithNext(process: ServerProcess, end: Exclude<DeletionEnd, 'well'>): void
+  /** It runs, and reaches its store. */
+  isWell(process: ServerProcess): boolean
   /** All are stopped in order, and started again. */
   restart(): void
   /** The application deletes a document, as often as it takes. */

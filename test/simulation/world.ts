@@ -105,6 +105,12 @@ export class World {
     page.close(how)
   }
 
+  /** It is on its own from now on: nothing is owed to it but a refusal. */
+  outlaw(page: Page): void {
+    this.pages = this.pages.filter(each => each !== page)
+    page.outlaw()
+  }
+
   cut(page: Page, news: CutNews): void {
     this.trace.note('cut', `${page.name} ${news}`)
     page.wire?.cut(news)
