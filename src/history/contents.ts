@@ -1,12 +1,10 @@
 /**
- * What an answer about a document says, as JSON in UTF-8: bytes cross threads without a copy, and whoever asks over HTTP is
- * sent them as they are. Runs in a worker.
+ * What a document held, as JSON in UTF-8: bytes cross threads without a copy, and whoever asks over HTTP is sent them as they
+ * are. Runs in a worker.
  */
 import * as Y from 'yjs'
-import { Fault } from '../base/errors.ts'
-import type { Attribution } from './attribution.ts'
-import type { Difference, Piece } from './differences.ts'
 import type { RootKind } from './jobs.ts'
+import { asJson } from './json-writer.ts'
 
 /**
  * The root types of these names in the document that the update (V1) is: a text as its delta, an XML fragment as text.
@@ -39,71 +37,4 @@ function contentOf(doc: Y.Doc, name: string, kind: RootKind): unknown {
     default:
       return kind satisfies never
   }
-}
-
-/** Differences with each reason once: `by` of a piece is a place in `reasons`, from 1; 0: it is not known. */
-export function differencesJson(found: ReadonlyMap<string, Difference>, bytesMax: number): Uint8Array {
-  const reasons = new Reasons()
-  const types: Record<string, unknown> = {}
-  for (const [name, difference] of found) types[name] = reasons.difference(difference)
-  const answer = { reasons: reasons.all, types }
-  return reasons.isText ? encoded(JSON.stringify(answer), bytesMax) : asJson(answer, bytesMax)
-}
-
-class Reasons {
-  readonly all: Attribution[] = []
-  /** Whether there is nothing that JSON does not have: looking at each value takes longer than all the rest. */
-  isText = true
-  readonly #places = new Map<string, number>()
-  /** The same by what was found: a change is the reason for many pieces. */
-  readonly #found = new Map<Attribution, number>()
-
-  difference({ pieces, entries, ...rest }: Difference): unknown {
-    const own = Object.fromEntries(
-      [...entries].map(([key, each]) => [key, each.map(piece => this.#piece(piece))])
-    )
-    return { ...rest, pieces: pieces.map(piece => this.#piece(piece)), entries: own }
-  }
-
-  #piece(piece: Piece): unknown {
-    const { by, type, text, attributes } = piece
-    const place = by === null ? 0 : this.#placeOf(by)
-    if (type !== undefined) return { ...piece, by: place, type: this.difference(type) }
-    if (text === undefined || attributes !== undefined) this.isText = false
-    return { ...piece, by: place }
-  }
-
-  #placeOf(found: Attribution): number {
-    const place = this.#found.get(found) ?? this.#newPlaceOf(found)
-    this.#found.set(found, place)
-    return place
-  }
-
-  #newPlaceOf({ author, timeMs, sequence }: Attribution): number {
-    const key = JSON.stringify([sequence, timeMs, author?.user, author?.connection, author?.origin])
-    const place = this.#places.get(key)
-    if (place !== undefined) return place
-    const next = this.all.push({ author, timeMs, sequence })
-    this.#places.set(key, next)
-    return next
-  }
-}
-
-/** What JSON does not have is told apart: `{ bigint }`, `{ base64 }` of bytes, `{ document }` of one within this. */
-function plain(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
-  // Y.Doc has a toJSON, of which this is called with the result.
-  const raw = this[key]
-  if (typeof raw === 'bigint') return { bigint: String(raw) }
-  if (raw instanceof Uint8Array) return { base64: Buffer.from(raw).toString('base64') }
-  return raw instanceof Y.Doc ? { document: raw.guid } : value
-}
-
-export function asJson(value: unknown, bytesMax: number): Uint8Array {
-  return encoded(JSON.stringify(value, plain), bytesMax)
-}
-
-function encoded(json: string, bytesMax: number): Uint8Array {
-  const bytes = new TextEncoder().encode(json)
-  if (bytes.length <= bytesMax) return bytes
-  throw new Fault('ERR_ANSWER_TOO_LARGE', `an answer of ${bytes.length} bytes`)
 }
