@@ -129,6 +129,7 @@ const homes: Homes = {
       'src/history/keyframe.ts',
       'src/history/restore.ts',
       'src/history/differences.ts',
+      'src/history/json-writer.ts',
       'src/history/held.ts',
       'src/history/keyframe.ts',
       'src/history/contents.ts'
