@@ -178,7 +178,6 @@ const homes: Homes = {
       'src/history/differences.ts',
       'src/history/held.ts',
       'src/history/keyframe.ts',
-      'src/history/contents.ts',
       'src/document/contents.ts',
       'src/editing/'
     ]

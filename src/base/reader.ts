@@ -21,6 +21,12 @@ export class Reader {
 
   /** 7 bits a byte, least significant first, at most 2^53 − 1 (lib0 `readVarUint`). */
   varUint(): number {
+    // Most numbers are small ones.
+    const first = this.#bytes[this.#position]
+    if (first !== undefined && first < 0x80) {
+      this.#position++
+      return first
+    }
     let value = 0
     let factor = 1
     while (this.#position < this.#bytes.length) {

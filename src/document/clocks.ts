@@ -174,6 +174,14 @@ export class ClockRuns {
     return index < runs.length && at(runs, index) <= clock && clock + length <= at(runs, index + 1)
   }
 
+  /** Up to which clock (not included) all are there or none is, from this one on; infinite behind the last run. */
+  sameUntil(client: number, clock: number): number {
+    const runs = this.runsOf(client)
+    const index = firstRunEndingAfter(runs, clock)
+    if (index >= runs.length) return Number.POSITIVE_INFINITY
+    return at(runs, index) > clock ? at(runs, index) : at(runs, index + 1)
+  }
+
   /** Whether any clock of the range is there. */
   touches({ client, clock, length }: ClockRange): boolean {
     const runs = this.runsOf(client)

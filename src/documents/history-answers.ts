@@ -1,44 +1,40 @@
 /**
- * Answers of a history's worker as objects. Over HTTP they go as they are: each reason once, and pieces name it by its
- * number.
+ * Answers of a history's worker as objects, made in steps: one of a large document would hold the event loop. Over HTTP they
+ * go as they are: each reason once, and pieces name it by its number.
  */
-import type { Attribution } from '../history/attribution.ts'
-import type { DifferencePiece, DocumentDifferences, TypeDifference } from './history-api.ts'
+import { parseInSteps } from '../base/json-steps.ts'
+import type { Work } from '../base/slices.ts'
+import type { DifferencePiece, DocumentDifferences } from './history-api.ts'
 
 /** As it comes: `by` is a place in `reasons`, from 1; 0 is nobody known. */
-type SentPiece = Omit<DifferencePiece, 'by' | 'type'> & { readonly by: number; readonly type?: SentType }
-type SentType = Omit<TypeDifference, 'pieces' | 'entries'> & {
-  readonly pieces: readonly SentPiece[]
-  readonly entries: Readonly<Record<string, readonly SentPiece[]>>
+type Piece = { by: unknown; readonly type?: Difference }
+type Difference = {
+  readonly pieces: readonly Piece[]
+  readonly entries: Readonly<Record<string, readonly Piece[]>>
 }
-type SentDifferences = {
-  readonly reasons: readonly Attribution[]
-  readonly types: Readonly<Record<string, SentType>>
-}
-
-/** What the worker wrote as JSON. */
-export function parsedAnswer(bytes: Uint8Array): unknown {
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+type Answer = {
+  readonly reasons: readonly DifferencePiece['by'][]
+  readonly types: Readonly<Record<string, Difference>>
 }
 
-export function differencesOf(bytes: Uint8Array): DocumentDifferences {
-  // Written by `differencesJson`, in this process.
-  const { reasons, types } = parsedAnswer(bytes) as SentDifferences
-  const pieceOf = ({ by, type, ...rest }: SentPiece): DifferencePiece => {
-    const nested = type === undefined ? {} : { type: typeOf(type) }
-    return { ...rest, ...nested, by: reasons[by - 1] ?? null }
+/** So many pieces are told who they are by in one step. */
+const piecesPerStep = 256
+
+/** What `DifferencesWriter` wrote, with its reasons in the pieces. */
+export function* differencesOf(bytes: Uint8Array): Work<DocumentDifferences> {
+  // Written in this process.
+  const { reasons, types } = (yield* parseInSteps(bytes)) as Answer
+  for (const difference of Object.values(types)) yield* resolve(difference, reasons)
+  return types as DocumentDifferences
+}
+
+function* resolve({ pieces, entries }: Difference, reasons: Answer['reasons']): Work<void> {
+  let step = 0
+  for (const each of [pieces, ...Object.values(entries)]) {
+    for (const piece of each) {
+      piece.by = reasons[Number(piece.by) - 1] ?? null
+      if (piece.type !== undefined) yield* resolve(piece.type, reasons)
+      if (++step % piecesPerStep === 0) yield
+    }
   }
-  const typeOf = ({ pieces, entries, ...rest }: SentType): TypeDifference => ({
-    ...rest,
-    pieces: pieces.map(pieceOf),
-    entries: mapped(entries, each => each.map(pieceOf))
-  })
-  return mapped(types, typeOf)
-}
-
-function mapped<T, R>(
-  all: Readonly<Record<string, T>>,
-  change: (value: T) => R
-): Readonly<Record<string, R>> {
-  return Object.fromEntries(Object.entries(all).map(([key, value]) => [key, change(value)]))
 }

@@ -4,7 +4,7 @@
  */
 import type { Burst } from '../history/activity.ts'
 import type { Attribution } from '../history/attribution.ts'
-import type { Alteration, Attributes } from '../history/differences.ts'
+import type { Alteration, Attributes } from '../history/differences-writer.ts'
 import type { RootKind } from '../history/jobs.ts'
 import type { HoleEntry, Version } from '../history/manifest.ts'
 

@@ -112,7 +112,7 @@ export class HistoryReads {
     })
   }
 
-  /** JSON, as `differencesJson` writes it. */
+  /** JSON, as `DifferencesWriter` writes it. */
   differences(asking: Asking, { from, to, roots, answerBytesMax }: DifferencesQuestion): Promise<Uint8Array> {
     return this.#ask(asking, ['diff', 'differences'], async view => {
       const was = wayTo(view, from)

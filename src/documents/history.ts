@@ -2,12 +2,14 @@
  * The past of documents as the embedding application asks for it: what it is asked is checked here, and put to the workers,
  * the restores and the store.
  */
+import { parseInSteps } from '../base/json-steps.ts'
 import type { Limits } from '../base/limits.ts'
+import type { Slices } from '../base/slices.ts'
 import { recordHead } from '../document/record.ts'
 import { bytesOf } from '../history/kept.ts'
 import { endOf } from '../history/past.ts'
 import { checkDocumentName } from '../room/document-name.ts'
-import { differencesOf, parsedAnswer } from './history-answers.ts'
+import { differencesOf } from './history-answers.ts'
 import type {
   ActivityAnswer,
   ActivityOptions,
@@ -32,6 +34,7 @@ import type { HistoryViews } from './history-views.ts'
 type Parts = {
   readonly reads: HistoryReads
   readonly views: HistoryViews
+  readonly slices: Slices
   readonly limits: Limits
 }
 
@@ -114,7 +117,7 @@ export class HistoryQuestioning {
     const { types, ...asking } = options
     const question = { moment, types, answerBytesMax: limits.historyAnswerBytesMax }
     const contents = await reads.contents({ document, ...asking }, question)
-    return parsedAnswer(contents) as Readonly<Record<string, unknown>>
+    return (await this.#parsed(contents)) as Readonly<Record<string, unknown>>
   }
 
   async #activity(document: string, options: ActivityOptions = {}): Promise<ActivityAnswer> {
@@ -123,7 +126,7 @@ export class HistoryQuestioning {
     checkActivity('history.activity', options)
     const { fromMs, toMs, pauseMs, limit, ...asking } = { ...activityDefaults, ...options }
     const question = { fromMs, toMs, pauseMs, burstsMax: limit }
-    return parsedAnswer(await reads.activity({ document, ...asking }, question)) as ActivityAnswer
+    return (await this.#parsed(await reads.activity({ document, ...asking }, question))) as ActivityAnswer
   }
 
   async #diff(
@@ -131,13 +134,13 @@ export class HistoryQuestioning {
     { from, to }: { readonly from: HistoryMoment; readonly to: HistoryMoment | null },
     options: DifferenceOptions = {}
   ): Promise<DocumentDifferences> {
-    const { reads, limits } = this.#parts
+    const { reads, slices, limits } = this.#parts
     checkDocumentName(document, limits)
     for (const moment of [from, ...(to === null ? [] : [to])]) checkMoment('history.diff', moment)
     checkDifference('history.diff', options)
     const { roots = null, ...asking } = options
     const question = { from, to, roots, answerBytesMax: limits.historyAnswerBytesMax }
-    return differencesOf(await reads.differences({ document, ...asking }, question))
+    return slices.run(differencesOf(await reads.differences({ document, ...asking }, question)), null)
   }
 
   async #blame(
@@ -145,12 +148,17 @@ export class HistoryQuestioning {
     moment: HistoryMoment | null = null,
     options: DifferenceOptions = {}
   ): Promise<DocumentDifferences> {
-    const { reads, limits } = this.#parts
+    const { reads, slices, limits } = this.#parts
     checkDocumentName(document, limits)
     if (moment !== null) checkMoment('history.blame', moment)
     checkDifference('history.blame', options)
     const { roots = null, ...asking } = options
     const question = { from: moment, roots, answerBytesMax: limits.historyAnswerBytesMax }
-    return differencesOf(await reads.blame({ document, ...asking }, question))
+    return slices.run(differencesOf(await reads.blame({ document, ...asking }, question)), null)
+  }
+
+  /** What the worker wrote as JSON. */
+  #parsed(json: Uint8Array): Promise<unknown> {
+    return this.#parts.slices.run(parseInSteps(json), null)
   }
 }

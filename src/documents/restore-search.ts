@@ -3,7 +3,7 @@ import type { HistoryStore } from '../../persistence/history.ts'
 import { decodeRecord } from '../document/record.ts'
 import { scanUpdate } from '../document/scan.ts'
 import type { Kept, KeptHistories } from '../history/kept.ts'
-import { unpackTimeline } from '../history/timeline.ts'
+import { packedChanges } from '../history/timeline.ts'
 
 type Parts = {
   readonly history: HistoryStore
@@ -44,8 +44,10 @@ export class RestoreSearch {
     for (const { timeline } of kept.manifest.segments.toReversed()) {
       const [bytes] = await this.#parts.histories.blobs(document, kept.incarnation, [timeline])
       if (bytes === undefined) return null
-      for (const { sequence, inserted } of unpackTimeline(bytes).changes) {
-        if (inserted.some(range => range.client === client)) return sequence
+      const change = packedChanges(bytes)
+      while (change.next()) {
+        for (let at = 0; at < change.inserted.length; at += 3)
+          if (change.inserted[at] === client) return change.sequence
       }
     }
     return null

@@ -1,7 +1,7 @@
 /** Where a moment that gets a name stands: at which record, and when that was. */
 import { recordHead } from '../document/record.ts'
 import { knownMoment, type NamedMoment } from '../history/moments.ts'
-import { unpackTimeline } from '../history/timeline.ts'
+import { packedChanges } from '../history/timeline.ts'
 import type { HistoryView, HistoryViews } from './history-views.ts'
 
 export type Place = { readonly sequence: number; readonly timeMs: number }
@@ -44,6 +44,8 @@ async function lastSealed(
     isWithin({ sequence: firstSequence, timeMs: firstMs })
   )
   if (segment === undefined) return null
-  const { changes } = unpackTimeline(await views.blob(view, segment.timeline))
-  return changes.findLast(isWithin) ?? null
+  const change = packedChanges(await views.blob(view, segment.timeline))
+  let last: Place | null = null
+  while (change.next() && isWithin(change)) last = { sequence: change.sequence, timeMs: change.timeMs }
+  return last
 }

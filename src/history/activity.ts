@@ -3,8 +3,7 @@
  * at the same time.
  */
 import type { Author } from '../../persistence/author.ts'
-import type { ClockRange } from '../document/scan.ts'
-import type { Change } from './timeline.ts'
+import type { ChangeCursor, FlatRanges } from './timeline.ts'
 
 /** `inserted`, `deleted`: characters of text, entries of lists and maps. Times are since the epoch. */
 export type Burst = {
@@ -30,23 +29,27 @@ export type ActivityQuestion = {
 /** In the order in which they began. `isComplete`: no burst was left out. */
 export type Activity = { readonly bursts: readonly Burst[]; readonly isComplete: boolean }
 
-/** `changes`: of a history, in order. */
-export function activity(changes: Iterable<Change>, question: ActivityQuestion): Activity {
+/** `timelines`: of a history, in order, each before its first change. */
+export function activity(timelines: Iterable<ChangeCursor>, question: ActivityQuestion): Activity {
   const { fromMs, toMs, pauseMs, burstsMax } = question
-  const bursts: Burst[] = []
-  /** The last burst of each author, as its place in the list. */
-  const last = new Map<string, number>()
-  for (const change of changes) {
-    if (change.timeMs < fromMs) continue
-    if (change.timeMs > toMs) break
-    const key = whose(change.author)
-    const place = last.get(key) ?? -1
-    const burst = bursts[place]
-    if (burst !== undefined && change.timeMs - burst.toMs <= pauseMs) bursts[place] = prolonged(burst, change)
-    else last.set(key, bursts.push(begun(change)) - 1)
+  const bursts: Open[] = []
+  /** The last burst of each author. */
+  const last = new Map<string, Open>()
+  for (const change of timelines) {
+    const keys = change.authors.map(whose)
+    while (change.next() && change.timeMs <= toMs) {
+      if (change.timeMs < fromMs) continue
+      const key = keys[change.authorPlace] ?? ''
+      const burst = last.get(key)
+      if (burst !== undefined && change.timeMs - burst.toMs <= pauseMs) prolong(burst, change)
+      else last.set(key, begin(bursts, change))
+    }
   }
   return { bursts: bursts.slice(-burstsMax), isComplete: bursts.length <= burstsMax }
 }
+
+/** A burst that may go on. */
+type Open = { -readonly [K in keyof Burst]: Burst[K] }
 
 /** Who has a name is one person, over how many connections ever. */
 function whose(author: Author | null): string {
@@ -55,30 +58,33 @@ function whose(author: Author | null): string {
   return JSON.stringify(user === null ? [origin, null, connection] : [origin, user])
 }
 
-function begun({ author, sequence, timeMs, inserted, deleted }: Change): Burst {
-  return {
+function begin(bursts: Open[], change: ChangeCursor): Open {
+  const { author, sequence, timeMs } = change
+  const burst = {
     author,
     fromMs: timeMs,
     toMs: timeMs,
     firstSequence: sequence,
     lastSequence: sequence,
-    changes: 1,
-    inserted: lengthOf(inserted),
-    deleted: lengthOf(deleted)
+    changes: 0,
+    inserted: 0,
+    deleted: 0
   }
+  bursts.push(burst)
+  prolong(burst, change)
+  return burst
 }
 
-function prolonged(burst: Burst, { sequence, timeMs, inserted, deleted }: Change): Burst {
-  return {
-    ...burst,
-    toMs: timeMs,
-    lastSequence: sequence,
-    changes: burst.changes + 1,
-    inserted: burst.inserted + lengthOf(inserted),
-    deleted: burst.deleted + lengthOf(deleted)
-  }
+function prolong(burst: Open, { sequence, timeMs, inserted, deleted }: ChangeCursor): void {
+  burst.toMs = timeMs
+  burst.lastSequence = sequence
+  burst.changes++
+  burst.inserted += lengthOf(inserted)
+  burst.deleted += lengthOf(deleted)
 }
 
-function lengthOf(ranges: readonly ClockRange[]): number {
-  return ranges.reduce((sum, { length }) => sum + length, 0)
+function lengthOf(ranges: FlatRanges): number {
+  let sum = 0
+  for (let at = 2; at < ranges.length; at += 3) sum += ranges[at] ?? 0
+  return sum
 }

@@ -5,7 +5,6 @@ import { asJson, contentsJson } from '../document/contents.ts'
 import { mergeUpdates } from '../document/splice.ts'
 import { activity } from './activity.ts'
 import { Attributions } from './attribution.ts'
-import { differencesJson } from './contents.ts'
 import { decodeCopies, encodeCopies } from './copies.ts'
 import { differences } from './differences.ts'
 import type { Known } from './integration.ts'
@@ -28,15 +27,17 @@ import { decodeKnown, encodeKnown } from './known.ts'
 import { deedsIn, documentAt, type Past } from './moment.ts'
 import { type Restored, restore, undo } from './restore.ts'
 import {
+  changesOf,
   gather,
   mergeSegments,
-  openTimeline,
+  OpenedPart,
   openUpdate,
   type Part,
   type Segment,
   seal,
   type UpdatePlace
 } from './segment.ts'
+import { encodeTimeline } from './timeline.ts'
 
 type Progress = (share: number) => void
 
@@ -66,8 +67,8 @@ export function answerTo(message: HistoryJob, progress: Progress): HistoryAnswer
     }
     case 'activity': {
       const { past, question } = message.job
-      const changes = openPast(past).flatMap(part => openTimeline(part).changes)
-      return { type, result: asJson(activity(changes, question), Number.POSITIVE_INFINITY) }
+      const timelines = openPast(past).map(changesOf)
+      return { type, result: asJson(activity(timelines, question), Number.POSITIVE_INFINITY) }
     }
     case 'differences':
       return { type, result: differencesOf(message.job, progress) }
@@ -91,18 +92,19 @@ function knownOf(bytes: Uint8Array | null): Known {
   return bytes === null ? { vector: new Map(), deletes: new ClockRuns() } : decodeKnown(bytes)
 }
 
-/** Timelines are read several times, bodies where they are needed. Of what is not sealed every record can be told apart. */
+/** Of what is not sealed every record can be told apart. */
 function openPast({ segments, unsealed }: PastMessage): Part[] {
-  const parts: Part[] = segments.map(({ timeline, ...rest }) => {
-    return { ...rest, opened: openTimeline({ timeline }) }
-  })
+  const parts: Part[] = segments.map(segment => new OpenedPart(segment))
   const last = unsealed === null ? null : gathered(unsealed)
   return last === null ? parts : [...parts, last]
 }
 
 function gathered({ known, records, refused, after }: UnsealedMessage): Part | null {
   const exact = new Set(records.map(({ sequence }) => sequence))
-  return gather({ known: knownOf(known), records, isRefused: isAmong(refused), exact, after }).part
+  const { part } = gather({ known: knownOf(known), records, isRefused: isAmong(refused), exact, after })
+  if (part === null) return null
+  const { opened, ...rest } = part
+  return { ...rest, encoded: encodeTimeline(opened) }
 }
 
 function isAmong(places: readonly UpdatePlace[]): (place: UpdatePlace) => boolean {
@@ -130,15 +132,9 @@ function differencesOf(job: DifferencesMessage, progress: Progress): Uint8Array 
   const earlier = documentOf(parts, was)
   const later = is === null ? earlier : documentOf(parts, is)
   progress(1 / 4)
-  const by = new Attributions(changesOf(parts), copies.flatMap(decodeCopies))
+  const by = new Attributions(parts.map(changesOf), copies.flatMap(decodeCopies))
   progress(1 / 2)
-  const found = differences({ was: earlier, is: later, by, roots })
-  progress(3 / 4)
-  return differencesJson(found, answerBytesMax)
-}
-
-function* changesOf(parts: readonly Part[]) {
-  for (const part of parts) yield* openTimeline(part).changes
+  return differences({ was: earlier, is: later, by, roots, answerBytesMax })
 }
 
 function restored(job: HistoryJobs['restore']['job'], progress: Progress): RestoredMessage {

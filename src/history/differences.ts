@@ -3,40 +3,15 @@
  * anew. Of a moment and itself it is the blame: who wrote what stands. Runs in a worker.
  */
 import * as Y from 'yjs'
-import type { Attribution, Attributions } from './attribution.ts'
+import { type Attributions, nobody } from './attribution.ts'
+import {
+  type Alteration,
+  type Attributes,
+  DifferencesWriter,
+  type Kind,
+  type Shown
+} from './differences-writer.ts'
 import { type Held, heldBy } from './held.ts'
-
-/** `formatted`: kept, with other attributes. What was inserted and deleted in between is left out. */
-export type Alteration = 'kept' | 'added' | 'removed' | 'formatted'
-
-/** JSON of attributes of a text. */
-export type Attributes = Readonly<Record<string, unknown>>
-
-/**
- * `by`: who inserted what was kept or added, who deleted what was removed, who formatted; null where the history does not
- * reach back to it. Exactly one of `text`, `value` (of an array, a map or an embed) and `type` is there.
- */
-export type Piece = {
-  readonly change: Alteration
-  readonly by: Attribution | null
-  readonly text?: string
-  readonly value?: unknown
-  readonly type?: Difference
-  /** Of a text, as they are in the later moment, in the earlier one of what was removed. */
-  readonly attributes?: Attributes
-  /** Of what was formatted, as they were. */
-  readonly before?: Attributes
-}
-
-/** Of one shared type. A root that nobody has said the type of is known by what is in it. */
-export type Difference = {
-  readonly kind: 'text' | 'list' | 'map' | 'xml'
-  /** Of an element. */
-  readonly name?: string
-  readonly pieces: readonly Piece[]
-  /** Of a map, or the attributes of an element. An entry that was set anew has what was removed, then what was added. */
-  readonly entries: ReadonlyMap<string, readonly Piece[]>
-}
 
 /**
  * `was`, `is`: the document at the earlier and the later moment (updates, V1), which may be the same. `roots`: names of root
@@ -47,132 +22,139 @@ export type DifferencesJob = {
   readonly is: Uint8Array
   readonly by: Attributions
   readonly roots: readonly string[] | null
+  readonly answerBytesMax: number
 }
 
-/** By the names of the roots. Throws what Yjs throws. */
-export function differences({ was, is, by, roots }: DifferencesJob): ReadonlyMap<string, Difference> {
+/** JSON in UTF-8: see `DifferencesWriter`. Throws ERR_ANSWER_TOO_LARGE, and what Yjs throws. */
+export function differences({ was, is, by, roots, answerBytesMax }: DifferencesJob): Uint8Array {
   const doc = new Y.Doc({ gc: false })
   // In this order: what the later moment has collected keeps the content that it had.
   Y.applyUpdate(doc, was)
-  const then = heldBy(doc)
+  const then = is === was ? null : heldBy(doc)
   if (is !== was) Y.applyUpdate(doc, is)
-  const walk = new Walk(then, by)
-  const found = new Map<string, Difference>()
+  const writer = new DifferencesWriter(by, answerBytesMax)
+  const walk = new Walk(then, by, writer)
   for (const [name, type] of doc.share) {
-    if (roots === null || roots.includes(name)) found.set(name, walk.type(type))
+    if (roots !== null && !roots.includes(name)) continue
+    writer.begin(name)
+    walk.type(type)
   }
   doc.destroy()
-  return found
+  return writer.finish()
 }
 
-/** A stretch of an item that is the same in both respects: in the earlier moment or not, and by whom. */
-type Stretch = {
-  readonly from: number
-  readonly to: number
-  readonly change: Alteration
-  readonly by: Attribution | null
-}
+type Stretch = { readonly item: Y.Item; readonly from: number; readonly to: number }
 
-/** One of those that an item holds. */
+/** One value of those that an item holds. */
 type Value = { readonly item: Y.Item; readonly offset: number }
 
 type SharedType = Y.ContentType['type']
 
 class Walk {
-  readonly #then: Held
+  readonly #then: Held | null
   readonly #by: Attributions
+  readonly #writer: DifferencesWriter
 
-  constructor(then: Held, by: Attributions) {
+  /** `then`: what the earlier moment held; null: the same as the later. */
+  constructor(then: Held | null, by: Attributions, writer: DifferencesWriter) {
     this.#then = then
     this.#by = by
+    this.#writer = writer
   }
 
-  type(type: SharedType): Difference {
-    const entries = new Map<string, readonly Piece[]>()
-    for (const [key, item] of type._map) {
-      const pieces = this.#entry(item)
-      if (pieces.length > 0) entries.set(key, pieces)
+  type(type: SharedType): void {
+    const writer = this.#writer
+    writer.beginEntries()
+    let hasEntries = false
+    for (const [key, last] of type._map) {
+      const was = this.#valueThen(last)
+      if (was === null && last.deleted) continue
+      hasEntries = true
+      writer.beginEntry(key)
+      this.#entry(last, was)
+      writer.endEntry()
     }
-    const pieces = this.#list(type._start)
-    const name = type instanceof Y.XmlElement ? { name: type.nodeName } : {}
-    return { kind: kindOf(type, entries), ...name, pieces, entries }
+    writer.beginPieces()
+    this.#list(type._start)
+    writer.end(kindOf(type, hasEntries), type instanceof Y.XmlElement ? type.nodeName : null)
   }
 
   /** The values before the last one are to its left, or before it in one item: Yjs joins what is deleted. */
-  #entry(last: Y.Item): Piece[] {
-    const then = this.#valueThen(last)
-    const isSame = then?.item === last && then.offset === last.length - 1
-    const pieces: Piece[] = []
-    if (then !== null && (last.deleted || !isSame)) pieces.push(this.#entryPiece(then, 'removed'))
-    if (!last.deleted)
-      pieces.push(this.#entryPiece({ item: last, offset: last.length - 1 }, isSame ? 'kept' : 'added'))
-    return pieces
+  #entry(last: Y.Item, was: Value | null): void {
+    const isSame = was?.item === last && was.offset === last.length - 1
+    if (was !== null && (last.deleted || !isSame)) this.#entryPiece(was, 'removed')
+    if (!last.deleted) this.#entryPiece({ item: last, offset: last.length - 1 }, isSame ? 'kept' : 'added')
   }
 
   /** Of the values at the earlier moment only the last was seen. */
   #valueThen(last: Y.Item): Value | null {
     for (let item: Y.Item | null = last; item !== null; item = item.left) {
       for (let offset = item.length - 1; offset >= 0; offset--) {
-        if (this.#isThen(item.id.client, item.id.clock + offset)) return { item, offset }
+        if (this.#isThen(item, offset)) return { item, offset }
       }
     }
     return null
   }
 
-  #entryPiece({ item, offset }: Value, change: Alteration): Piece {
-    return this.#valueOf(item, offset, { change, by: this.#reason(item, offset, change) })
+  #entryPiece({ item, offset }: Value, change: Alteration): void {
+    this.#value(item, offset, { change, by: this.#reason(item, offset, change) })
   }
 
-  #list(start: Y.Item | null): Piece[] {
+  #list(start: Y.Item | null): void {
     const formats = new Formats()
-    const pieces: Piece[] = []
     for (let item = start; item !== null; item = item.right) {
       if (item.content instanceof Y.ContentFormat) this.#format(item, item.content, formats)
-      else for (const stretch of this.#stretches(item)) pieces.push(...this.#pieces(item, stretch, formats))
+      else this.#stretches(item, formats)
     }
-    return pieces
   }
 
   #format(item: Y.Item, { key, value }: Y.ContentFormat, formats: Formats): void {
-    const wasThen = this.#isThen(item.id.client, item.id.clock)
+    const wasThen = this.#isThen(item, 0)
     if (wasThen) formats.was.set(key, value)
     if (!item.deleted) formats.is.set(key, value)
     if (wasThen !== item.deleted) return
     formats.changedBy = this.#reason(item, 0, wasThen ? 'removed' : 'added')
   }
 
-  #isThen(client: number, clock: number): boolean {
-    return this.#then.structs.covers(client, clock, 1) && !this.#then.deletes.covers(client, clock, 1)
+  #isThen(item: Y.Item, offset: number): boolean {
+    const then = this.#then
+    if (then === null) return !item.deleted
+    const { client, clock } = item.id
+    const at = clock + offset
+    return at < then.structs.end(client) && !then.deletes.covers(client, at, 1)
   }
 
-  *#stretches(item: Y.Item): Generator<Stretch> {
+  /** The pieces of an item: stretches that are the same in both respects, in the earlier moment or not and by whom. */
+  #stretches(item: Y.Item, formats: Formats): void {
+    const { length, deleted } = item
     const { client, clock } = item.id
-    const end = clock + item.length
-    for (let from = clock; from < end; ) {
-      const wasThen = this.#isThen(client, from)
-      let to = this.#sameThenUntil(client, from, end)
-      if (!wasThen && item.deleted) {
-        from = to
-        continue
+    for (let from = 0; from < length; ) {
+      const wasThen = this.#isThen(item, from)
+      let to = this.#sameThenUntil(item, from)
+      if (wasThen || !deleted) {
+        const change = deleted ? 'removed' : wasThen ? 'kept' : 'added'
+        const until = clock + to
+        const { by, end } = deleted
+          ? this.#by.deletion(client, clock + from, until)
+          : this.#by.insertion(client, clock + from, until)
+        to = Math.min(to, end - clock)
+        this.#pieces({ item, from, to }, formats.of(change, by))
       }
-      const change = item.deleted ? 'removed' : wasThen ? 'kept' : 'added'
-      const { by, end: byEnd } =
-        change === 'removed' ? this.#by.deletion(client, from, to) : this.#by.insertion(client, from, to)
-      to = Math.min(to, byEnd)
-      yield { from: from - clock, to: to - clock, change, by }
       from = to
     }
   }
 
   /** Up to where the clocks of the item are all of the earlier moment, or all not. */
-  #sameThenUntil(client: number, clock: number, end: number): number {
-    const bounds = [this.#then.structs.end(client)]
-    for (const { clock: at, length } of this.#then.deletes.missing(client, clock, end - clock))
-      bounds.push(at, at + length)
-    return Math.min(end, ...bounds.filter(bound => bound > clock))
+  #sameThenUntil({ id: { client, clock }, length }: Y.Item, offset: number): number {
+    if (this.#then === null) return length
+    const { structs, deletes } = this.#then
+    const at = clock + offset
+    const end = structs.end(client)
+    if (at >= end) return length
+    return Math.min(clock + length, end, deletes.sameUntil(client, at)) - clock
   }
 
-  #reason(item: Y.Item, offset: number, change: Alteration): Attribution | null {
+  #reason(item: Y.Item, offset: number, change: Alteration): number {
     const { client, clock } = item.id
     const at = clock + offset
     return (
@@ -180,19 +162,20 @@ class Walk {
     ).by
   }
 
-  #pieces(item: Y.Item, { from, to, change, by }: Stretch, formats: Formats): Piece[] {
-    const shown = { ...formats.of(change, by) }
-    if (item.content instanceof Y.ContentString) return [{ ...shown, text: item.content.str.slice(from, to) }]
-    const pieces: Piece[] = []
-    for (let offset = from; offset < to; offset++) pieces.push(this.#valueOf(item, offset, shown))
-    return pieces
+  #pieces({ item, from, to }: Stretch, shown: Shown): void {
+    const { content } = item
+    if (content instanceof Y.ContentString) return this.#writer.text(shown, content.str.slice(from, to))
+    for (let offset = from; offset < to; offset++) this.#value(item, offset, shown)
   }
 
-  #valueOf(item: Y.Item, offset: number, shown: Omit<Piece, 'text' | 'value' | 'type'>): Piece {
-    const { content } = item
-    if (content instanceof Y.ContentType) return { ...shown, type: this.type(content.type) }
-    if (content instanceof Y.ContentDoc) return { ...shown, value: { document: content.doc.guid } }
-    return { ...shown, value: content.getContent()[offset] }
+  #value({ content }: Y.Item, offset: number, shown: Shown): void {
+    const writer = this.#writer
+    if (content instanceof Y.ContentType) {
+      writer.beginType(shown)
+      this.type(content.type)
+      writer.endType()
+    } else if (content instanceof Y.ContentDoc) writer.value(shown, { document: content.doc.guid })
+    else writer.value(shown, content.getContent()[offset])
   }
 }
 
@@ -200,10 +183,9 @@ class Walk {
 class Formats {
   readonly was = new Map<string, unknown>()
   readonly is = new Map<string, unknown>()
-  changedBy: Attribution | null = null
+  changedBy = nobody
 
-  of(change: Alteration, by: Attribution | null): Omit<Piece, 'text' | 'value' | 'type'> {
-    // Of a plain text there are ten thousands of pieces.
+  of(change: Alteration, by: number): Shown {
     if (this.was.size === 0 && this.is.size === 0) return { change, by }
     const [was, is] = [attributesOf(this.was), attributesOf(this.is)]
     if (change === 'kept' && JSON.stringify(was) !== JSON.stringify(is)) {
@@ -220,7 +202,7 @@ function attributesOf(formats: ReadonlyMap<string, unknown>): Attributes {
   return Object.fromEntries(set.sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-function kindOf(type: SharedType, entries: ReadonlyMap<string, unknown>): Difference['kind'] {
+function kindOf(type: SharedType, hasEntries: boolean): Kind {
   if (type instanceof Y.XmlText || type instanceof Y.Text) return 'text'
   if (type instanceof Y.XmlFragment) return 'xml'
   if (type instanceof Y.Map) return 'map'
@@ -230,7 +212,7 @@ function kindOf(type: SharedType, entries: ReadonlyMap<string, unknown>): Differ
     if (content instanceof Y.ContentString || content instanceof Y.ContentFormat) return 'text'
     if (content instanceof Y.ContentType && isOfXml(content.type)) return 'xml'
   }
-  return entries.size > 0 && type._start === null ? 'map' : 'list'
+  return hasEntries && type._start === null ? 'map' : 'list'
 }
 
 /** What stands in an XML fragment and nowhere else. */

@@ -107,7 +107,7 @@ export type HistoryJobs = {
     readonly job: { readonly past: PastMessage; readonly question: ActivityQuestion }
     readonly result: Uint8Array
   }
-  /** As JSON: see `DifferencesAnswer`. */
+  /** JSON, as `DifferencesWriter` writes it. */
   readonly differences: { readonly job: DifferencesMessage; readonly result: Uint8Array }
   readonly restore: {
     readonly job: TakeBackMessage & { readonly at: MomentMessage }

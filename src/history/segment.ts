@@ -11,7 +11,15 @@ import { decodeRecord, type LoggedUpdate } from '../document/record.ts'
 import { mergeUpdates } from '../document/splice.ts'
 import { type Effect, Integration, type Known } from './integration.ts'
 import { joinStrings } from './join-strings.ts'
-import { type Change, encodeTimeline, type Timeline, unpackTimeline } from './timeline.ts'
+import {
+  type Change,
+  ChangeCursor,
+  decodeTimeline,
+  encodeTimeline,
+  packedChanges,
+  type Timeline,
+  unpackTimeline
+} from './timeline.ts'
 
 /** A record of the log. */
 export type StoredRecord = { readonly sequence: number; readonly record: Uint8Array }
@@ -49,8 +57,11 @@ export type Segment = {
   readonly body: Uint8Array
 }
 
-/** Of a `Segment`, or open: `structs` is an update (V1) of what was inserted. `body`: null when it is not there. */
-export type PartTimeline = Pick<Segment, 'timeline'> | { readonly opened: Timeline }
+/**
+ * Of a `Segment`, or open: `encoded` is as `encodeTimeline` makes it, `structs` an update (V1) of what was inserted. `body`:
+ * null when it is not there.
+ */
+export type PartTimeline = Pick<Segment, 'timeline'> | { readonly encoded: Uint8Array }
 export type PartBody = { readonly body: Uint8Array | null } | { readonly structs: Uint8Array }
 
 type OpenPart = { readonly opened: Timeline; readonly structs: Uint8Array }
@@ -125,7 +136,40 @@ export function mergeSegments(segments: readonly Segment[]): Segment | null {
 }
 
 export function openTimeline(part: PartTimeline): Timeline {
-  return 'opened' in part ? part.opened : unpackTimeline(part.timeline)
+  return 'encoded' in part ? decodeTimeline(part.encoded) : unpackTimeline(part.timeline)
+}
+
+/** The same change by change, from the first one. */
+export function changesOf(part: PartTimeline): ChangeCursor {
+  return 'encoded' in part ? new ChangeCursor(part.encoded) : packedChanges(part.timeline)
+}
+
+type SealedPart = Pick<Segment, 'firstSequence' | 'lastSequence' | 'firstMs' | 'timeline'> & {
+  readonly body: Uint8Array | null
+}
+
+/** A part that is asked several questions: neither its timeline nor its body is decompressed twice. */
+export class OpenedPart {
+  readonly firstSequence: number
+  readonly lastSequence: number
+  readonly firstMs: number
+  readonly encoded: Uint8Array
+  readonly #body: Uint8Array | null
+  #structs: Uint8Array | null = null
+
+  constructor(part: SealedPart) {
+    this.firstSequence = part.firstSequence
+    this.lastSequence = part.lastSequence
+    this.firstMs = part.firstMs
+    this.encoded = brotliDecompressSync(part.timeline)
+    this.#body = part.body
+  }
+
+  /** As `openBody`, when it is wanted. */
+  get structs(): Uint8Array {
+    this.#structs ??= openBody({ body: this.#body })
+    return this.#structs
+  }
 }
 
 /** What was inserted, as an update (V1) without deletions. Throws ERR_NO_MOMENT where there is no body any more. */

@@ -71,29 +71,121 @@ export function encodeTimeline({ before, changes }: Timeline): Uint8Array {
 
 /** Throws ERR_BAD_MESSAGE when it is none. */
 export function decodeTimeline(bytes: Uint8Array): Timeline {
-  const reader = new Reader(bytes)
-  if (reader.varUint() !== version) throw new Fault('ERR_BAD_MESSAGE', 'a timeline of an unknown version')
-  let [sequence, timeMs] = [reader.varUint(), reader.varUint()]
-  const before = new Map<number, number>()
-  for (let left = reader.varUint(); left > 0; left--) before.set(reader.varUint(), reader.varUint())
-  const authors: (Author | null)[] = [null]
-  for (let left = reader.varUint(); left > 0; left--) authors.push(readMarkedAuthor(reader))
-  const places = { clients: [...before.keys()], ends: new Map(before) }
+  const cursor = new ChangeCursor(bytes)
+  const before = new Map(cursor.before)
   const changes: Change[] = []
-  for (let left = reader.varUint(); left > 0; left--) {
-    sequence += reader.varUint()
-    timeMs += reader.varUint()
-    const author = known(authors[reader.varUint()])
+  while (cursor.next()) {
     changes.push({
-      sequence,
-      timeMs,
-      author,
-      inserted: readInserted(reader, places),
-      deleted: readDeleted(reader, places)
+      sequence: cursor.sequence,
+      timeMs: cursor.timeMs,
+      author: cursor.author,
+      inserted: rangesOf(cursor.inserted),
+      deleted: rangesOf(cursor.deleted)
     })
   }
-  reader.end()
   return { before, changes }
+}
+
+/** Ranges as numbers: client, clock, length, client, clock, length, … */
+export type FlatRanges = readonly number[]
+
+function rangesOf(flat: FlatRanges): ClockRange[] {
+  const ranges: ClockRange[] = []
+  for (let at = 0; at < flat.length; at += 3) {
+    ranges.push({ client: known(flat[at]), clock: known(flat[at + 1]), length: known(flat[at + 2]) })
+  }
+  return ranges
+}
+
+/**
+ * The changes of a timeline one after the other, in fields that the next one overwrites: a document that was typed has ten
+ * thousands of changes, of which a question wants a few numbers. The constructor and `next` throw ERR_BAD_MESSAGE.
+ */
+export class ChangeCursor {
+  readonly before: ReadonlyMap<number, number>
+  /** Of which `authorPlace` is a place; the first is one who is not known. */
+  readonly authors: readonly (Author | null)[]
+  sequence: number
+  timeMs: number
+  authorPlace = 0
+  readonly inserted: number[] = []
+  readonly deleted: number[] = []
+
+  readonly #reader: Reader
+  readonly #clients: readonly number[]
+  /** By the places of the clients: the end of what was inserted so far. */
+  readonly #ends: number[]
+  #left: number
+
+  constructor(bytes: Uint8Array) {
+    const reader = new Reader(bytes)
+    if (reader.varUint() !== version) throw new Fault('ERR_BAD_MESSAGE', 'a timeline of an unknown version')
+    this.#reader = reader
+    this.sequence = reader.varUint()
+    this.timeMs = reader.varUint()
+    const before = new Map<number, number>()
+    for (let left = reader.varUint(); left > 0; left--) before.set(reader.varUint(), reader.varUint())
+    const authors: (Author | null)[] = [null]
+    for (let left = reader.varUint(); left > 0; left--) authors.push(readMarkedAuthor(reader))
+    this.before = before
+    this.authors = authors
+    this.#clients = [...before.keys()]
+    this.#ends = [...before.values()]
+    this.#left = reader.varUint()
+  }
+
+  /** How many changes are left to be read. */
+  get left(): number {
+    return this.#left
+  }
+
+  get author(): Author | null {
+    return known(this.authors[this.authorPlace])
+  }
+
+  /** Reads the next change into the fields. False: there is none. */
+  next(): boolean {
+    const reader = this.#reader
+    if (this.#left === 0) {
+      reader.end()
+      return false
+    }
+    this.#left--
+    this.sequence += reader.varUint()
+    this.timeMs += reader.varUint()
+    this.authorPlace = reader.varUint()
+    if (this.authorPlace >= this.authors.length) throw unlisted()
+    this.#readInserted()
+    this.#readDeleted()
+    return true
+  }
+
+  #readInserted(): void {
+    const { inserted } = this
+    const reader = this.#reader
+    inserted.length = 0
+    for (let left = reader.varUint(); left > 0; left--) {
+      const place = reader.varUint()
+      const clock = known(this.#ends[place])
+      const length = reader.varUint()
+      this.#ends[place] = clock + length
+      inserted.push(known(this.#clients[place]), clock, length)
+    }
+  }
+
+  #readDeleted(): void {
+    const { deleted } = this
+    const reader = this.#reader
+    deleted.length = 0
+    for (let left = reader.varUint(); left > 0; left--) {
+      deleted.push(known(this.#clients[reader.varUint()]), reader.varUint(), reader.varUint())
+    }
+  }
+}
+
+/** Of a segment, as it is stored, to be read change by change. */
+export function packedChanges(packed: Uint8Array): ChangeCursor {
+  return new ChangeCursor(brotliDecompressSync(packed))
 }
 
 /** Of a segment, as it is stored. Without a Y.Doc, so that the main thread may. Throws as `decodeTimeline`. */
@@ -135,30 +227,11 @@ function writeRanges(writer: ByteWriter, { inserted, deleted }: Change, clients:
   }
 }
 
-type ReadPlaces = { readonly clients: readonly number[]; readonly ends: Map<number, number> }
-
-function readInserted(reader: Reader, { clients, ends }: ReadPlaces): ClockRange[] {
-  const ranges: ClockRange[] = []
-  for (let left = reader.varUint(); left > 0; left--) {
-    const client = known(clients[reader.varUint()])
-    const length = reader.varUint()
-    const clock = ends.get(client) ?? 0
-    ends.set(client, clock + length)
-    ranges.push({ client, clock, length })
-  }
-  return ranges
-}
-
-function readDeleted(reader: Reader, { clients }: ReadPlaces): ClockRange[] {
-  const ranges: ClockRange[] = []
-  for (let left = reader.varUint(); left > 0; left--) {
-    const client = known(clients[reader.varUint()])
-    ranges.push({ client, clock: reader.varUint(), length: reader.varUint() })
-  }
-  return ranges
-}
-
 function known<T>(value: T | undefined): T {
-  if (value === undefined) throw new Fault('ERR_BAD_MESSAGE', 'a timeline names what it does not list')
+  if (value === undefined) throw unlisted()
   return value
+}
+
+function unlisted(): Fault {
+  return new Fault('ERR_BAD_MESSAGE', 'a timeline names what it does not list')
 }

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { ClockRuns } from '../../src/document/clocks.ts'
 import type { ClockRange } from '../../src/document/scan.ts'
-import { Attributions } from '../../src/history/attribution.ts'
-import type { Change } from '../../src/history/timeline.ts'
+import { Attributions, nobody } from '../../src/history/attribution.ts'
+import { type Change, ChangeCursor, encodeTimeline } from '../../src/history/timeline.ts'
 import { createRandom, seed } from '../document/random-docs.ts'
 
 function change(
@@ -13,6 +13,10 @@ function change(
 ): Change {
   const author = { user: `user ${sequence}`, connection: null, origin: 'client' as const }
   return { sequence, timeMs: sequence * 1_000, author, inserted, deleted }
+}
+
+function timelinesOf(changes: readonly Change[], before: ReadonlyMap<number, number> = new Map()) {
+  return [new ChangeCursor(encodeTimeline({ before, changes }))]
 }
 
 describe(`attributions (seed ${seed})`, () => {
@@ -37,14 +41,16 @@ describe(`attributions (seed ${seed})`, () => {
         for (let at = clock; at < clock + length; at++) deletedBy.set(`${other} ${at}`, sequence)
       changes.push(change(sequence, [insertion], within))
     }
-    const all = new Attributions(changes, [])
+    const all = new Attributions(timelinesOf(changes), [])
     for (const [client, end] of ends.entries()) {
       for (let clock = 0; clock < end; clock++) {
         const insertion = all.insertion(client, clock, end)
-        expect(insertion.by?.sequence).toBe(insertedBy.get(`${client} ${clock}`))
-        expect(insertedBy.get(`${client} ${insertion.end - 1}`)).toBe(insertion.by?.sequence)
+        expect(all.reason(insertion.by).sequence).toBe(insertedBy.get(`${client} ${clock}`))
+        expect(insertedBy.get(`${client} ${insertion.end - 1}`)).toBe(all.reason(insertion.by).sequence)
         const deletion = all.deletion(client, clock, end)
-        expect(deletion.by?.sequence).toBe(deletedBy.get(`${client} ${clock}`))
+        expect(deletion.by === nobody ? undefined : all.reason(deletion.by).sequence).toBe(
+          deletedBy.get(`${client} ${clock}`)
+        )
         expect(deletion.end).toBeGreaterThan(clock)
       }
     }
@@ -61,16 +67,21 @@ describe(`attributions (seed ${seed})`, () => {
       { client: 9, clock: 0, length: 6, ofClient: 1, ofClock: 2 },
       { client: 8, clock: 0, length: 2, ofClient: 9, ofClock: 2 }
     ]
-    const all = new Attributions(changes, copies)
-    expect(all.insertion(9, 0, 6)).toMatchObject({ by: { sequence: 1 }, end: 3 })
-    expect(all.insertion(9, 3, 6)).toMatchObject({ by: { sequence: 2 }, end: 6 })
-    expect(all.insertion(8, 0, 2)).toMatchObject({ by: { sequence: 1 }, end: 1 })
-    expect(all.insertion(8, 1, 2)).toMatchObject({ by: { sequence: 2 }, end: 2 })
+    const all = new Attributions(timelinesOf(changes), copies)
+    const insertion = (client: number, clock: number, most: number) => {
+      const { by, end } = all.insertion(client, clock, most)
+      return [all.reason(by).sequence, end]
+    }
+    expect(insertion(9, 0, 6)).toEqual([1, 3])
+    expect(insertion(9, 3, 6)).toEqual([2, 6])
+    expect(insertion(8, 0, 2)).toEqual([1, 1])
+    expect(insertion(8, 1, 2)).toEqual([2, 2])
   })
 
   test('what is older than the history is nobody’s', () => {
-    const all = new Attributions([change(1, [{ client: 1, clock: 10, length: 2 }])], [])
-    expect(all.insertion(1, 4, 12)).toEqual({ by: null, end: 10 })
-    expect(all.insertion(2, 0, 3)).toEqual({ by: null, end: 3 })
+    const changes = [change(1, [{ client: 1, clock: 10, length: 2 }])]
+    const all = new Attributions(timelinesOf(changes, new Map([[1, 10]])), [])
+    expect(all.insertion(1, 4, 12)).toEqual({ by: nobody, end: 10 })
+    expect(all.insertion(2, 0, 3)).toEqual({ by: nobody, end: 3 })
   })
 })
