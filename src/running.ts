@@ -129,14 +129,8 @@ export function build(store: Store, setup: Setup): Running {
   const { load, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
   const seeds = load === undefined ? null : new Seeds(load, shared)
   const read = (document: string): ReturnType<Server['read']> => documents.read(document)
-  const feed = feedOf(setup, { ...shared, store, read })
-  const deadLetters = new DeadLetters({
-    feed,
-    marks: store.marks,
-    wallMs: () => time.wallMs(),
-    lettersMax: limits.deadLettersListMax
-  })
-  const journal = new Journal(store, { time, metrics, window, leavesMarks: feed !== null })
+  const telling = tellingOf(setup, { ...shared, store, window, read })
+  const { feed, journal } = telling
   const pacer = new Pacer(time, limits.turnBudgetMs)
   const rooms = new Rooms({
     nodes: cluster,
@@ -170,7 +164,7 @@ export function build(store: Store, setup: Setup): Running {
   const { adminToken } = options
   const node = { name, bus: cluster?.busHealth ?? null }
   const asked = { passes, disconnects, isDraining, controlToken, adminToken }
-  const open = { ...shared, ...asked, node, store, journal, compactions, histories: documentHistories }
+  const open = { ...shared, ...asked, ...telling, node, store, compactions, histories: documentHistories }
   const handlers: Handler[] = [routed([...routes(open), ...chaos.routes]), ...demo]
   const inside = {
     store,
@@ -179,9 +173,7 @@ export function build(store: Store, setup: Setup): Running {
     rooms,
     documents,
     seeds,
-    feed,
-    deadLetters,
-    journal,
+    ...telling,
     compactions,
     past,
     documentHistories,
@@ -198,6 +190,18 @@ export type KeptPast = {
   readonly sweep: Sweep
 }
 
+/** What writes, and leaves marks where somebody is to be told of changes. */
+function tellingOf(
+  setup: Setup,
+  parts: PastNeeds & Pick<FeedParts, 'store' | 'read'> & { readonly window: LoadWindow }
+): Pick<Running, 'feed' | 'deadLetters' | 'journal'> {
+  const { store, time, limits } = parts
+  const feed = feedOf(setup, parts)
+  const lettersMax = limits.deadLettersListMax
+  const deadLetters = new DeadLetters({ feed, marks: store.marks, wallMs: () => time.wallMs(), lettersMax })
+  return { feed, deadLetters, journal: new Journal(store, { ...parts, leavesMarks: feed !== null }) }
+}
+
 /** Null: nobody is to be told of changes. */
 function feedOf(
   { options, outlets }: Pick<Setup, 'options' | 'outlets'>,
@@ -208,9 +212,15 @@ function feedOf(
   const forOutlets = {
     atOnceMax: limits.outletDeliveriesMax,
     timeoutMs: limits.outletTimeoutMs,
-    takesSeeds: true
+    takesSeeds: true,
+    keepsRooms: false
   }
-  const forHook = { atOnceMax: limits.changesMax, timeoutMs: limits.changeTimeoutMs, takesSeeds: false }
+  const forHook = {
+    atOnceMax: limits.changesMax,
+    timeoutMs: limits.changeTimeoutMs,
+    takesSeeds: false,
+    keepsRooms: true
+  }
   const lines = outlets.map(outlet => ({ outlet, settings: forOutlets }))
   if (onChange !== undefined) lines.unshift({ outlet: onChangeOutlet(onChange), settings: forHook })
   if (lines.length === 0) return null

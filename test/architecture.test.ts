@@ -25,7 +25,12 @@ const layers: Layers = {
   'src/command/': [
     ...['src/server.ts', 'src/options.ts', 'src/http/control.ts', 'src/access/', base],
     ...['src/cluster/identity.ts', 'persistence/index.ts', 'bus/index.ts'],
-    ...['type src/history/policy.ts', 'type src/documents/history-api.ts']
+    ...[
+      'type src/history/policy.ts',
+      'type src/documents/history-api.ts',
+      'src/feed/stored-letters.ts',
+      'outlets/index.ts'
+    ]
   ],
   'src/index.ts': [
     ...[
@@ -97,7 +102,7 @@ const layers: Layers = {
   ],
   'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', base],
   'src/access/': [`type ${store}`, base],
-  'src/http/': ['src/documents/', 'src/room/', 'type src/access/', store, base],
+  'src/http/': ['src/documents/', 'src/room/', 'type src/feed/', 'type src/access/', store, base],
   'src/chaos/': [
     ...['src/http/router.ts', 'src/transport/path.ts', 'src/transport/refuse-upgrade.ts'],
     ...['src/access/gate.ts', base]
@@ -153,6 +158,7 @@ const homes: Homes = {
   ioredis: ['bus/redis.ts', 'outlets/redis.ts'],
   '@nats-io/transport-node': ['bus/nats.ts', 'outlets/nats.ts'],
   'rabbitmq-client': ['bus/rabbitmq.ts', 'outlets/rabbitmq.ts'],
+  kafkajs: ['outlets/kafka.ts'],
   pg: ['persistence/postgres/driver.ts'],
   yjs: [
     ...['src/document/compact.ts', 'src/documents/edit.ts'],

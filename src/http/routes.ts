@@ -5,10 +5,12 @@ import type { Limits } from '../base/limits.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Time } from '../base/time.ts'
 import type { DocumentHistories } from '../documents/document-histories.ts'
+import type { DeadLetters } from '../feed/dead-letters.ts'
 import type { CompactionSchedule } from '../room/compaction-schedule.ts'
 import type { Journal } from '../room/journal.ts'
 import { rights } from './admin.ts'
 import { Askers } from './askers.ts'
+import { deadLetterRoutes } from './dead-letters.ts'
 import { disconnecting } from './disconnect.ts'
 import { historyReading } from './history.ts'
 import { historyChanging } from './history-changes.ts'
@@ -23,6 +25,7 @@ type Parts = {
   /** Null: the store keeps no histories. */
   readonly histories: DocumentHistories | null
   readonly journal: Journal
+  readonly deadLetters: DeadLetters
   readonly compactions: CompactionSchedule
   readonly passes: Parameters<typeof rights>[0]['passes']
   readonly disconnects: Parameters<typeof disconnecting>[0]['disconnects']
@@ -43,6 +46,7 @@ export function routes(parts: Parts): Route[] {
     ...rights({ ...parts, tokens }),
     ...disconnecting({ ...parts, tokens }),
     ...setAside({ ...parts, tokens }),
+    ...deadLetterRoutes({ ...parts, tokens }),
     ...history(parts, tokens)
   ]
 }
