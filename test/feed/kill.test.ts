@@ -17,7 +17,7 @@ const documents = 5
 
 for (const { name, isMissing, start } of allReceivers) {
   test.skipIf(isMissing)(
-    `${name} away, the server killed, both again: each change arrives, in order for each document`,
+    `${name}, away where it can be, the server killed twice: each change arrives, in order for each document`,
     async () => {
       const receivers = await start()
       onTestFinished(() => receivers.stop())
