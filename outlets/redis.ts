@@ -22,8 +22,7 @@ export async function openRedisOutlet({ address, options, rest }: Location): Pro
   const client = new Redis(address, {
     connectTimeout: bounds.brokerMs,
     commandTimeout: bounds.brokerMs,
-    // A delivery that finds it away rejects, and is made again.
-    enableOfflineQueue: false,
+    // A delivery that finds it away rejects when dialling has failed, and is made again.
     maxRetriesPerRequest: 0
   })
   client.on('error', () => {})

@@ -2,13 +2,12 @@
  * The part of the contract about changes that somebody is to be told of: a document has a mark from the first such change
  * until all have been told. The mark is written with the change itself, so that no crash comes between them.
  */
-import type { Incarnation } from './store.ts'
 
 /**
  * Where telling has come: everything up to `after` in this life has been taken up. `after` 0: nothing of this life has
  * been. `incarnation` null: that there is no document.
  */
-export type MarkPlace = { readonly incarnation: Incarnation; readonly after: number }
+export type MarkPlace = { readonly incarnation: string | null; readonly after: number }
 
 /** What is known of a document's changes that have not been told of. */
 export type ChangeMark = MarkPlace & {

@@ -9,6 +9,7 @@ const services = [
   { name: 'postgresql', isThere: () => findPostgres() !== null },
   { name: 'redis-server', isThere: () => existsSync('/usr/bin/redis-server') },
   { name: 'nats-server', isThere: () => existsSync('/usr/sbin/nats-server') },
+  { name: 'kcat', isThere: () => existsSync('/usr/bin/kcat') },
   { name: 'rabbitmq-server', isThere: () => existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server') },
   { name: 'haproxy', isThere: () => existsSync('/usr/sbin/haproxy') },
   { name: 'nginx', isThere: () => existsSync('/usr/sbin/nginx') }

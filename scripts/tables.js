@@ -97,6 +97,7 @@ export async function exposedMetrics(createMetrics) {
     bus: () => ({ isWell: true, queuedMessages: 0, queuedBytes: 0, counts: {} }),
     presence: () => ({ own: 0, others: 0, expired: 0 })
   })
+  metrics.countFeed(() => [])
   metrics.collectProcess()
   try {
     return (await metrics.expose()).text

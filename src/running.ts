@@ -139,14 +139,8 @@ export function build(store: Store, setup: Setup): Running {
   const { load, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
   const seeds = load === undefined ? null : new Seeds(load, shared)
   const read = (document: string): ReturnType<Server['read']> => documents.read(document)
-  const feed = feedOf(setup, { ...shared, store, read })
-  const deadLetters = new DeadLetters({
-    feed,
-    marks: store.marks,
-    wallMs: () => time.wallMs(),
-    lettersMax: limits.deadLettersListMax
-  })
-  const journal = new Journal(store, { time, metrics, window, leavesMarks: feed !== null })
+  const telling = tellingOf(setup, { ...shared, store, window, read })
+  const { feed, journal } = telling
   const pacer = new Pacer(time, limits.turnBudgetMs)
   const rooms = new Rooms({
     nodes: cluster,
@@ -190,7 +184,8 @@ export function build(store: Store, setup: Setup): Running {
     ...shared,
     ...asked,
     ...{ documents, remote, edits, leases, agents, mcp },
-    ...{ node, store, journal, compactions, histories: documentHistories }
+    ...telling,
+    ...{ node, store, compactions, histories: documentHistories }
   })
   const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...others, ...demo]
   const inside = {
@@ -203,9 +198,7 @@ export function build(store: Store, setup: Setup): Running {
     leases,
     editWorkers,
     seeds,
-    feed,
-    deadLetters,
-    journal,
+    ...telling,
     compactions,
     past,
     documentHistories,
@@ -222,6 +215,18 @@ export type KeptPast = {
   readonly sweep: Sweep
 }
 
+/** What writes, and leaves marks where somebody is to be told of changes. */
+function tellingOf(
+  setup: Setup,
+  parts: PastNeeds & Pick<FeedParts, 'store' | 'read'> & { readonly window: LoadWindow }
+): Pick<Running, 'feed' | 'deadLetters' | 'journal'> {
+  const { store, time, limits } = parts
+  const feed = feedOf(setup, parts)
+  const lettersMax = limits.deadLettersListMax
+  const deadLetters = new DeadLetters({ feed, marks: store.marks, wallMs: () => time.wallMs(), lettersMax })
+  return { feed, deadLetters, journal: new Journal(store, { ...parts, leavesMarks: feed !== null }) }
+}
+
 /** Null: nobody is to be told of changes. */
 function feedOf(
   { options, outlets }: Pick<Setup, 'options' | 'outlets'>,
@@ -232,9 +237,15 @@ function feedOf(
   const forOutlets = {
     atOnceMax: limits.outletDeliveriesMax,
     timeoutMs: limits.outletTimeoutMs,
-    takesSeeds: true
+    takesSeeds: true,
+    keepsRooms: false
   }
-  const forHook = { atOnceMax: limits.changesMax, timeoutMs: limits.changeTimeoutMs, takesSeeds: false }
+  const forHook = {
+    atOnceMax: limits.changesMax,
+    timeoutMs: limits.changeTimeoutMs,
+    takesSeeds: false,
+    keepsRooms: true
+  }
   const lines = outlets.map(outlet => ({ outlet, settings: forOutlets }))
   if (onChange !== undefined) lines.unshift({ outlet: onChangeOutlet(onChange), settings: forHook })
   if (lines.length === 0) return null

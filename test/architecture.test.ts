@@ -32,7 +32,12 @@ const layers: Layers = {
       base
     ],
     ...['src/cluster/identity.ts', 'persistence/index.ts', 'bus/index.ts'],
-    ...['type src/history/policy.ts', 'type src/documents/history-api.ts']
+    ...[
+      'type src/history/policy.ts',
+      'type src/documents/history-api.ts',
+      'src/feed/stored-letters.ts',
+      'outlets/index.ts'
+    ]
   ],
   'src/index.ts': [
     ...[
@@ -105,7 +110,7 @@ const layers: Layers = {
   ],
   'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', base],
   'src/access/': [`type ${store}`, base],
-  'src/http/': ['src/documents/', 'src/room/', 'type src/access/', store, base],
+  'src/http/': ['src/documents/', 'src/room/', 'type src/feed/', 'type src/access/', store, base],
   'src/chaos/': [
     ...['src/http/message.ts', 'src/http/route.ts', 'src/transport/path.ts'],
     'src/transport/refuse-upgrade.ts',
@@ -167,6 +172,7 @@ const homes: Homes = {
   '@nats-io/transport-node': ['bus/nats.ts', 'outlets/nats.ts'],
   'rabbitmq-client': ['bus/rabbitmq.ts', 'outlets/rabbitmq.ts'],
   '@modelcontextprotocol/server': ['src/http/mcp.ts'],
+  kafkajs: ['outlets/kafka.ts'],
   pg: ['persistence/postgres/driver.ts'],
   yjs: [
     'client/',

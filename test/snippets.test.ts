@@ -144,7 +144,7 @@ const embedding: readonly Case[] = [
     prints: /^$/
   },
   {
-    has: '// After a crash: changes without',
+    has: 'await put(document, update)',
     after: `${assert}
       await server.change('notes/1', doc => doc.getText('body').insert(0, 'Hello'), { author: 'Ada' })
       ${stop}
@@ -268,9 +268,26 @@ const ownClient: readonly Case[] = [
   }
 ]
 
+/** `example.org` resolves to nobody here, so that outlet is told again and again. */
+const feed: readonly Case[] = [
+  {
+    has: "name: 'audit'",
+    after: `await server.change('notes', doc => void doc.getText('t').insert(0, 'x'))
+      // Of a document that came and went before anybody was told, nobody is told.
+      await new Promise(done => setTimeout(done, 3000))
+      await server.delete('notes')
+      while (!(await server.metrics()).includes('outlet="audit",outcome="done"')) {
+        await new Promise(done => setTimeout(done, 50))
+      }
+      ${stop}`,
+    prints: /notes was deleted/
+  }
+]
+
 const casesByPage: Readonly<Record<string, readonly Case[]>> = {
   'README.md': readme,
   'docs/embedding.md': embedding,
+  'docs/feed.md': feed,
   'docs/migrating.md': migrating,
   'docs/clients.md': clients,
   'docs/client.md': ownClient

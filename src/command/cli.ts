@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BusError } from '../../bus/index.ts'
+import { OutletError } from '../../outlets/index.ts'
 import { copyStore, directoryOfStore, openStore, StoreError, shownStore } from '../../persistence/index.ts'
 import { exchange } from '../access/request.ts'
+import { defaultLimits } from '../base/limits.ts'
 import { createLog } from '../base/log.ts'
 import { readControl } from '../http/control.ts'
 import type { Server, ServerOptions } from '../options.ts'
@@ -19,11 +21,12 @@ import {
   settings,
   variableOf
 } from './config.ts'
+import { changeDeadLetter, listDeadLetters } from './dead-letters.ts'
 import { demoHistoryRules } from './demo-history.ts'
 import { askHistory, HistoryUsage, usageOf } from './history.ts'
 import { newClusterId, nodeOptions } from './nodes.ts'
 import { dropSetAside, listSetAside, showSetAside } from './set-aside.ts'
-import { accessOptions, tokenFor } from './sign-in.ts'
+import { accessOptions, secretIn, tokenFor } from './sign-in.ts'
 
 /** A disk of any size is copied within this. */
 const backupTimeoutMs = 7 * 24 * 3_600_000
@@ -59,6 +62,8 @@ async function main(args: readonly string[]): Promise<void> {
       return backup(config, resolve(operands[0] as string))
     case 'set-aside':
       return setAside(storeOf(config), operands)
+    case 'dead-letters':
+      return deadLetters(storeOf(config), operands)
     case 'history':
       return history(storeOf(config), operands, values)
     case 'cluster':
@@ -117,7 +122,8 @@ async function serve(config: Config): Promise<void> {
     ...pages
   }
   const others = { ...nodeOptions(config), ...accessOptions(config, log), ...historyOptions(config) }
-  const server = createServer({ ...own, ...others })
+  const told = outletOptions(config)
+  const server = createServer({ ...own, ...others, ...told })
   const url = await server.listen().catch((error: unknown) => {
     throw new CommandError(explain(error, config), exitCodes.failed)
   })
@@ -132,6 +138,13 @@ async function serve(config: Config): Promise<void> {
 function historyOptions(config: Config): Pick<ServerOptions, 'history'> {
   const { history, historyDays: days, historyGc: gc } = config
   return { history: [...demoHistoryRules(config), ...history.map(documents => ({ documents, days, gc }))] }
+}
+
+/** Each is looked at when the server starts. */
+function outletOptions(config: Config): Pick<ServerOptions, 'outlets' | 'outletSecret'> {
+  const { outlet: outlets, outletSecretFile } = config
+  if (outletSecretFile === '') return { outlets }
+  return { outlets, outletSecret: secretIn('outletSecretFile', config) }
 }
 
 /** What the server takes by itself is what `auto` means. */
@@ -181,6 +194,20 @@ async function setAside(data: string, [action, document, number, ...rest]: reado
     default:
       throw usage(`set-aside cannot "${action}"`)
   }
+}
+
+async function deadLetters(
+  data: string,
+  [action, document, outlet, ...rest]: readonly string[]
+): Promise<void> {
+  if (action === 'list' && document === undefined) {
+    return print(await listDeadLetters(data, defaultLimits.deadLettersListMax))
+  }
+  const isKnown = action === 'repeat' || action === 'drop'
+  if (!isKnown || document === undefined || outlet === undefined || rest.length > 0) {
+    throw usage('dead-letters takes list, repeat <document> <outlet> or drop <document> <outlet>')
+  }
+  print(await changeDeadLetter(data, action, { document, outlet }))
 }
 
 async function history(
@@ -264,6 +291,11 @@ Usage:
                                 the bytes of one entry (a Yjs update), to standard output
   y-chorus set-aside drop <document> <number>
                                 remove it
+  y-chorus dead-letters list    events that an outlet was not told of until they were given up
+  y-chorus dead-letters repeat <document> <outlet>
+                                tell the outlet again
+  y-chorus dead-letters drop <document> <outlet>
+                                remove it
   y-chorus history <list|show|export|activity|diff|blame|name|unname|restore|undo|prune> <document> ...
                                 the past of a document, of a running server: y-chorus history --help says more
   y-chorus cluster new-id       for a copy of a database: its servers and those of the original stay apart
@@ -289,7 +321,8 @@ function version(): string {
 }
 
 function explain(error: unknown, { host, port }: Config): string {
-  if (error instanceof StoreError || error instanceof BusError) return error.message
+  const isTold = error instanceof StoreError || error instanceof BusError || error instanceof OutletError
+  if (isTold) return error.message
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE')
     return `port ${port} on ${host} is taken; choose another with --port, or 0 for a free one`

@@ -224,6 +224,20 @@ export const settings = {
     value: 'collect|keep',
     help: 'keep: documents with a history keep the content of what was deleted, for clients with gc: false that keep snapshots of Yjs'
   },
+  outlet: {
+    schema: listFor(z.array(z.string())),
+    fallback: [],
+    env: null,
+    value: 'url',
+    help: 'who is told of every change: https://…, amqp://…, kafka://…, nats://… or redis://…; may be repeated; see docs/feed.md'
+  },
+  outletSecretFile: {
+    schema: text,
+    fallback: '',
+    env: null,
+    value: 'file',
+    help: 'a file with the secret that signs the events of webhooks: whsec_ and base64'
+  },
   identity: {
     schema: serverShape.identity,
     fallback: 'as-sent',

@@ -1,6 +1,6 @@
 /** `y-chorus set-aside`: asks the running server, or, where none runs, looks into the store itself. */
-import { type Author, directoryOfStore, openStore, type SetAsideStore } from '../../persistence/index.ts'
-import { readControl } from '../http/control.ts'
+import { type Author, openStore, type SetAsideStore } from '../../persistence/index.ts'
+import { askServer } from './asking.ts'
 
 type Entry = { readonly document: string; readonly number: number }
 
@@ -14,7 +14,7 @@ type Described = Entry & {
 /** A table for people. */
 export async function listSetAside(data: string, document: string | undefined): Promise<string> {
   const body = document === undefined ? {} : { document }
-  const answer = await ask<{ entries: Described[]; isComplete: boolean }>(data, 'list', body)
+  const answer = await askServer<{ entries: Described[]; isComplete: boolean }>(data, 'set-aside/list', body)
   const entries = answer?.entries ?? (await inStore(data, store => described(store, document)))
   if (entries.length === 0) return 'nothing is set aside'
   const rows = entries.map(
@@ -26,7 +26,7 @@ export async function listSetAside(data: string, document: string | undefined): 
 
 /** The update as it came. Throws Error when there is none of that number. */
 export async function showSetAside(data: string, { document, number }: Entry): Promise<Uint8Array> {
-  const answer = await ask<{ update: string }>(data, 'show', { document, number })
+  const answer = await askServer<{ update: string }>(data, 'set-aside/show', { document, number })
   if (answer !== null) return Buffer.from(answer.update, 'base64')
   const entries = await inStore(data, store => store.listSetAside(document))
   const found = entries.find(entry => entry.number === number)
@@ -36,28 +36,11 @@ export async function showSetAside(data: string, { document, number }: Entry): P
 
 /** Throws Error when there is none of that number. */
 export async function dropSetAside(data: string, { document, number }: Entry): Promise<string> {
-  const answer = await ask(data, 'drop', { document, number })
+  const answer = await askServer(data, 'set-aside/drop', { document, number })
   if (answer === null && !(await inStore(data, store => store.dropSetAside(document, number)))) {
     throw missing({ document, number })
   }
   return `removed ${JSON.stringify(document)} ${number}`
-}
-
-/** Null when nobody answers: the server is gone and has left its file behind. */
-async function ask<T>(data: string, action: string, body: object): Promise<T | null> {
-  const directory = directoryOfStore(data)
-  const control = directory === null ? null : await readControl(directory)
-  if (control === null) return null
-  const response = await fetch(`${control.url}/api/set-aside/${action}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${control.token}` },
-    body: JSON.stringify(body)
-  }).catch(() => null)
-  // Another server at that address does not know the token, or nothing of this.
-  if (response === null || response.status === 401) return null
-  const answer = (await response.json()) as T & { message?: string }
-  if (!response.ok) throw new Error(answer.message ?? `the server answered ${response.status}`)
-  return answer
 }
 
 async function inStore<T>(data: string, work: (store: SetAsideStore) => Promise<T>): Promise<T> {

@@ -175,10 +175,15 @@ function webhookOf(config: Config) {
   return webhook({ url: config.webhookUrl, headers, limits: withLimits(config.limit) })
 }
 
-type FileSetting = 'jwtSecretFile' | 'jwtPublicKeyFile' | 'webhookTokenFile' | 'adminTokenFile'
+type FileSetting =
+  | 'jwtSecretFile'
+  | 'jwtPublicKeyFile'
+  | 'webhookTokenFile'
+  | 'adminTokenFile'
+  | 'outletSecretFile'
 
 /** A file, and not the command line: that one everybody on the machine can read. */
-function secretIn(name: FileSetting, config: Config): string {
+export function secretIn(name: FileSetting, config: Config): string {
   try {
     return readFileSync(config[name], 'utf8').trim()
   } catch (cause) {

@@ -1,38 +1,16 @@
 /**
  * Events that were given up: listed, told again, removed. They lie in the marks of their documents, so that no step of theirs
- * can be lost; while no outlet is there, they are listed and removed all the same.
+ * can be lost.
  */
 import type { MarkStore } from '../../persistence/marks.ts'
-import { Fault } from '../base/errors.ts'
-import { allMarks } from './all-marks.ts'
 import type { Feed } from './feed.ts'
-import {
-  decodeState,
-  dropped,
-  encodeState,
-  type DeadLetter as KeptLetter,
-  type MarkState,
-  repeated
-} from './mark-state.ts'
+import { dropped, repeated } from './mark-state.ts'
+import { amendLetter, type DeadLetter, listLetters, type WhichLetter } from './stored-letters.ts'
 
-/** An event that an outlet was not told of until it was given up. */
-export type DeadLetter = {
-  readonly outlet: string
-  readonly document: string
-  readonly id: string
-  readonly type: string
-  readonly version: string
-  /** When the event was made, and when it was given up: ISO 8601, in UTC. */
-  readonly at: string
-  readonly deadAt: string
-  /** What was said at the last attempt. */
-  readonly reason: string
-}
-
-export type WhichLetter = { readonly document: string; readonly outlet: string }
+export type { DeadLetter, WhichLetter } from './stored-letters.ts'
 
 type Parts = {
-  /** Null: no outlet is there. */
+  /** Null: no outlet is there; what is to be told again waits for one. */
   readonly feed: Feed | null
   /** Undefined: the store keeps none. */
   readonly marks: MarkStore | undefined
@@ -50,58 +28,29 @@ export class DeadLetters {
   /** In no order. `isComplete`: whether these are all. Rejects as the store does. */
   async list(): Promise<{ readonly letters: readonly DeadLetter[]; readonly isComplete: boolean }> {
     const { marks, lettersMax } = this.#parts
-    const letters: DeadLetter[] = []
-    if (marks === undefined) return { letters, isComplete: true }
-    for await (const { document, value } of allMarks(marks)) {
-      for (const [outlet, letter] of decodeState(value).dead) {
-        if (letters.length >= lettersMax) return { letters, isComplete: false }
-        letters.push(described(document, outlet, letter))
-      }
-    }
-    return { letters, isComplete: true }
+    return marks === undefined ? { letters: [], isComplete: true } : listLetters(marks, lettersMax)
   }
 
   /** The outlet is told of it again. False: there is no such letter. */
-  async repeat(which: WhichLetter): Promise<boolean> {
-    if (this.#parts.feed === null)
-      throw new Fault('ERR_OVERLOADED', 'this server has no outlet that could be told')
-    return this.#amend(which, state => repeated(state, which.outlet, this.#parts.wallMs()))
+  repeat(which: WhichLetter): Promise<boolean> {
+    return this.#amend(which, 'repeat')
   }
 
   /** Removes it. False: there is no such letter. */
   drop(which: WhichLetter): Promise<boolean> {
-    return this.#amend(which, state => dropped(state, which.outlet))
+    return this.#amend(which, 'drop')
   }
 
-  async #amend({ document, outlet }: WhichLetter, change: (state: MarkState) => MarkState): Promise<boolean> {
-    const { feed, marks } = this.#parts
+  async #amend(which: WhichLetter, action: 'repeat' | 'drop'): Promise<boolean> {
+    const { feed, marks, wallMs } = this.#parts
+    const { document, outlet } = which
+    if (feed === null) return marks !== undefined && amendLetter(marks, which, action)
     let isThere = false
-    const amended = (state: MarkState) => {
+    await feed.amend(document, state => {
       isThere = state.dead.has(outlet)
-      return isThere ? change(state) : state
-    }
-    if (feed !== null) await feed.amend(document, amended)
-    else if (marks !== undefined) await amendUntold(marks, document, amended)
+      if (!isThere) return state
+      return action === 'drop' ? dropped(state, outlet) : repeated(state, outlet, wallMs())
+    })
     return isThere
   }
-}
-
-/** Where nobody tells: what is left of the mark stays for whoever does. */
-async function amendUntold(
-  marks: MarkStore,
-  document: string,
-  change: (state: MarkState) => MarkState
-): Promise<void> {
-  const present = await marks.read(document)
-  if (present === null) return
-  const { incarnation, after, value } = present
-  await marks.write([
-    { present, next: { incarnation, after, value: encodeState(change(decodeState(value))) } }
-  ])
-}
-
-function described(document: string, outlet: string, letter: KeptLetter): DeadLetter {
-  const { id, type, version, atMs, deadMs, reason } = letter
-  const at = new Date(atMs).toISOString()
-  return { outlet, document, id, type, version, at, deadAt: new Date(deadMs).toISOString(), reason }
 }

@@ -83,6 +83,12 @@ export class DocumentFeed {
     return this.#firstMs !== null || this.#deliveries.size > 0 || !this.#steps.isIdle
   }
 
+  /** The room has to stay open: what an outlet is told, or is to be told, is not in the mark yet, or it wants the room. */
+  get keepsRoom(): boolean {
+    const isTelling = this.#parts.lines.some(line => line.keepsRooms && this.#deliveries.has(line.name))
+    return this.#firstMs !== null || !this.#steps.isIdle || isTelling
+  }
+
   /** Since when there is something to tell; null: there is nothing. Milliseconds since the epoch. */
   waitingSinceMs(outlet: string): number | null {
     return this.#state.waiting.get(outlet)?.[0]?.atMs ?? null
@@ -103,17 +109,27 @@ export class DocumentFeed {
 
   /** Tells now, and resolves when each outlet has heard or has failed. Never rejects. */
   async settle(): Promise<void> {
+    await this.#lookIfChanged()
+    while (this.#deliveries.size > 0) await Promise.all(this.#deliveries.values())
+  }
+
+  /** Tells now, and resolves when the room may close. Never rejects. */
+  async settleRoom(): Promise<void> {
+    await this.#lookIfChanged()
+    for (const line of this.#parts.lines) if (line.keepsRooms) await this.#deliveries.get(line.name)
+  }
+
+  async #lookIfChanged(): Promise<void> {
     this.#cancelLook?.()
     this.#cancelLook = null
     if (this.#firstMs !== null) await this.#look()
     else await this.#steps.run(async () => {})
-    while (this.#deliveries.size > 0) await Promise.all(this.#deliveries.values())
   }
 
   /** Looks at what the mark says now. */
   lookNow(): Promise<void> {
     this.#firstMs ??= this.#parts.time.nowMs()
-    return this.settle()
+    return this.#lookIfChanged()
   }
 
   /** A change of what is kept in the mark, whoever tells of it. False: there is no mark. Rejects as the store does. */

@@ -99,11 +99,11 @@ export class Feed implements ChangeWatch {
   }
 
   isPending(document: string): boolean {
-    return this.#feeds.get(document)?.isPending === true
+    return this.#feeds.get(document)?.keepsRoom === true
   }
 
   async settle(document: string): Promise<void> {
-    await this.#feeds.get(document)?.settle()
+    await this.#feeds.get(document)?.settleRoom()
   }
 
   member(document: string, type: 'member.joined' | 'member.left', member: { readonly author: Author }): void {

@@ -18,6 +18,8 @@ export type LineSettings = {
   readonly atOnceMax: number
   readonly timeoutMs: number
   readonly takesSeeds: boolean
+  /** Whether a room stays open while it is told of its last changes. */
+  readonly keepsRooms: boolean
 }
 
 export type DeliveryOutcome = 'done' | 'failed' | 'timed-out' | 'dead' | 'dropped'
@@ -54,6 +56,10 @@ export class OutletLine {
 
   get name(): string {
     return this.#outlet.name
+  }
+
+  get keepsRooms(): boolean {
+    return this.#settings.keepsRooms
   }
 
   takes(document: string, type: FeedEvent['type'], authors: readonly Author[]): boolean {

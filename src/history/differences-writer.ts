@@ -11,8 +11,9 @@
  * removed; `before`: of what was formatted, as they were. `entries`: of a map, or the attributes of an element; one that was
  * set anew has what was removed, then what was added. `type`: a difference. `name`: of an element.
  */
-import { type Attributions, nobody } from './attribution.ts'
+
 import { JsonWriter } from '../document/json-writer.ts'
+import { type Attributions, nobody } from './attribution.ts'
 
 /** `formatted`: kept, with other attributes. What was inserted and deleted in between is left out. */
 export type Alteration = 'kept' | 'added' | 'removed' | 'formatted'

@@ -28,7 +28,9 @@ export function onChangeOutlet(hook: OnChange): Outlet {
     name: onChangeName,
     types: ['document.created', 'document.changed'],
     deliver: async ({ event: { document, id, version }, authors, read }) => {
-      await hook({ document, authors, read, id, version })
+      // What the application itself has given for a beginning is no news to it.
+      const others = authors.filter(({ origin }) => origin !== 'load')
+      await hook({ document, authors: others, read, id, version })
     },
     close: async () => {}
   }

@@ -9,11 +9,13 @@ import type { Time } from '../base/time.ts'
 import type { DocumentHistories } from '../documents/document-histories.ts'
 import type { Documents } from '../documents/documents.ts'
 import type { RemoteDocuments } from '../documents/remote-documents.ts'
+import type { DeadLetters } from '../feed/dead-letters.ts'
 import type { CompactionSchedule } from '../room/compaction-schedule.ts'
 import type { Journal } from '../room/journal.ts'
 import { rights as rightsRoutes } from './admin.ts'
 import { Askers } from './askers.ts'
 import { checkBearer } from './bearer.ts'
+import { deadLetterRoutes } from './dead-letters.ts'
 import { disconnecting } from './disconnect.ts'
 import { documentReading } from './documents.ts'
 import { documentWriting } from './documents-writing.ts'
@@ -38,6 +40,7 @@ type Parts = EditParts & {
   readonly documents: Documents
   readonly remote: RemoteDocuments
   readonly journal: Journal
+  readonly deadLetters: DeadLetters
   readonly compactions: CompactionSchedule
   readonly passes: Parameters<typeof rightsRoutes>[0]['passes']
   readonly disconnects: Parameters<typeof disconnecting>[0]['disconnects']
@@ -66,6 +69,7 @@ export function routes(parts: Parts): {
     ...rightsRoutes(parts),
     ...disconnecting(parts),
     ...setAside(parts),
+    ...deadLetterRoutes(parts),
     ...documentReading(parts),
     ...documentWriting({ ...parts, askers }),
     ...history(parts, askers),

@@ -13,14 +13,14 @@ function parsed(json: string): { value: unknown; steps: number } {
 
 const texts = ['', 'a', '"', '\\', '\\"', 'ü€😀', '[{,:}]', '\n', '__proto__', '\ud800']
 
-function valueOf(random: Random, depth: number): unknown {
+function anyValue(random: Random, depth: number): unknown {
   const kind = depth === 0 ? 4 + random.below(2) : random.below(depth > 4 ? 4 : 6)
   if (kind === 0) return [null, true, false][random.below(3)]
   if (kind === 1) return (random.next() - 0.5) * 10 ** random.below(20)
   const text = () => (texts[random.below(texts.length)] as string).repeat(random.below(40) === 0 ? 9_000 : 1)
   if (kind < 4) return text()
   const count = random.below(depth === 0 ? 60 : 5)
-  const members = Array.from({ length: count }, () => valueOf(random, depth + 1))
+  const members = Array.from({ length: count }, () => anyValue(random, depth + 1))
   return kind === 4 ? members : Object.fromEntries(members.map((value, at) => [`${text()}${at}`, value]))
 }
 
@@ -28,7 +28,7 @@ describe(`JSON in steps (seed ${seed})`, () => {
   test('is what JSON.parse makes of it', () => {
     let longest = 0
     for (let run = 0; run < 60; run++) {
-      const json = JSON.stringify(valueOf(createRandom(seed + run), 0))
+      const json = JSON.stringify(anyValue(createRandom(seed + run), 0))
       const { value, steps } = parsed(json)
       expect(JSON.stringify(value), `seed ${seed + run}`).toBe(JSON.stringify(JSON.parse(json)))
       longest = Math.max(longest, steps)
