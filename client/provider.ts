@@ -361,8 +361,7 @@ export class ChorusProvider extends ObservableV2<ChorusProviderEvents> {
     return {
       online: () => this.#link.wake(),
       visible: () => this.#link.wake(),
-      leaving: () => warns && ['saving', 'refused'].includes(this.#savedState()),
-      hidden: () => {}
+      leaving: () => warns && ['saving', 'refused'].includes(this.#savedState())
     }
   }
 
