@@ -11,8 +11,6 @@ export type PageEvents = {
   visible(): void
   /** The page is about to be left. What is returned says whether the person should be asked first. */
   leaving(): boolean
-  /** It is being left, or put away for later. */
-  hidden(): void
 }
 
 export type Environment = {
@@ -45,7 +43,6 @@ function watchPage(events: PageEvents): () => void {
   }
   listen(window, 'online', () => events.online())
   listen(window, 'pageshow', () => events.visible())
-  listen(window, 'pagehide', () => events.hidden())
   listen(document, 'visibilitychange', () => {
     if (document.visibilityState === 'visible') events.visible()
   })

@@ -28,7 +28,7 @@ export type ExchangeParts = {
 export type ExchangeEvents = {
   /** What the server had is here. */
   synced(): void
-  /** What is saved, refused or pending has changed. `isNews`: the server has told. */
+  /** What is saved, refused or pending has changed. `acknowledged`: something came on disk. */
   savingChanged(news: 'acknowledged' | 'other'): void
 }
 

@@ -4,10 +4,11 @@
  */
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
-import type { Doc } from 'yjs'
+import { type Doc, encodeStateAsUpdate } from 'yjs'
 import { type Environment, usualEnvironment } from './environment.ts'
 import { Exchange } from './exchange.ts'
 import { Link, type Token } from './link.ts'
+import type { KeepingProblem, LocalCopy } from './local-copy.ts'
 import { isOldCopy, mayOnlyRead, sentenceOf } from './reasons.ts'
 import { Saving } from './saving.ts'
 import { type ConnectionState, type SavedState, type Status, StatusBoard } from './status.ts'
@@ -33,6 +34,11 @@ export type ChorusProviderOptions = {
   readonly warnBeforeUnload?: boolean
   /** Milliseconds between two messages of one's own presence, such as a cursor. */
   readonly presenceInterval?: number
+  /**
+   * Keeps the document on this device, in IndexedDB: what is typed without a connection survives the page, and is sent later.
+   * `shareWithTabs: false`: other tabs hear of changes from the server alone.
+   */
+  readonly offline?: boolean | { readonly shareWithTabs?: boolean }
   /** Time, chance and the page, for tests. */
   readonly environment?: Environment
 }
@@ -60,10 +66,16 @@ export type ChorusProviderEvents = {
   'connection-error'(error: unknown, provider: ChorusProvider): void
   /** Nothing is tried any more before `connect()`. */
   closed(event: RefusedEvent, provider: ChorusProvider): void
+  /** The document was deleted, and this copy is of before. `update` is all of it, for whoever wants to keep it. */
+  'old-copy'(event: { readonly update: Uint8Array }, provider: ChorusProvider): void
+  /** This device does not keep changes, or has lost what it kept. The document works all the same. */
+  'local-copy-problem'(event: { problem: KeepingProblem; cause: unknown }, provider: ChorusProvider): void
 }
 
 const presenceMs = 40
 const backoffMaxMs = 15_000
+/** Some browsers never answer: the server is not kept waiting for them. */
+const localCopyMsMax = 2_000
 
 export class ChorusProvider extends ObservableV2<ChorusProviderEvents> {
   readonly roomname: string
@@ -82,6 +94,11 @@ export class ChorusProvider extends ObservableV2<ChorusProviderEvents> {
   #since: number
   #toldState: ConnectionState = 'disconnected'
   #isDestroyed = false
+  #copy: LocalCopy | null = null
+  /** Resolves when what this device kept is in the document; at once without `offline`. Never rejects. */
+  readonly whenLoaded: Promise<void>
+  /** It is to connect once that is so. */
+  #isStarting: boolean
 
   /**
    * `server`: the URL that y-websocket takes, to which the room is appended; or a `ChorusSocket`, which several share.
@@ -111,7 +128,16 @@ export class ChorusProvider extends ObservableV2<ChorusProviderEvents> {
     this.#ends.push(environment.watchPage(this.#page(options.warnBeforeUnload ?? true)))
     this.#resyncEvery(options.resyncInterval ?? -1)
     doc.on('destroy', this.#docDestroyed)
-    if (options.connect ?? true) this.connect()
+    this.#isStarting = options.connect ?? true
+    const { offline = false } = options
+    this.whenLoaded = offline === false ? Promise.resolve() : this.#openCopy(offline === true ? {} : offline)
+    if (offline === false) {
+      this.#start()
+      return
+    }
+    const cancel = environment.after(localCopyMsMax, () => this.#start())
+    this.#ends.push(cancel)
+    void this.whenLoaded.then(() => this.#start())
   }
 
   /** The present status. Needs no `this`. */
@@ -146,11 +172,21 @@ export class ChorusProvider extends ObservableV2<ChorusProviderEvents> {
   }
 
   connect(): void {
+    this.#isStarting = false
     if (!this.#isDestroyed) this.#link.connect()
   }
 
   disconnect(): void {
+    this.#isStarting = false
     this.#link.disconnect()
+  }
+
+  /** Removes what this device keeps of the document, and keeps nothing more. See `forgetLocalCopies` for all of them. */
+  async forgetLocalCopy(): Promise<void> {
+    const copy = this.#copy
+    this.#copy = null
+    this.#show()
+    await copy?.forget()
   }
 
   /**
@@ -172,6 +208,7 @@ export class ChorusProvider extends ObservableV2<ChorusProviderEvents> {
     for (const end of this.#ends) end()
     this.doc.off('destroy', this.#docDestroyed)
     this.#exchange.close()
+    void this.#copy?.close()
     this.awareness.destroy()
     this.#saving.failed(new NotSavedError('destroyed', 'the provider was destroyed'))
     super.destroy()
@@ -202,6 +239,36 @@ export class ChorusProvider extends ObservableV2<ChorusProviderEvents> {
         }
       }
     )
+  }
+
+  #start(): void {
+    if (this.#isStarting) this.connect()
+  }
+
+  /** In a file of its own, which is loaded only now: most providers keep nothing. */
+  async #openCopy({ shareWithTabs = true }: { shareWithTabs?: boolean }): Promise<void> {
+    const failed = (problem: KeepingProblem, cause: unknown) => {
+      this.#show()
+      if (!this.#isDestroyed) this.emit('local-copy-problem', [{ problem, cause }, this])
+    }
+    try {
+      const { LocalCopy } = await import('./local-copy.ts')
+      if (this.#isDestroyed) return
+      this.#copy = new LocalCopy({
+        name: `${this.#transport.url}/${this.roomname}`,
+        doc: this.doc,
+        serverOrigin: this,
+        made: () => this.#saving.made,
+        isRefused: () => this.#savedState() === 'refused',
+        isConnected: () => this.wsconnected,
+        sharesWithTabs: shareWithTabs,
+        changed: () => this.#show(),
+        failed
+      })
+      await this.#copy.open()
+    } catch (cause) {
+      failed('denied', cause)
+    }
   }
 
   #createLink({ token = null, maxBackoffTime = backoffMaxMs }: ChorusProviderOptions): Link {
@@ -253,6 +320,7 @@ export class ChorusProvider extends ObservableV2<ChorusProviderEvents> {
     const message = sentenceOf(closed)
     this.#saving.failed(new NotSavedError('refused', message))
     this.emit('closed', [{ ...closed, message }, this])
+    if (isOldCopy(closed)) this.emit('old-copy', [{ update: encodeStateAsUpdate(this.doc) }, this])
   }
 
   #setSynced(isSynced: boolean): void {
@@ -285,7 +353,7 @@ export class ChorusProvider extends ObservableV2<ChorusProviderEvents> {
     const hasPending = this.#saving.pending > 0
     if (state === 'refused' && (hasPending || (closed !== null && isOldCopy(closed)))) return 'refused'
     if (this.#saving.isRefused) return 'refused'
-    if (hasPending) return 'saving'
+    if (hasPending) return this.#copy?.isKept(this.#saving.made) === true ? 'kept-here' : 'saving'
     return this.#exchange.isBlind ? 'unknown' : 'yes'
   }
 
@@ -293,8 +361,7 @@ export class ChorusProvider extends ObservableV2<ChorusProviderEvents> {
     return {
       online: () => this.#link.wake(),
       visible: () => this.#link.wake(),
-      leaving: () => warns && ['saving', 'refused'].includes(this.#savedState()),
-      hidden: () => {}
+      leaving: () => warns && ['saving', 'refused'].includes(this.#savedState())
     }
   }
 

@@ -190,6 +190,7 @@ const homes: Homes = {
   ],
   lib0: ['src/dialect/', 'client/'],
   'y-protocols': ['client/'],
+  idb: ['client/local-copy.ts'],
   'node:worker_threads': ['src/document/worker-host.ts', 'src/document/worker-thread.ts'],
   'node:http': [
     ...['src/http/', 'src/transport/', 'src/access/request.ts', 'type src/access/', 'type src/server.ts'],

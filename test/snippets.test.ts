@@ -259,6 +259,15 @@ const ownClient: readonly Case[] = [
     prints: /^all is saved\n$/
   },
   {
+    has: '{ offline: true }',
+    // Node has no IndexedDB: it is said, and the document works.
+    after: `provider.doc.getText('t').insert(0, 'x')
+      await provider.saved()
+      console.log(provider.getSnapshot().saved, typeof signOut)
+      provider.destroy()`,
+    prints: /^denied [\s\S]*yes function\n$/
+  },
+  {
     has: 'new ChorusSocket(',
     after: `for (const each of [notes, tasks]) each.doc.getText('t').insert(0, each.roomname)
       await Promise.all([notes.saved(), tasks.saved()])
