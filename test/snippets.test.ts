@@ -231,11 +231,20 @@ const clients: readonly Case[] = [
   }
 ]
 
+const agents: readonly Case[] = [
+  {
+    has: "agent: 'Copy desk'",
+    after: `console.log((await server.read('notes')) !== null); ${stop}`,
+    prints: /^200 \{[^]*isChanged: true[^]*true/
+  }
+]
+
 const casesByPage: Readonly<Record<string, readonly Case[]>> = {
   'README.md': readme,
   'docs/embedding.md': embedding,
   'docs/migrating.md': migrating,
-  'docs/clients.md': clients
+  'docs/clients.md': clients,
+  'docs/agents.md': agents
 }
 
 const snippets = Object.keys(casesByPage)
