@@ -235,7 +235,7 @@ const agents: readonly Case[] = [
   {
     has: "agent: 'Copy desk'",
     after: `console.log((await server.read('notes')) !== null); ${stop}`,
-    prints: /^200 \{[^]*isChanged: true[^]*true/
+    prints: /^200 \{[\s\S]*isChanged: true[\s\S]*true/
   }
 ]
 
