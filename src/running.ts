@@ -160,8 +160,6 @@ export function build(store: Store, setup: Setup): Running {
     presence: { identity, readers }
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
-  const editWorkers = new EditWorkers(limits)
-  const edits = new Edits({ ...shared, rooms, store, workers: editWorkers, random: Math.random })
   const documentHistories = past === null ? null : pastsOf(past, { ...shared, store, rooms, compactions })
   const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
   const disconnects = disconnectsOf(rooms)
@@ -177,14 +175,14 @@ export function build(store: Store, setup: Setup): Running {
   const node = { name, bus: cluster?.busHealth ?? null }
   const checkName = (document: string) => rooms.checkName(document)
   const asked = { passes, disconnects, isDraining, controlToken, adminToken: options.adminToken, checkName }
-  const leases = new Leases({ ...shared, rooms, random: Math.random })
-  const agents = new Agents({ ...shared, edits, leases, histories: documentHistories })
+  const { editing, agents } = editingOf({ ...shared, rooms, store }, documentHistories)
   const mcp = options.mcp === true ? { origins: options.origins ?? null } : null
   const { table, rights, others } = routes({
     ...shared,
     ...asked,
-    ...{ documents, remote, edits, leases, agents, mcp },
+    ...editing,
     ...telling,
+    ...{ documents, remote, agents, mcp },
     ...{ node, store, compactions, histories: documentHistories }
   })
   const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...others, ...demo]
@@ -194,9 +192,7 @@ export function build(store: Store, setup: Setup): Running {
     calls,
     rooms,
     documents,
-    edits,
-    leases,
-    editWorkers,
+    ...editing,
     seeds,
     ...telling,
     compactions,
@@ -206,6 +202,17 @@ export function build(store: Store, setup: Setup): Running {
     slices
   }
   return { ...inside, transport, stateless, passes, disconnects, chaos, handlers, controlToken }
+}
+
+/** What edits documents for those who have no copy of them. */
+function editingOf(parts: PastNeeds & Pick<Running, 'store' | 'rooms'>, histories: DocumentHistories | null) {
+  const editWorkers = new EditWorkers(parts.limits)
+  const edits = new Edits({ ...parts, workers: editWorkers, random: Math.random })
+  const leases = new Leases({ ...parts, random: Math.random })
+  return {
+    editing: { editWorkers, edits, leases },
+    agents: new Agents({ ...parts, edits, leases, histories })
+  }
 }
 
 /** What keeps the past of documents. */

@@ -293,13 +293,22 @@ const feed: readonly Case[] = [
   }
 ]
 
+const agents: readonly Case[] = [
+  {
+    has: "agent: 'Copy desk'",
+    after: `console.log((await server.read('notes')) !== null); ${stop}`,
+    prints: /^200 \{[\s\S]*isChanged: true[\s\S]*true/
+  }
+]
+
 const casesByPage: Readonly<Record<string, readonly Case[]>> = {
   'README.md': readme,
   'docs/embedding.md': embedding,
   'docs/feed.md': feed,
   'docs/migrating.md': migrating,
   'docs/clients.md': clients,
-  'docs/client.md': ownClient
+  'docs/client.md': ownClient,
+  'docs/agents.md': agents
 }
 
 const snippets = Object.keys(casesByPage)

@@ -35,5 +35,5 @@ describe.skipIf(postgresMissing !== null)('a race of an agent and a person on tw
     expect(total.stale).toBe(0)
     expect(total.written).toBeGreaterThan(0)
     expect(total.refused).toBeGreaterThan(0)
-  })
+  }, 1_200_000)
 })

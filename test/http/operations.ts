@@ -47,7 +47,7 @@ export async function trials(asking: Asking): Promise<readonly Trial[]> {
   const { server } = asking
   await server.change(document, doc => doc.getText('body').insert(0, 'one '), { author: 'ann' })
   await server.change(document, doc => doc.getText('body').insert(0, 'two '), { author: 'ben' })
-  return [...(await operation(asking)), ...(await history(server)), ...documents()]
+  return [...(await operation(asking)), ...edits(), ...(await history(server)), ...documents()]
 }
 
 async function operation({ control }: Asking): Promise<Trial[]> {
@@ -77,6 +77,29 @@ async function operation({ control }: Asking): Promise<Trial[]> {
     },
     { id: 'backup', token: control, body: JSON.stringify({ directory: 'package.json' }), status: 409 },
     { id: 'backup', token: control, body: JSON.stringify({ directory: 'x'.repeat(70_000) }), status: 413 }
+  ]
+}
+
+function edits(): Trial[] {
+  const shared = { parameters: { document }, token: 'writer' }
+  const patch = (content: string, body: unknown, headers = {}) => ({
+    ...shared,
+    id: 'patchDocument',
+    headers: { 'content-type': `application/${content}`, ...headers },
+    body: JSON.stringify(body)
+  })
+  const change = { op: 'insert', quote: 'two', text: ' and a half' }
+  const gone = { op: 'replace', quote: 'nowhere to be found', text: '' }
+  const lease = { ...shared, parameters: { document, id: 'bridge' } }
+  return [
+    { ...shared, id: 'readPassages', query: '?form=text&type=body', status: 200 },
+    { ...shared, parameters: { document: 'nowhere' }, id: 'readPassages', status: 404 },
+    { ...patch('vnd.chorus.edits+json', { type: 'body', changes: [change] }), status: 200 },
+    { ...patch('vnd.chorus.edits+json', { type: 'body', changes: [gone] }), status: 412 },
+    { ...patch('json-patch+json', [{ op: 'add', path: '/meta/title', value: 'x' }]), status: 200 },
+    { ...patch('json-patch+json', [{ op: 'remove', path: '/meta/none' }]), status: 422 },
+    { ...lease, id: 'putPresence', body: '{"state":{"user":{"name":"b"}},"seconds":60}', status: 200 },
+    { ...lease, id: 'removePresence', status: 200 }
   ]
 }
 
