@@ -25,6 +25,7 @@ import { workersOptions } from './document/workers-options.ts'
 import { DocumentHistories } from './documents/document-histories.ts'
 import { Documents } from './documents/documents.ts'
 import { RemoteDocuments } from './documents/remote-documents.ts'
+import { Views } from './documents/views.ts'
 import { Histories } from './history/histories.ts'
 import { openTo, policies } from './history/policy.ts'
 import { Sweep } from './history/sweep.ts'
@@ -47,6 +48,7 @@ import { Refusals } from './room/refusals.ts'
 import { Rooms } from './room/rooms.ts'
 import { SetAsides } from './room/set-asides.ts'
 import { Addresses, type proxyList } from './transport/addresses.ts'
+import { Seat } from './transport/seat.ts'
 import { Stateless } from './transport/stateless.ts'
 import { Transport } from './transport/upgrade.ts'
 
@@ -66,6 +68,7 @@ export type Running = {
   readonly documentHistories: DocumentHistories | null
   readonly workers: ReturnType<typeof createWorkers>
   readonly slices: Slices
+  readonly views: Views
   readonly transport: Transport
   readonly stateless: Stateless
   readonly passes: Passes
@@ -110,7 +113,7 @@ type TransportNeeds = {
 
 /** Every part, wired, in the order in which one needs another. It opens nothing. */
 export function build(store: Store, setup: Setup): Running {
-  const { options, bus, name, host, demo, isDraining, metrics, log } = setup
+  const { options, bus, name, metrics, log } = setup
   const time = options.time ?? systemTime
   const limits = withLimits(options.limits)
   const slices = new Slices(time, limits)
@@ -146,7 +149,7 @@ export function build(store: Store, setup: Setup): Running {
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
   const documentHistories = past === null ? null : pastsOf(past, { ...shared, store, rooms, compactions })
-  const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
+  const { passes, transport, stateless, addresses } = buildTransport(setup, { ...shared, rooms, pacer })
   const disconnects = disconnectsOf(rooms)
   const calls = bus === null ? null : callsOf({ bus, log }, { passes, stateless, disconnects })
   if (cluster !== null) {
@@ -154,25 +157,6 @@ export function build(store: Store, setup: Setup): Running {
     cluster.eachPoll(() => passes.learn([]))
   }
   if (name !== null) metrics.nodeNamed(name)
-  const controlToken = createControlToken()
-  const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
-  const remote = new RemoteDocuments({ ...shared, documents, rooms, store, workers })
-  const node = { name, bus: cluster?.busHealth ?? null }
-  const checkName = (document: string) => rooms.checkName(document)
-  const asked = { passes, disconnects, isDraining, controlToken, adminToken: options.adminToken, checkName }
-  const open = {
-    ...shared,
-    ...asked,
-    documents,
-    remote,
-    node,
-    store,
-    journal,
-    compactions,
-    histories: documentHistories
-  }
-  const { table, rights } = routes(open)
-  const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...demo]
   const inside = {
     store,
     cluster,
@@ -186,9 +170,33 @@ export function build(store: Store, setup: Setup): Running {
     past,
     documentHistories,
     workers,
-    slices
+    slices,
+    views: new Views({ time, limits })
   }
-  return { ...inside, transport, stateless, passes, disconnects, chaos, handlers, controlToken }
+  const http = httpOf(setup, { ...shared, ...inside, passes, disconnects, addresses })
+  return { ...inside, transport, stateless, passes, disconnects, ...http }
+}
+
+type HttpNeeds = PastNeeds &
+  Pick<Running, 'rooms' | 'store' | 'documents' | 'workers' | 'journal' | 'compactions' | 'passes'> &
+  Pick<Running, 'disconnects' | 'cluster' | 'documentHistories' | 'views'> & { readonly addresses: Addresses }
+
+/** What is asked in plain requests, in the order in which it is looked for. */
+function httpOf(setup: Setup, parts: HttpNeeds): Pick<Running, 'chaos' | 'handlers' | 'controlToken'> {
+  const { options, name, host, demo, isDraining } = setup
+  const { rooms, passes, addresses, limits, cluster, documentHistories: histories } = parts
+  const controlToken = createControlToken()
+  const chaos = new Chaos({ ...parts, permission: permissionOf(options, host) })
+  const seats = { rooms, passes, addresses, limits }
+  const { table, rights } = routes({
+    ...parts,
+    ...{ seats, histories, isDraining, controlToken, adminToken: options.adminToken },
+    remote: new RemoteDocuments(parts),
+    seatAt: (visitor, document) => new Seat(seats, visitor, document),
+    node: { name, bus: cluster?.busHealth ?? null },
+    checkName: document => rooms.checkName(document)
+  })
+  return { chaos, controlToken, handlers: [routed(described([...table, ...chaos.routes]), rights), ...demo] }
 }
 
 /** What keeps the past of documents. */
@@ -281,13 +289,13 @@ function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeed
     trustedProxies,
     hocuspocus
   })
-  return { passes, transport, stateless }
+  return { passes, transport, stateless, addresses }
 }
 
 /** In reverse order of building: what accepts first, what keeps last. The store stays open. */
 export async function takeDown(running: Running): Promise<void> {
   const { passes, stateless, calls, seeds, changes, cluster, rooms, journal } = running
-  const { compactions, workers, slices, past } = running
+  const { compactions, workers, slices, past, views } = running
   calls?.close()
   passes.admission.close()
   stateless.close()
@@ -296,6 +304,7 @@ export async function takeDown(running: Running): Promise<void> {
   await changes?.close()
   seeds?.close()
   await rooms.close()
+  await views.close()
   cluster?.close()
   const compacted = compactions.close()
   slices.close()

@@ -83,7 +83,7 @@ const layers: Layers = {
   ],
   'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', base],
   'src/access/': [`type ${store}`, base],
-  'src/http/': ['src/documents/', 'src/room/', 'type src/access/', store, base],
+  'src/http/': ['src/documents/', 'src/room/', 'type src/transport/', 'type src/access/', store, base],
   'src/chaos/': [
     ...['src/http/message.ts', 'src/http/route.ts', 'src/transport/path.ts'],
     'src/transport/refuse-upgrade.ts',
@@ -94,6 +94,7 @@ const layers: Layers = {
     'src/document/',
     'src/history/',
     store,
+    'type src/dialect/',
     'type persistence/history.ts',
     `type ${author}`,
     base
@@ -131,7 +132,8 @@ const homes: Homes = {
   'rabbitmq-client': ['bus/rabbitmq.ts'],
   pg: ['persistence/postgres/driver.ts'],
   yjs: [
-    ...['src/document/compact.ts', 'src/documents/edit.ts'],
+    ...['src/document/compact.ts', 'src/document/contents.ts', 'src/documents/edit.ts'],
+    ...['src/documents/view-thread.ts', 'type src/documents/fill-roots.ts'],
     ...[
       'src/history/segment.ts',
       'src/history/keyframe.ts',

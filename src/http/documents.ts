@@ -50,11 +50,9 @@ const page = z.object({
 
 const presence = z.object({
   people: z.array(present).meta({ description: 'Connections of this server that have it open.' }),
-  states: z
-    .array(z.object({ clientId: z.number(), state: anyJson }))
-    .meta({
-      description: 'What they and those of other servers show of themselves: awareness states of Yjs.'
-    })
+  states: z.array(z.object({ clientId: z.number(), state: anyJson })).meta({
+    description: 'What they and those of other servers show of themselves: awareness states of Yjs.'
+  })
 })
 
 export function documentReading(parts: DocumentParts): Route[] {

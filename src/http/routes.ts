@@ -1,6 +1,7 @@
 /** Every route that is answered over plain HTTP beside pages, in one table. */
 
 import type { Store } from '../../persistence/store.ts'
+import type { Visitor } from '../access/grant.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Metrics } from '../base/metrics.ts'
@@ -8,14 +9,17 @@ import type { Time } from '../base/time.ts'
 import type { DocumentHistories } from '../documents/document-histories.ts'
 import type { Documents } from '../documents/documents.ts'
 import type { RemoteDocuments } from '../documents/remote-documents.ts'
+import type { Views } from '../documents/views.ts'
 import type { CompactionSchedule } from '../room/compaction-schedule.ts'
 import type { Journal } from '../room/journal.ts'
+import type { Seat, SeatParts } from '../transport/seat.ts'
 import { rights as rightsRoutes } from './admin.ts'
 import { Askers } from './askers.ts'
 import { checkBearer } from './bearer.ts'
 import { disconnecting } from './disconnect.ts'
 import { documentReading } from './documents.ts'
 import { documentWriting } from './documents-writing.ts'
+import { eventsOf } from './events.ts'
 import { historyReading } from './history.ts'
 import { historyChanging } from './history-changes.ts'
 import { type NodeState, operations } from './operations.ts'
@@ -31,6 +35,9 @@ type Parts = {
   readonly histories: DocumentHistories | null
   readonly documents: Documents
   readonly remote: RemoteDocuments
+  readonly views: Views
+  readonly seats: Pick<SeatParts, 'addresses'>
+  readonly seatAt: (visitor: Visitor, document: string) => Seat
   readonly journal: Journal
   readonly compactions: CompactionSchedule
   readonly passes: Parameters<typeof rightsRoutes>[0]['passes']
@@ -57,6 +64,7 @@ export function routes(parts: Parts): { readonly table: Route[]; readonly rights
     ...setAside(parts),
     ...documentReading(parts),
     ...documentWriting({ ...parts, askers }),
+    eventsOf({ ...parts, askers }),
     ...history(parts, askers)
   ]
   return { table, rights: rightsOf(askers, controlToken) }
