@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import type { Metrics } from '../src/base/metrics.ts'
 
-export type TableName = 'faults' | 'settings' | 'limits' | 'files' | 'options' | 'metrics'
+export type TableName = 'faults' | 'settings' | 'limits' | 'files' | 'options' | 'metrics' | 'http'
 
 type Fault = { readonly closeCode: number; readonly httpStatus: number; readonly publicReason: string }
 
@@ -24,6 +24,8 @@ export type TableParts<Name extends string> = {
   readonly kindOf: (schema: z.ZodType) => string
   /** What a Prometheus server is told of everything that may be counted. */
   readonly exposed: string
+  /** The OpenAPI description. */
+  readonly api: unknown
 }
 
 export declare const tableHomes: { readonly [name in TableName]: string }

@@ -1,6 +1,6 @@
 /**
  * Rewrites the tables of the docs that repeat the code, between `<!-- table:name -->` and `<!-- /table -->`:
- * `faults` in PROTOCOL.md, `settings`, `limits` and `metrics` in docs/operating.md, the list of files in docs/files.md.
+ * `faults` in PROTOCOL.md, `http` in docs/http.md, `settings`, `limits` and `metrics` in docs/operating.md, the list of files in docs/files.md.
  * test/docs.test.ts holds them equal.
  *
  *   node scripts/tables.js
@@ -9,6 +9,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildStale } from './build.js'
 import { readSources, renderFileList } from './file-list.js'
+import { describedApi, httpReference } from './http-tables.js'
 import { optionTables } from './option-tables.js'
 import { isMain, root, runScript, say } from './run.js'
 
@@ -19,7 +20,8 @@ export const tableHomes = {
   limits: 'docs/operating.md',
   files: 'docs/files.md',
   options: 'docs/options.md',
-  metrics: 'docs/operating.md'
+  metrics: 'docs/operating.md',
+  http: 'docs/http.md'
 }
 
 const limitFiles = ['limits', 'history-limits', 'http-limits', 'feed-limits', 'edit-limits'].map(
@@ -38,7 +40,8 @@ export function renderTables({
   sources,
   shapes,
   kindOf,
-  exposed
+  exposed,
+  api
 }) {
   const textOf = path => sources.find(source => source.path === path)?.text ?? ''
   return {
@@ -47,7 +50,8 @@ export function renderTables({
     limits: limitsTable(defaultLimits, limitFiles.map(textOf).join('\n')),
     files: renderFileList(sources),
     options: optionTables({ shapes, textOf, kindOf, table }),
-    metrics: metricsTable(exposed)
+    metrics: metricsTable(exposed),
+    http: httpReference(api, table)
   }
 }
 
@@ -170,18 +174,21 @@ async function readBuilt() {
     { defaultLimits },
     { kindOf },
     { shapes },
-    { createMetrics }
+    { createMetrics },
+    { createServer }
   ] = await Promise.all([
     import('../dist/src/base/errors.js'),
     import('../dist/src/command/config.js'),
     import('../dist/src/base/limits.js'),
     import('../dist/src/base/check.js'),
     import('../dist/src/options.js'),
-    import('../dist/src/base/metrics.js')
+    import('../dist/src/base/metrics.js'),
+    import('../dist/src/index.js')
   ])
   const sources = readSources()
   const exposed = await exposedMetrics(createMetrics)
-  return { faults, settings, flagOf, variableOf, defaultLimits, sources, shapes, kindOf, exposed }
+  const api = await describedApi(createServer)
+  return { faults, settings, flagOf, variableOf, defaultLimits, sources, shapes, kindOf, exposed, api }
 }
 
 async function main() {

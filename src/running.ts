@@ -18,19 +18,17 @@ import type { Metrics } from './base/metrics.ts'
 import { Pacer } from './base/pacer.ts'
 import { Slices } from './base/slices.ts'
 import { systemTime, type Time } from './base/time.ts'
-import { Chaos } from './chaos/chaos.ts'
-import { permissionOf } from './chaos/permission.ts'
+import type { Chaos } from './chaos/chaos.ts'
 import { Calls } from './cluster/calls.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { createWorkers } from './document/workers.ts'
 import { workersOptions } from './document/workers-options.ts'
-import { Agents } from './documents/agents.ts'
 import { DocumentHistories } from './documents/document-histories.ts'
 import { Documents } from './documents/documents.ts'
-import { Edits } from './documents/edits.ts'
-import { Leases } from './documents/leases.ts'
-import { RemoteDocuments } from './documents/remote-documents.ts'
-import { EditWorkers } from './editing/workers.ts'
+import type { Edits } from './documents/edits.ts'
+import type { Leases } from './documents/leases.ts'
+import { Views } from './documents/views.ts'
+import type { EditWorkers } from './editing/workers.ts'
 import { DeadLetters } from './feed/dead-letters.ts'
 import { Feed, type FeedParts } from './feed/feed.ts'
 import { Histories } from './history/histories.ts'
@@ -40,11 +38,7 @@ import { sealingWork } from './history/work.ts'
 import { HistoryWorkers } from './history/workers.ts'
 import { hookOutcome, onChangeName, onChangeOutlet } from './hooks/on-change.ts'
 import { Seeds } from './hooks/seeds.ts'
-import { createControlToken } from './http/control.ts'
-import { described } from './http/description.ts'
 import type { Handler } from './http/message.ts'
-import { routed } from './http/router.ts'
-import { routes } from './http/routes.ts'
 import type { Server, ServerOptions } from './options.ts'
 import { CheckpointCache } from './room/checkpoint-cache.ts'
 import { CheckpointReads } from './room/checkpoint-reads.ts'
@@ -54,6 +48,7 @@ import type { Member } from './room/member.ts'
 import { Refusals } from './room/refusals.ts'
 import { Rooms } from './room/rooms.ts'
 import { SetAsides } from './room/set-asides.ts'
+import { editingOf, servingOf } from './serving.ts'
 import { Addresses, type proxyList } from './transport/addresses.ts'
 import { Stateless } from './transport/stateless.ts'
 import { Transport } from './transport/upgrade.ts'
@@ -79,6 +74,7 @@ export type Running = {
   readonly documentHistories: DocumentHistories | null
   readonly workers: ReturnType<typeof createWorkers>
   readonly slices: Slices
+  readonly views: Views
   readonly transport: Transport
   readonly stateless: Stateless
   readonly passes: Passes
@@ -89,7 +85,7 @@ export type Running = {
 }
 
 /** What a server was told, and what it had before it was started. */
-type Setup = {
+export type Setup = {
   /** What other servers on the store are told over, if anything. */
   readonly bus: SealedBus | null
   /** How this server is called among them; null: it is alone. */
@@ -106,7 +102,7 @@ type Setup = {
   readonly log: Log
 }
 
-type PastNeeds = {
+export type PastNeeds = {
   readonly time: Time
   readonly limits: Limits
   readonly slices: Slices
@@ -125,7 +121,7 @@ type TransportNeeds = {
 
 /** Every part, wired, in the order in which one needs another. It opens nothing. */
 export function build(store: Store, setup: Setup): Running {
-  const { options, bus, name, host, demo, isDraining, metrics, log } = setup
+  const { options, bus, name, metrics, log } = setup
   const time = options.time ?? systemTime
   const limits = withLimits(options.limits)
   const slices = new Slices(time, limits)
@@ -161,7 +157,7 @@ export function build(store: Store, setup: Setup): Running {
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
   const documentHistories = past === null ? null : pastsOf(past, { ...shared, store, rooms, compactions })
-  const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
+  const { passes, transport, stateless, addresses } = buildTransport(setup, { ...shared, rooms, pacer })
   const disconnects = disconnectsOf(rooms)
   const calls = bus === null ? null : callsOf({ bus, log }, { passes, stateless, disconnects })
   if (cluster !== null) {
@@ -169,23 +165,7 @@ export function build(store: Store, setup: Setup): Running {
     cluster.eachPoll(() => passes.learn([]))
   }
   if (name !== null) metrics.nodeNamed(name)
-  const controlToken = createControlToken()
-  const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
-  const remote = new RemoteDocuments({ ...shared, documents, rooms, store, workers })
-  const node = { name, bus: cluster?.busHealth ?? null }
-  const checkName = (document: string) => rooms.checkName(document)
-  const asked = { passes, disconnects, isDraining, controlToken, adminToken: options.adminToken, checkName }
   const { editing, agents } = editingOf({ ...shared, rooms, store }, documentHistories)
-  const mcp = options.mcp === true ? { origins: options.origins ?? null } : null
-  const { table, rights, others } = routes({
-    ...shared,
-    ...asked,
-    ...editing,
-    ...telling,
-    ...{ documents, remote, agents, mcp },
-    ...{ node, store, compactions, histories: documentHistories }
-  })
-  const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...others, ...demo]
   const inside = {
     store,
     cluster,
@@ -199,20 +179,11 @@ export function build(store: Store, setup: Setup): Running {
     past,
     documentHistories,
     workers,
-    slices
+    slices,
+    views: new Views({ time, limits })
   }
-  return { ...inside, transport, stateless, passes, disconnects, chaos, handlers, controlToken }
-}
-
-/** What edits documents for those who have no copy of them. */
-function editingOf(parts: PastNeeds & Pick<Running, 'store' | 'rooms'>, histories: DocumentHistories | null) {
-  const editWorkers = new EditWorkers(parts.limits)
-  const edits = new Edits({ ...parts, workers: editWorkers, random: Math.random })
-  const leases = new Leases({ ...parts, random: Math.random })
-  return {
-    editing: { editWorkers, edits, leases },
-    agents: new Agents({ ...parts, edits, leases, histories })
-  }
+  const http = servingOf(setup, { ...shared, ...inside, agents, passes, disconnects, addresses })
+  return { ...inside, transport, stateless, passes, disconnects, ...http }
 }
 
 /** What keeps the past of documents. */
@@ -354,13 +325,13 @@ function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeed
     trustedProxies,
     hocuspocus
   })
-  return { passes, transport, stateless }
+  return { passes, transport, stateless, addresses }
 }
 
 /** In reverse order of building: what accepts first, what keeps last. The store stays open. */
 export async function takeDown(running: Running): Promise<void> {
   const { passes, stateless, calls, seeds, feed, cluster, rooms, journal } = running
-  const { compactions, workers, slices, past, documentHistories } = running
+  const { compactions, workers, slices, past, documentHistories, views } = running
   calls?.close()
   passes.admission.close()
   stateless.close()
@@ -371,6 +342,7 @@ export async function takeDown(running: Running): Promise<void> {
   await feed?.close()
   seeds?.close()
   await rooms.close()
+  await views.close()
   cluster?.close()
   const compacted = compactions.close()
   slices.close()

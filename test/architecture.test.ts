@@ -85,7 +85,12 @@ const layers: Layers = {
     ],
     ...['bus/index.ts', 'outlets/index.ts', base]
   ],
+  'src/serving.ts': [
+    ...['type src/running.ts', 'src/chaos/', 'src/http/', 'src/documents/', 'src/editing/workers.ts'],
+    ...['type src/transport/addresses.ts', 'src/transport/seat.ts']
+  ],
   'src/running.ts': [
+    'src/serving.ts',
     ...['type src/options.ts', 'src/transport/', 'src/access/', 'src/chaos/', 'src/http/', 'src/documents/'],
     ...[
       'src/hooks/',
@@ -110,7 +115,11 @@ const layers: Layers = {
   ],
   'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', base],
   'src/access/': [`type ${store}`, base],
-  'src/http/': ['src/documents/', 'src/room/', 'type src/feed/', 'type src/access/', store, base],
+  'src/http/': [
+    ...['src/documents/', 'src/room/', 'type src/feed/', 'type src/transport/', 'type src/access/'],
+    store,
+    base
+  ],
   'src/chaos/': [
     ...['src/http/message.ts', 'src/http/route.ts', 'src/transport/path.ts'],
     'src/transport/refuse-upgrade.ts',
@@ -122,6 +131,7 @@ const layers: Layers = {
     'src/history/',
     'src/editing/',
     store,
+    'type src/dialect/',
     'type persistence/history.ts',
     `type ${author}`,
     base
@@ -176,7 +186,8 @@ const homes: Homes = {
   pg: ['persistence/postgres/driver.ts'],
   yjs: [
     'client/',
-    ...['src/document/compact.ts', 'src/documents/edit.ts'],
+    ...['src/document/compact.ts', 'src/document/contents.ts', 'src/documents/edit.ts'],
+    ...['src/documents/view-thread.ts', 'type src/documents/fill-roots.ts'],
     ...[
       'src/history/segment.ts',
       'src/history/keyframe.ts',

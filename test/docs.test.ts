@@ -1,12 +1,14 @@
 /** The pages agree with the code and the tests, in both directions. The checks themselves are in test/house/docs.ts. */
 import { expect, it } from 'vitest'
 import { readSources } from '../scripts/file-list.js'
+import { describedApi } from '../scripts/http-tables.js'
 import { exposedMetrics, fillTables, renderTables, tableHomes } from '../scripts/tables.js'
 import { kindOf } from '../src/base/check.ts'
 import { faults } from '../src/base/errors.ts'
 import { defaultLimits } from '../src/base/limits.ts'
 import { createMetrics } from '../src/base/metrics.ts'
 import { flagOf, settings, variableOf } from '../src/command/config.ts'
+import { createServer } from '../src/index.ts'
 import { shapes } from '../src/options.ts'
 import {
   changelogFindings,
@@ -34,7 +36,7 @@ it('every rule of PROTOCOL.md has a test, and every rule id in a test title is a
   expect(ruleFindings(page('PROTOCOL.md'), tests)).toEqual([])
 })
 
-it.each(['faults', 'settings', 'limits', 'files', 'options', 'metrics'] as const)(
+it.each(['faults', 'settings', 'limits', 'files', 'options', 'metrics', 'http'] as const)(
   'the table of %s says what the code says',
   async name => {
     const sources = readSources()
@@ -47,7 +49,8 @@ it.each(['faults', 'settings', 'limits', 'files', 'options', 'metrics'] as const
       sources,
       shapes,
       kindOf,
-      exposed: await exposedMetrics(createMetrics)
+      exposed: await exposedMetrics(createMetrics),
+      api: await describedApi(createServer)
     })
 
     expect(

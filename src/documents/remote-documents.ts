@@ -20,6 +20,7 @@ import { storeFault } from '../room/store-fault.ts'
 import { type Documents, type Stored, versionOf } from './documents.ts'
 import { editOf } from './edit.ts'
 import { fillRoots } from './fill-roots.ts'
+import { View } from './view.ts'
 
 type Parts = {
   readonly documents: Documents
@@ -110,10 +111,11 @@ export class RemoteDocuments {
    * else as `server.apply`.
    */
   async write(document: string, updates: readonly Uint8Array[], user: string | null): Promise<string> {
-    await this.#commit(document, updates, {
-      author: authorOf(user),
-      check: room => charge(room, updates)
-    })
+    const check = (room: Room) => {
+      if (isDeleted(room)) throw new Fault('ERR_DELETED')
+      charge(room, updates)
+    }
+    await this.#commit(document, updates, { author: authorOf(user), check })
     return this.#versionNow(document)
   }
 
@@ -210,17 +212,24 @@ export function readUpdates(
   return updates
 }
 
+/** It was deleted, and nobody has begun it anew. */
+export function isDeleted({ life, document }: Room): boolean {
+  return life.incarnation === null && document.bytes === 0 && document.tombstone !== null
+}
+
 function charge(room: Room, updates: readonly Uint8Array[]): void {
   const owedMs = room.throttle.charge(updates.reduce((sum, { length }) => sum + length, 0))
   if (owedMs > 0) throw new Fault('ERR_TOO_OFTEN', `${owedMs} ms are owed`, { retryAfterMs: owedMs })
 }
 
 function peopleIn(room: Room): readonly Present[] {
-  return [...room.members].map(({ person, port, access }) => ({
-    user: person.user?.id ?? null,
-    connection: port.id,
-    access
-  }))
+  return [...room.members]
+    .filter(({ port }) => !(port instanceof View))
+    .map(({ person, port, access }) => ({
+      user: person.user?.id ?? null,
+      connection: port.id,
+      access
+    }))
 }
 
 /** A record names no connection: there was none that stays. */

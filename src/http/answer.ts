@@ -6,7 +6,7 @@ import type { Visitor } from '../access/grant.ts'
 import { Fault, toFault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { corsHeaders, preflight } from './cors.ts'
-import { type Handler, json, type Reply, type Request } from './message.ts'
+import { type Endless, type Handler, json, type Reply, type Request } from './message.ts'
 
 const securityHeaders = {
   'x-content-type-options': 'nosniff',
@@ -33,6 +33,7 @@ export async function answer(handlers: readonly Handler[], exchange: Exchange): 
     return refusal(fault)
   })
   const { body } = reply
+  if (isEndless(body)) return open(body, reply, exchange)
   const isWhole = typeof body === 'string' || body instanceof Uint8Array
   const length = isWhole ? { 'content-length': String(Buffer.byteLength(body)) } : {}
   // Nothing lies behind a 204, not even a length.
@@ -46,6 +47,29 @@ export async function answer(handlers: readonly Handler[], exchange: Exchange): 
   if (request.method === 'HEAD') response.end()
   else if (isWhole) response.end(body)
   else await stream(body, response, log)
+}
+
+function isEndless(body: Reply['body']): body is Endless {
+  return typeof body === 'object' && 'opened' in body
+}
+
+/** Until the connection ends: so every write is the bytes alone, without a length before them. */
+function open({ opened, closed }: Endless, { status, headers }: Reply, exchange: Exchange): void {
+  const { request, response } = exchange
+  if (response.destroyed) return closed()
+  response.once('close', closed)
+  response.removeHeader('transfer-encoding')
+  response.writeHead(status, { ...securityHeaders, ...headers, ...corsHeaders(requestOf(exchange)) })
+  if (request.method === 'HEAD') return void response.end()
+  response.flushHeaders()
+  opened({
+    write: bytes => void response.write(bytes),
+    get queuedBytes() {
+      return response.writableLength
+    },
+    // Whoever does not read would keep what is queued for ever.
+    end: () => void (response.writableLength === 0 ? response.end() : response.destroy())
+  })
 }
 
 /** A fault as whoever asked is told of it. */

@@ -5,7 +5,21 @@ import type { Visitor } from '../access/grant.ts'
 export type Reply = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | Uint8Array | AsyncIterable<Uint8Array | string>
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array | string> | Endless
+}
+
+/** An answer that goes on until either side ends it. Of the two, `opened` may never be called; `closed` is, once. */
+export type Endless = {
+  readonly opened: (sink: Sink) => void
+  /** Whoever asked has gone, or it was ended. */
+  readonly closed: () => void
+}
+
+export type Sink = {
+  readonly write: (bytes: Uint8Array) => void
+  /** Bytes that were written and that the network has not taken. */
+  readonly queuedBytes: number
+  readonly end: () => void
 }
 
 export type Request = {

@@ -86,7 +86,7 @@ function operation(route: Route): Json {
       ...parametersOf('header', route.headers)
     ],
     ...(body === undefined || body === null ? {} : { requestBody: requestBody(body) }),
-    responses: { ...answersOf(route), ...faultAnswers(route) }
+    responses: { ...faultAnswers(route), ...answersOf(route) }
   }
 }
 

@@ -79,6 +79,8 @@ type Declared<P extends Fields, Q extends Fields, H extends Fields, B> = {
   /** Further sentences, Markdown. */
   readonly more?: string
   readonly who: Who
+  /** The reply asks itself whether they may, as it keeps what was granted. */
+  readonly asksItself?: boolean
   readonly parameters?: P
   readonly query?: Q
   readonly headers?: H

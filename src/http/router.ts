@@ -88,8 +88,8 @@ type Asking = { readonly encoded: Encoded; readonly rights: Rights }
 async function ask(route: Route, request: Request, { encoded, rights }: Asking): Promise<Reply> {
   const given: Record<string, string> = {}
   for (const [name, part] of Object.entries(encoded)) given[name] = decoded(part)
-  const { who, reply } = route
-  const asker = who === 'anyone' ? null : await rights(request, who, given.document ?? '')
+  const { who, reply, asksItself = false } = route
+  const asker = who === 'anyone' || asksItself ? null : await rights(request, who, given.document ?? '')
   const parameters = valuesOf(route.parameters, name => given[name])
   const query = valuesOf(route.query, name => request.query.get(name) ?? undefined)
   const headers = valuesOf(route.headers, request.header)

@@ -1,6 +1,7 @@
 /** Every route that is answered over plain HTTP beside pages, in one table. */
 
 import type { Store } from '../../persistence/store.ts'
+import type { Visitor } from '../access/grant.ts'
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
@@ -9,9 +10,11 @@ import type { Time } from '../base/time.ts'
 import type { DocumentHistories } from '../documents/document-histories.ts'
 import type { Documents } from '../documents/documents.ts'
 import type { RemoteDocuments } from '../documents/remote-documents.ts'
+import type { Views } from '../documents/views.ts'
 import type { DeadLetters } from '../feed/dead-letters.ts'
 import type { CompactionSchedule } from '../room/compaction-schedule.ts'
 import type { Journal } from '../room/journal.ts'
+import type { Seat, SeatParts } from '../transport/seat.ts'
 import { rights as rightsRoutes } from './admin.ts'
 import { Askers } from './askers.ts'
 import { checkBearer } from './bearer.ts'
@@ -20,6 +23,7 @@ import { disconnecting } from './disconnect.ts'
 import { documentReading } from './documents.ts'
 import { documentWriting } from './documents-writing.ts'
 import { type EditParts, editing } from './edits.ts'
+import { eventsOf } from './events.ts'
 import { historyReading } from './history.ts'
 import { historyChanging } from './history-changes.ts'
 import { mcp } from './mcp.ts'
@@ -39,6 +43,9 @@ type Parts = EditParts & {
   readonly histories: DocumentHistories | null
   readonly documents: Documents
   readonly remote: RemoteDocuments
+  readonly views: Views
+  readonly seats: Pick<SeatParts, 'addresses'>
+  readonly seatAt: (visitor: Visitor, document: string) => Seat
   readonly journal: Journal
   readonly deadLetters: DeadLetters
   readonly compactions: CompactionSchedule
@@ -72,6 +79,7 @@ export function routes(parts: Parts): {
     ...deadLetterRoutes(parts),
     ...documentReading(parts),
     ...documentWriting({ ...parts, askers }),
+    eventsOf({ ...parts, askers }),
     ...history(parts, askers),
     ...editing(parts)
   ]

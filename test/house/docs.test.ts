@@ -129,6 +129,7 @@ it('renders each fault, setting and limit as a row of its own', () => {
     ],
     shapes: {},
     kindOf: () => '',
+    api: { paths: {}, tags: [] },
     exposed: '# HELP b_total Of b\n# TYPE b_total counter\n# HELP a Of a\n# TYPE a gauge\n'
   })
   const rowsOf = (table: string) =>

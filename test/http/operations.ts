@@ -158,6 +158,8 @@ function documents(): Trial[] {
     { ...reader, parameters: { document: 'nowhere' }, status: 404 },
     { ...reader, token: 'nobody', status: 403 },
     { ...reader, id: 'presence', status: 200 },
+    { ...reader, id: 'watchDocument', query: '?types=body:text', head: true, status: 200 },
+    { ...reader, id: 'watchDocument', status: 400 },
     { ...writer, body: updateWith('more'), status: 200 },
     { ...writer, token: admin, query: '?author=ann', body: updateWith('more'), status: 200 },
     {
