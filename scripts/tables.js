@@ -22,7 +22,7 @@ export const tableHomes = {
   metrics: 'docs/operating.md'
 }
 
-const limitFiles = ['src/base/limits.ts', 'src/base/history-limits.ts']
+const limitFiles = ['src/base/limits.ts', 'src/base/history-limits.ts', 'src/base/stream-limits.ts']
 
 /**
  * The tables as Markdown, by name. `sources` are all source files; the comments of `limitFiles` say what limits do.

@@ -31,6 +31,7 @@ import { sealingWork } from './history/work.ts'
 import { HistoryWorkers } from './history/workers.ts'
 import { Changes } from './hooks/changes.ts'
 import { Seeds } from './hooks/seeds.ts'
+import { isBearer } from './http/bearer.ts'
 import { createControlToken } from './http/control.ts'
 import { type Handler, routed } from './http/router.ts'
 import { routes } from './http/routes.ts'
@@ -45,6 +46,7 @@ import { Rooms } from './room/rooms.ts'
 import { SetAsides } from './room/set-asides.ts'
 import { Addresses, type proxyList } from './transport/addresses.ts'
 import { Stateless } from './transport/stateless.ts'
+import { Streams } from './transport/streams.ts'
 import { Transport } from './transport/upgrade.ts'
 
 /** Every part of a server that was started. */
@@ -64,6 +66,7 @@ export type Running = {
   readonly workers: ReturnType<typeof createWorkers>
   readonly slices: Slices
   readonly transport: Transport
+  readonly streams: Streams
   readonly stateless: Stateless
   readonly passes: Passes
   readonly disconnects: Disconnects
@@ -143,7 +146,7 @@ export function build(store: Store, setup: Setup): Running {
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
   const documentHistories = past === null ? null : pastsOf(past, { ...shared, store, rooms, compactions })
-  const { passes, transport, stateless } = buildTransport(setup, { ...shared, rooms, pacer })
+  const { passes, transport, stateless, streamParts } = buildTransport(setup, { ...shared, rooms, pacer })
   const disconnects = disconnectsOf(rooms)
   const calls = bus === null ? null : callsOf({ bus, log }, { passes, stateless, disconnects })
   if (cluster !== null) {
@@ -154,10 +157,16 @@ export function build(store: Store, setup: Setup): Running {
   const controlToken = createControlToken()
   const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
   const { adminToken } = options
+  const tokens = adminToken === undefined ? [controlToken] : [controlToken, adminToken]
+  const streams = new Streams({
+    ...streamParts,
+    isOperator: authorization => isBearer(authorization, tokens),
+    isShared: cluster !== null
+  })
   const node = { name, bus: cluster?.busHealth ?? null }
   const asked = { passes, disconnects, isDraining, controlToken, adminToken }
   const open = { ...shared, ...asked, node, store, journal, compactions, histories: documentHistories }
-  const handlers: Handler[] = [routed([...routes(open), ...chaos.routes]), ...demo]
+  const handlers: Handler[] = [routed([...routes(open), ...chaos.routes]), streams.handler, ...demo]
   const inside = {
     store,
     cluster,
@@ -173,7 +182,7 @@ export function build(store: Store, setup: Setup): Running {
     workers,
     slices
   }
-  return { ...inside, transport, stateless, passes, disconnects, chaos, handlers, controlToken }
+  return { ...inside, transport, streams, stateless, passes, disconnects, chaos, handlers, controlToken }
 }
 
 /** What keeps the past of documents. */
@@ -266,7 +275,8 @@ function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeed
     trustedProxies,
     hocuspocus
   })
-  return { passes, transport, stateless }
+  const streamParts = { ...parts, passes, addresses, gate, shares: transport.shares }
+  return { passes, transport, stateless, streamParts }
 }
 
 /** In reverse order of building: what accepts first, what keeps last. The store stays open. */

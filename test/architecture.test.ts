@@ -74,7 +74,7 @@ const layers: Layers = {
     ...['type src/room/nodes.ts', 'type src/room/presence-line.ts', 'src/dialect/awareness-update.ts'],
     ...['src/document/byte-writer.ts', `type ${store}`, 'bus/index.ts', base]
   ],
-  'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', base],
+  'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', 'type src/http/router.ts', base],
   'src/access/': [`type ${store}`, base],
   'src/http/': ['src/documents/', 'src/room/', 'type src/access/', store, base],
   'src/chaos/': [

@@ -3,6 +3,7 @@
  * docs/operating.md repeats this table; `test/docs.test.ts` holds the two equal.
  */
 import { historyLimits } from './history-limits.ts'
+import { streamLimits } from './stream-limits.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -374,7 +375,8 @@ export const defaultLimits = {
   drainMs: 1_500,
   /** Members of a failed room are closed spread over this time. */
   staggerMs: 500,
-  ...historyLimits
+  ...historyLimits,
+  ...streamLimits
 } as const
 
 export type LimitName = keyof typeof defaultLimits

@@ -3,23 +3,27 @@
  * knows Node's http and nothing of WebSockets or documents.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Visitor } from '../access/grant.ts'
 import { Fault, toFault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { checkBearer } from './bearer.ts'
 
+/** Writes a body in its own time, and ends it; it hears of whoever asked and has gone by the event `close`. Must not throw. */
+export type Pour = (response: Writable) => void
+
 /** A body that is a stream is sent as it comes; it is destroyed when whoever asked has gone. */
 export type Reply = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | Uint8Array | AsyncIterable<Uint8Array | string>
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array | string> | Pour
 }
 
 export type Request = {
   /** GET for HEAD, whose answer has no body. */
   readonly method: string
+  readonly isHead: boolean
   /** Percent-encoded, without query, relative to the server's prefix; begins with `/`. */
   readonly path: string
   readonly query: URLSearchParams
@@ -129,6 +133,7 @@ export async function answer(handlers: readonly Handler[], exchange: Exchange): 
   response.writeHead(reply.status, { ...securityHeaders, ...reply.headers, ...length })
   if (request.method === 'HEAD') response.end()
   else if (isWhole) response.end(body)
+  else if (typeof body === 'function') body(response)
   else await stream(body, response, log)
 }
 
@@ -176,6 +181,7 @@ function requestOf({ request, response, url, visitor }: Exchange): Request {
   const [path = '/'] = url.split('?', 1)
   return {
     method: request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET'),
+    isHead: request.method === 'HEAD',
     path,
     query: new URLSearchParams(url.slice(path.length)),
     header: name => {

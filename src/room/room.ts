@@ -23,6 +23,7 @@ import type { Life } from './journal.ts'
 import { feedOf, live, type Member, type MemberPerson } from './member.ts'
 import { OldCopies } from './old-copies.ts'
 import { Overdue } from './overdue.ts'
+import { RoomLog } from './room-log.ts'
 import type { Opened, RoomParts } from './room-parts.ts'
 import { Throttle } from './throttle.ts'
 
@@ -45,6 +46,8 @@ export type RoomEvents = {
 export class Room {
   readonly document: Document
   readonly life: Life
+  /** The document as a log, for who reads it by the numbers of its records. */
+  readonly log: RoomLog
   readonly #parts: RoomParts
   readonly #events: RoomEvents
   readonly #members = new Set<Member>()
@@ -94,6 +97,7 @@ export class Room {
       failed: fault => this.end(fault),
       checkpointIs: generation => this.#adoption?.told(generation)
     })
+    this.log = new RoomLog(document, { life, commits: this.#commits, checkpointReads: parts.checkpointReads })
     this.#adoption = parts.nodes === null ? null : this.#adopting(quarantines)
     this.#throttle = new Throttle(parts.time, parts.limits)
     this.#farewell = new Farewell(parts.time, parts.limits)
@@ -174,6 +178,11 @@ export class Room {
     this.#overdue.forget(member)
     this.#awareness.leave(member)
     this.#reportIdle()
+  }
+
+  /** The member is shown presence only, as in `Awareness.watch`. */
+  watch(member: Member, knows: 'current' | 'anything'): void {
+    if (this.#members.has(member)) this.#awareness.watch(member, knows)
   }
 
   /** The member's socket takes more. */
