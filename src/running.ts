@@ -157,12 +157,7 @@ export function build(store: Store, setup: Setup): Running {
   const controlToken = createControlToken()
   const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
   const { adminToken } = options
-  const tokens = adminToken === undefined ? [controlToken] : [controlToken, adminToken]
-  const streams = new Streams({
-    ...streamParts,
-    isOperator: authorization => isBearer(authorization, tokens),
-    isShared: cluster !== null
-  })
+  const streams = streamsOf(streamParts, [controlToken, adminToken], cluster !== null)
   const node = { name, bus: cluster?.busHealth ?? null }
   const asked = { passes, disconnects, isDraining, controlToken, adminToken }
   const open = { ...shared, ...asked, node, store, journal, compactions, histories: documentHistories }
@@ -277,6 +272,16 @@ function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeed
   })
   const streamParts = { ...parts, passes, addresses, gate, shares: transport.shares }
   return { passes, transport, stateless, streamParts }
+}
+
+/** `tokens`: of the operator. */
+function streamsOf(
+  parts: Omit<ConstructorParameters<typeof Streams>[0], 'isOperator' | 'isShared'>,
+  tokens: readonly (string | undefined)[],
+  isShared: boolean
+): Streams {
+  const known = tokens.filter(token => token !== undefined)
+  return new Streams({ ...parts, isShared, isOperator: authorization => isBearer(authorization, known) })
 }
 
 /** In reverse order of building: what accepts first, what keeps last. The store stays open. */

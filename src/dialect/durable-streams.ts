@@ -21,7 +21,7 @@ export const headers = {
   receivedSeq: 'producer-received-seq'
 } as const
 
-/** Where a read of a document begins. `sequence`: after the record of this number. `snapshot`: asks which one there is. */
+/** Where a read of a document begins. `sequence`: after the record of this number. `snapshot`: the checkpoint up to that record; `find-snapshot` asks which one there is. */
 export type Offset =
   | { readonly type: 'sequence'; readonly sequence: number }
   | { readonly type: 'now' }
@@ -30,15 +30,16 @@ export type Offset =
 
 const digits = 16
 const sequenceForm = /^\d{16}$/
-const snapshotSuffix = '_snapshot'
+/** The protocol's word for a checkpoint. */
+const checkpointSuffix = '_snapshot'
 
 /** Numbers of records, so wide that they sort as texts: no number that a store gives out has more digits. */
 export function offsetOf(sequence: number): string {
   return String(sequence).padStart(digits, '0')
 }
 
-export function snapshotOffsetOf(sequence: number): string {
-  return `${offsetOf(sequence)}${snapshotSuffix}`
+export function checkpointOffsetOf(sequence: number): string {
+  return `${offsetOf(sequence)}${checkpointSuffix}`
 }
 
 /** Null: it is none. */
@@ -46,10 +47,10 @@ export function readOffset(text: string | null): Offset | null {
   if (text === null || text === '-1') return { type: 'sequence', sequence: 0 }
   if (text === 'now') return { type: 'now' }
   if (text === 'snapshot') return { type: 'find-snapshot' }
-  const isSnapshot = text.endsWith(snapshotSuffix)
-  const sequence = isSnapshot ? text.slice(0, -snapshotSuffix.length) : text
+  const isCheckpoint = text.endsWith(checkpointSuffix)
+  const sequence = isCheckpoint ? text.slice(0, -checkpointSuffix.length) : text
   if (!sequenceForm.test(sequence) || Number(sequence) > Number.MAX_SAFE_INTEGER) return null
-  return { type: isSnapshot ? 'snapshot' : 'sequence', sequence: Number(sequence) }
+  return { type: isCheckpoint ? 'snapshot' : 'sequence', sequence: Number(sequence) }
 }
 
 /** The next message of a body: `varUint length, bytes`. Throws ERR_BAD_MESSAGE where it is cut short. */

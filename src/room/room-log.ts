@@ -83,6 +83,11 @@ export class RoomLog {
     return { updates: this.#tailAfter(sequence), position: tail.position }
   }
 
+  /** The same. A record that was never given out, or which a checkpoint has passed, is answered with all there is. */
+  async behind(sequence: number): Promise<LogReading> {
+    return this.after(sequence) ?? this.whole()
+  }
+
   /** The whole document. Rejects with a Fault, or what the store threw. */
   async whole(): Promise<LogReading> {
     const segments = await this.#segments()
@@ -93,7 +98,7 @@ export class RoomLog {
    * Of the checkpoint, if it is one update and contains all up to its last record: the number of that. Whoever has it goes
    * on with what lies behind. Null: there is none.
    */
-  get snapshot(): number | null {
+  get wholeCheckpoint(): number | null {
     const { checkpoint, tail } = this.#document
     if (checkpoint === null || checkpoint.layout !== 'whole') return null
     const first = tail.head.next
@@ -102,10 +107,10 @@ export class RoomLog {
   }
 
   /** Its bytes; null when there is none of this number (any more). Rejects as `whole`. */
-  async snapshotAt(sequence: number): Promise<Uint8Array | null> {
-    if (this.snapshot !== sequence) return null
+  async checkpointAt(sequence: number): Promise<Uint8Array | null> {
+    if (this.wholeCheckpoint !== sequence) return null
     const [update = null] = await this.#segments()
-    return this.snapshot === sequence ? update : null
+    return this.wholeCheckpoint === sequence ? update : null
   }
 
   /** The member has everything up to `position` and gets each batch from now on. */

@@ -23,10 +23,6 @@ export class PresenceLeases {
     this.#parts = parts
   }
 
-  get count(): number {
-    return this.#leases.size
-  }
-
   /** One entry of whoever visits. Resolves when its room has taken it. Rejects with a Fault. */
   async post(asked: Asked, { writer: { source } }: Visit, entry: AwarenessEntry): Promise<void> {
     const key = JSON.stringify([asked.document, source, entry.clientID])

@@ -59,9 +59,9 @@ export class Producers {
   /** What it sent with this number is durable. */
   taken(producer: string, { epoch, seq }: ProducerClaim): void {
     const known = this.#producers.get(producer)
-    const isLater = known === undefined || epoch > known.epoch || seq > known.seq
+    const isOld = known !== undefined && epoch === known.epoch && seq < known.seq
     this.#producers.delete(producer)
-    this.#producers.set(producer, isLater || known === undefined ? { epoch, seq } : known)
+    this.#producers.set(producer, isOld ? known : { epoch, seq })
     for (const oldest of this.#producers.keys()) {
       if (this.#producers.size <= this.#parts.producersMax) break
       this.#producers.delete(oldest)

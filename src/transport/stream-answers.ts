@@ -78,6 +78,12 @@ export function wrong(reason: string): Fault {
   return new Fault('ERR_BAD_MESSAGE' satisfies FaultCode, reason, { publicReason: reason })
 }
 
+/** How long a read lasts: until it has all there is, or on. */
+export function liveOf(text: string | null): 'sse' | 'long-poll' | null {
+  if (text === null || text === 'sse' || text === 'long-poll') return text
+  throw wrong('live is sse or long-poll')
+}
+
 const methods = 'GET, HEAD, POST, PUT, DELETE'
 const sentHeaders = [
   'authorization',

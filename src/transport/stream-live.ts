@@ -17,8 +17,9 @@ import {
 } from '../dialect/durable-streams.ts'
 import type { Frame } from '../dialect/frame.ts'
 import type { Reply } from '../http/router.ts'
+import { Pouring } from './pouring.ts'
 import { noDocument } from './stream-answers.ts'
-import { behind, Pouring, type ReadParts } from './stream-reads.ts'
+import type { ReadParts } from './stream-readers.ts'
 import { type Asked, isThere, type Visit } from './stream-visits.ts'
 
 type From = {
@@ -75,7 +76,7 @@ async function poll(parts: ReadParts, visit: Visit, sequence: number): Promise<R
   const { log } = visit.room
   const at = log.after(sequence)
   if (at === null || at.position !== sequence) {
-    const { updates, position } = at ?? (await visit.port.unlessOver(behind(log, sequence)))
+    const { updates, position } = at ?? (await visit.port.unlessOver(log.behind(sequence)))
     return batch(parts, visit, { chunks: updates.flatMap(update => framed(update)), position })
   }
   const news = nextBatch(parts, visit)
@@ -237,10 +238,10 @@ class UpdateStream {
     })
   }
 
-  /** Shared with others that get the same batch: the data event is one for all of them. */
   #send(frame: Frame): void {
     this.#position = Math.max(this.#position, this.#visit.room.log.shown)
-    this.#stream.write(Buffer.concat([...frame, this.#control('all')]))
+    const batch = { frame, position: this.#position }
+    this.#stream.write(this.#parts.readers.written(batch, () => this.#control('all')))
   }
 
   #control(how: 'all' | 'more'): Uint8Array {

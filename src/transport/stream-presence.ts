@@ -18,7 +18,7 @@ import {
 import type { Frame } from '../dialect/frame.ts'
 import type { Reply } from '../http/router.ts'
 import type { PresenceLeases } from './presence-leases.ts'
-import { noDocument, refusal, tooLarge, tooMany, wrong } from './stream-answers.ts'
+import { liveOf, noDocument, refusal, tooLarge, tooMany, wrong } from './stream-answers.ts'
 import { type Bodies, readBody } from './stream-body.ts'
 import {
   cursorOf,
@@ -29,7 +29,7 @@ import {
   nothingNew,
   polled
 } from './stream-live.ts'
-import { liveOf, type ReadParts } from './stream-reads.ts'
+import type { ReadParts } from './stream-readers.ts'
 import { type Asked, isThere, type Visit } from './stream-visits.ts'
 
 export type PresenceParts = ReadParts & { readonly leases: PresenceLeases; readonly bodies: Bodies }

@@ -1,31 +1,22 @@
 /** Reads of the Durable Streams dialect that end: which snapshot there is, a snapshot, and what lies behind an offset. */
 import type { Writable } from 'node:stream'
-import { Fault } from '../base/errors.ts'
-import type { Limits } from '../base/limits.ts'
-import type { Cancel, Time } from '../base/time.ts'
 import {
+  checkpointOffsetOf,
   cursorAt,
   encoders,
   framed,
   headers,
   type Offset,
   offsetOf,
-  readOffset,
-  snapshotOffsetOf
+  readOffset
 } from '../dialect/durable-streams.ts'
 import type { Reply } from '../http/router.ts'
-import type { LogReading, RoomLog } from '../room/room-log.ts'
-import { noDocument, refusal, wrong } from './stream-answers.ts'
+import type { LogReading } from '../room/room-log.ts'
+import { Pouring } from './pouring.ts'
+import { liveOf, noDocument, refusal, wrong } from './stream-answers.ts'
 import { followUpdates } from './stream-live.ts'
-import type { StreamReaders } from './stream-readers.ts'
-import { type Asked, isThere, type StreamVisits, type Visit } from './stream-visits.ts'
-
-export type ReadParts = {
-  readonly visits: StreamVisits
-  readonly readers: StreamReaders
-  readonly time: Time
-  readonly limits: Limits
-}
+import type { ReadParts } from './stream-readers.ts'
+import { type Asked, isThere, type Visit } from './stream-visits.ts'
 
 const octets = { 'content-type': 'application/octet-stream' }
 /** Whoever asked may keep it, and asks whether it still may be seen. */
@@ -52,44 +43,34 @@ export async function get(parts: ReadParts, asked: Asked): Promise<Reply> {
   }
 }
 
-export function liveOf(text: string | null): 'sse' | 'long-poll' | null {
-  if (text === null || text === 'sse' || text === 'long-poll') return text
-  throw wrong('live is sse or long-poll')
-}
-
 async function readOf(parts: ReadParts, visit: Visit, offset: Offset): Promise<Reply> {
   const { log } = visit.room
   if (!(await isThere(visit))) return noDocument
   switch (offset.type) {
     case 'find-snapshot':
-      return found(visit, log.snapshot)
+      return found(visit, log.wholeCheckpoint)
     case 'snapshot':
-      return snapshot(parts, visit, offset.sequence)
+      return checkpoint(parts, visit, offset.sequence)
     case 'now':
       return upTo(parts, visit, { updates: [], position: log.position })
     case 'sequence':
       await log.upToDate()
-      return upTo(parts, visit, await behind(log, offset.sequence))
+      return upTo(parts, visit, await log.behind(offset.sequence))
     default:
       return offset satisfies never
   }
 }
 
-/** An offset that this log has never given out, or which a checkpoint has passed, is answered with all there is. */
-export async function behind(log: RoomLog, sequence: number): Promise<LogReading> {
-  return log.after(sequence) ?? log.whole()
-}
-
 /** Tells where to read on; everything else that the request said is said again. */
 function found({ request, visitor }: Visit, sequence: number | null): Reply {
   const query = new URLSearchParams(request.query)
-  query.set('offset', sequence === null ? '-1' : snapshotOffsetOf(sequence))
+  query.set('offset', sequence === null ? '-1' : checkpointOffsetOf(sequence))
   const location = `${visitor.url.split('?', 1)[0]}?${query}`
   return { status: 307, headers: { location, 'cache-control': 'private, max-age=5' }, body: '' }
 }
 
-async function snapshot(parts: ReadParts, visit: Visit, sequence: number): Promise<Reply> {
-  const update = await visit.room.log.snapshotAt(sequence)
+async function checkpoint(parts: ReadParts, visit: Visit, sequence: number): Promise<Reply> {
+  const update = await visit.room.log.checkpointAt(sequence)
   if (update === null) return refusal(404, ['SNAPSHOT_NOT_FOUND', 'there is another snapshot by now'])
   const position = { [headers.nextOffset]: offsetOf(sequence) }
   return poured(parts, visit, { headers: { ...octets, ...kept, ...position }, chunks: [update] })
@@ -124,39 +105,4 @@ function poured({ readers, time, limits }: ReadParts, visit: Visit, body: Body):
     new Pouring(response, { time, limits }).pour(chunks, () => response.end())
   }
   return { status: 200, headers: { ...body.headers, 'content-length': String(bytes) }, body: pour }
-}
-
-/** Writes what the response takes; whoever reads nothing for too long is given up. */
-export class Pouring {
-  readonly #response: Writable
-  readonly #parts: { readonly time: Time; readonly limits: Limits }
-  #cancelStall: Cancel = () => {}
-
-  constructor(response: Writable, parts: { readonly time: Time; readonly limits: Limits }) {
-    this.#response = response
-    this.#parts = parts
-    response.once('close', () => this.#cancelStall())
-  }
-
-  pour(chunks: Iterable<Uint8Array>, done: () => void): void {
-    this.#go(chunks[Symbol.iterator](), done)
-  }
-
-  #go(chunks: Iterator<Uint8Array>, done: () => void): void {
-    this.#cancelStall()
-    for (let next = chunks.next(); next.done !== true; next = chunks.next()) {
-      if (this.#response.destroyed) return
-      if (this.#response.write(next.value)) continue
-      return this.#wait(next.value.length, () => this.#go(chunks, done))
-    }
-    done()
-  }
-
-  #wait(bytes: number, go: () => void): void {
-    const { time, limits } = this.#parts
-    const { joinStallMs, joinBytesPerSecondMin } = limits
-    const stalled = () => this.#response.destroy(new Fault('ERR_NO_PROGRESS'))
-    this.#cancelStall = time.after(joinStallMs + (bytes / joinBytesPerSecondMin) * 1000, stalled)
-    this.#response.once('drain', go)
-  }
 }

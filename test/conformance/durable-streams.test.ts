@@ -243,9 +243,9 @@ describe('reading', () => {
 
     const found = await stream.ask('GET', '?offset=snapshot&token=a%20b')
     const location = new URL(found.headers.get('location') ?? '', stream.address)
-    const snapshot = await fetch(location, { redirect: 'manual' })
+    const stored = await fetch(location, { redirect: 'manual' })
     await stream.post([typed(doc, 'and more ')])
-    const rest = await stream.ask('GET', `?offset=${next(snapshot)}`)
+    const rest = await stream.ask('GET', `?offset=${next(stored)}`)
 
     expect([none.status, none.headers.get('location')]).toEqual([
       307,
@@ -254,8 +254,8 @@ describe('reading', () => {
     expect([found.status, found.headers.get('cache-control')]).toEqual([307, 'private, max-age=5'])
     expect(location.searchParams.get('offset')).toMatch(/^\d{16}_snapshot$/)
     expect(location.searchParams.get('token')).toBe('a b')
-    expect(snapshot.status).toBe(200)
-    const both = documentOf([await bytesOf(snapshot), ...messagesIn(await bytesOf(rest))])
+    expect(stored.status).toBe(200)
+    const both = documentOf([await bytesOf(stored), ...messagesIn(await bytesOf(rest))])
     expect(textOf(both)).toBe('and more stored ')
     const other = await stream.ask('GET', '?offset=0000000000000999_snapshot')
     expect([other.status, await codeOf(other)]).toEqual([404, 'SNAPSHOT_NOT_FOUND'])
