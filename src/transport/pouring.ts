@@ -4,6 +4,12 @@ import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Cancel, Time } from '../base/time.ts'
 
+/** Calls `over` when the response is closed: now, if whoever asked had gone before it began. */
+export function onceClosed(response: Writable, over: () => void): void {
+  if (response.destroyed) over()
+  else response.once('close', over)
+}
+
 export class Pouring {
   readonly #response: Writable
   readonly #parts: { readonly time: Time; readonly limits: Limits }

@@ -19,6 +19,8 @@ export class PresenceLeases {
   /** By document, who posted it, and clientID. Bounded by `awarenessLeasesMax`. */
   readonly #leases = new Map<string, Lease>()
 
+  #isClosed = false
+
   constructor(parts: Parts) {
     this.#parts = parts
   }
@@ -43,21 +45,22 @@ export class PresenceLeases {
 
   /** Leaves no timer. */
   close(): void {
+    this.#isClosed = true
     for (const key of this.#leases.keys()) this.#end(key)
   }
 
   async #begin(key: string, asked: Asked): Promise<Lease> {
     const { visits, limits } = this.#parts
+    if (this.#isClosed) throw new Fault('ERR_GOING_DOWN')
     if (this.#leases.size >= limits.awarenessLeasesMax) {
       throw new Fault('ERR_OVERLOADED', `${this.#leases.size} states were posted`)
     }
     const visit = await visits.enter(asked, encoders.writer)
     // Another request of the same client may have been faster.
     const present = this.#leases.get(key)
-    if (present !== undefined) {
-      visit.seat.leave()
-      return present
-    }
+    if (present !== undefined || this.#isClosed) visit.seat.leave()
+    if (present !== undefined) return present
+    if (this.#isClosed) throw new Fault('ERR_GOING_DOWN')
     const lease = { visit, cancel: () => {} }
     this.#leases.set(key, lease)
     visit.port.isThere = () => this.#leases.get(key) === lease

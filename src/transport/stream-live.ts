@@ -17,7 +17,7 @@ import {
 } from '../dialect/durable-streams.ts'
 import type { Frame } from '../dialect/frame.ts'
 import type { Reply } from '../http/router.ts'
-import { Pouring } from './pouring.ts'
+import { onceClosed, Pouring } from './pouring.ts'
 import { noDocument } from './stream-answers.ts'
 import type { ReadParts } from './stream-readers.ts'
 import { type Asked, isThere, type Visit } from './stream-visits.ts'
@@ -43,7 +43,7 @@ export async function followUpdates(parts: ReadParts, asked: Asked, from: From):
       return reply
     }
     return eventStream(response => {
-      response.once('close', over)
+      onceClosed(response, over)
       new UpdateStream(response, visit, parts).begin(sequence)
     })
   } catch (error) {
@@ -161,7 +161,7 @@ export class EventStream {
     this.#visit = visit
     this.#limits = limits
     this.#cancel = time.after(lifeMs(limits), () => this.#end(last()))
-    response.once('close', this.#cancel)
+    onceClosed(response, this.#cancel)
   }
 
   receive(send: (frame: Frame) => void): void {

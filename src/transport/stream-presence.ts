@@ -17,6 +17,7 @@ import {
 } from '../dialect/durable-streams.ts'
 import type { Frame } from '../dialect/frame.ts'
 import type { Reply } from '../http/router.ts'
+import { onceClosed } from './pouring.ts'
 import type { PresenceLeases } from './presence-leases.ts'
 import { liveOf, noDocument, refusal, tooLarge, tooMany, wrong } from './stream-answers.ts'
 import { type Bodies, readBody } from './stream-body.ts'
@@ -91,7 +92,7 @@ async function get(parts: PresenceParts, asked: Asked): Promise<Reply> {
     over = parts.readers.enter(visit)
     if (live === 'sse') {
       return eventStream(response => {
-        response.once('close', over)
+        onceClosed(response, over)
         new PresenceStream(response, visit, parts).begin(offset)
       })
     }

@@ -12,7 +12,7 @@ import {
 } from '../dialect/durable-streams.ts'
 import type { Reply } from '../http/router.ts'
 import type { LogReading } from '../room/room-log.ts'
-import { Pouring } from './pouring.ts'
+import { onceClosed, Pouring } from './pouring.ts'
 import { liveOf, noDocument, refusal, wrong } from './stream-answers.ts'
 import { followUpdates } from './stream-live.ts'
 import type { ReadParts } from './stream-readers.ts'
@@ -100,7 +100,7 @@ function poured({ readers, time, limits }: ReadParts, visit: Visit, body: Body):
   if (bytes <= wholeBytesMax) return { status: 200, headers: body.headers, body: Buffer.concat(chunks) }
   const over = visit.request.isHead ? () => {} : readers.enter(visit)
   const pour = (response: Writable) => {
-    response.once('close', over)
+    onceClosed(response, over)
     visit.port.receiveBy({ send: () => {}, end: () => response.destroy() })
     new Pouring(response, { time, limits }).pour(chunks, () => response.end())
   }

@@ -24,7 +24,7 @@ type Parts = {
   readonly visits: StreamVisits
   readonly producers: Producers
   readonly bodies: Bodies
-  readonly addresses: Pick<Addresses, 'refused'>
+  readonly addresses: Pick<Addresses, 'refusal'>
   readonly time: Time
   readonly limits: Limits
 }
@@ -89,8 +89,12 @@ async function level({ visits, time, limits }: Parts, { writer }: Visit): Promis
 }
 
 /** Whoever sends nonsense waits for the answer as in the other dialects. */
-async function updatesOf(parts: Parts, { visitor }: Asked, bytes: Uint8Array): Promise<Uint8Array[]> {
-  const { addresses, time, limits } = parts
+async function updatesOf(
+  parts: Parts,
+  { visitor, document }: Asked,
+  bytes: Uint8Array
+): Promise<Uint8Array[]> {
+  const { addresses, limits } = parts
   const updates: Uint8Array[] = []
   try {
     for (const update of messagesOf(bytes)) {
@@ -99,8 +103,7 @@ async function updatesOf(parts: Parts, { visitor }: Asked, bytes: Uint8Array): P
     }
     return updates
   } catch (error) {
-    const delayMs = addresses.refused(visitor.address)
-    if (delayMs > 0) await new Promise<void>(resolve => void time.after(delayMs, resolve))
+    await addresses.refusal(visitor.address, JSON.stringify(['body', document, visitor.address]))
     throw toFault(error)
   }
 }
