@@ -1,5 +1,5 @@
 /**
- * The Durable Streams dialect: a document as a log that is read and written by plain HTTP requests. Rules DS1–DS20 of
+ * The Durable Streams dialect: a document as a log that is read and written by plain HTTP requests. Rules DS1–DS18 of
  * PROTOCOL.md. Facts: @durable-streams/client 0.2.6 and y-durable-streams 0.2.7.
  */
 import { Fault } from '../base/errors.ts'

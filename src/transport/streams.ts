@@ -1,6 +1,6 @@
 /**
  * The Durable Streams dialect over HTTP: `/v1/yjs/<anything>/docs/<document>`. Each request is admitted, and put to the room
- * that the document's other clients are in. Rules DS1–DS20 of PROTOCOL.md.
+ * that the document's other clients are in. Rules DS1–DS18 of PROTOCOL.md.
  */
 import type { Gate } from '../access/gate.ts'
 import { toFault } from '../base/errors.ts'
