@@ -24,9 +24,14 @@ export const tableHomes = {
   http: 'docs/http.md'
 }
 
-const limitFiles = ['limits', 'history-limits', 'http-limits', 'feed-limits', 'edit-limits'].map(
-  name => `src/base/${name}.ts`
-)
+const limitFiles = [
+  'limits',
+  'history-limits',
+  'http-limits',
+  'feed-limits',
+  'edit-limits',
+  'stream-limits'
+].map(name => `src/base/${name}.ts`)
 
 /**
  * The tables as Markdown, by name. `sources` are all source files; the comments of `limitFiles` say what limits do.

@@ -51,6 +51,7 @@ import { SetAsides } from './room/set-asides.ts'
 import { editingOf, servingOf } from './serving.ts'
 import { Addresses, type proxyList } from './transport/addresses.ts'
 import { Stateless } from './transport/stateless.ts'
+import type { Streams } from './transport/streams.ts'
 import { Transport } from './transport/upgrade.ts'
 
 /** Every part of a server that was started. */
@@ -76,6 +77,7 @@ export type Running = {
   readonly slices: Slices
   readonly views: Views
   readonly transport: Transport
+  readonly streams: Streams
   readonly stateless: Stateless
   readonly passes: Passes
   readonly disconnects: Disconnects
@@ -157,7 +159,7 @@ export function build(store: Store, setup: Setup): Running {
   })
   const documents = new Documents({ ...shared, rooms, store, workers })
   const documentHistories = past === null ? null : pastsOf(past, { ...shared, store, rooms, compactions })
-  const { passes, transport, stateless, addresses } = buildTransport(setup, { ...shared, rooms, pacer })
+  const { passes, transport, stateless, streamParts } = buildTransport(setup, { ...shared, rooms, pacer })
   const disconnects = disconnectsOf(rooms)
   const calls = bus === null ? null : callsOf({ bus, log }, { passes, stateless, disconnects })
   if (cluster !== null) {
@@ -182,7 +184,7 @@ export function build(store: Store, setup: Setup): Running {
     slices,
     views: new Views({ time, limits })
   }
-  const http = servingOf(setup, { ...shared, ...inside, agents, passes, disconnects, addresses })
+  const http = servingOf(setup, { ...shared, ...inside, agents, passes, disconnects, streamParts })
   return { ...inside, transport, stateless, passes, disconnects, ...http }
 }
 
@@ -325,7 +327,8 @@ function buildTransport({ options, trustedProxies }: Setup, parts: TransportNeed
     trustedProxies,
     hocuspocus
   })
-  return { passes, transport, stateless, addresses }
+  const streamParts = { ...parts, passes, addresses, gate, shares: transport.shares }
+  return { passes, transport, stateless, streamParts }
 }
 
 /** In reverse order of building: what accepts first, what keeps last. The store stays open. */

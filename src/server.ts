@@ -309,7 +309,8 @@ class ChorusServer implements Server {
     // A start goes on until there is something whole to take down.
     await this.#starting
     if (this.#running !== null) {
-      const { transport, chaos, compactions, rooms } = this.#running
+      const { transport, streams, chaos, compactions, rooms } = this.#running
+      streams.drain()
       await Promise.all([transport.drain(), chaos.stop(), compactions.beforeStop(rooms.opened())])
       await takeDown(this.#running)
     }

@@ -87,7 +87,7 @@ const layers: Layers = {
   ],
   'src/serving.ts': [
     ...['type src/running.ts', 'src/chaos/', 'src/http/', 'src/documents/', 'src/editing/workers.ts'],
-    ...['type src/transport/addresses.ts', 'src/transport/seat.ts']
+    ...['src/transport/seat.ts', 'src/transport/streams.ts']
   ],
   'src/running.ts': [
     'src/serving.ts',
@@ -113,7 +113,7 @@ const layers: Layers = {
     ...['type src/room/nodes.ts', 'type src/room/presence-line.ts', 'src/dialect/awareness-update.ts'],
     ...['src/document/byte-writer.ts', `type ${store}`, 'bus/index.ts', base]
   ],
-  'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', base],
+  'src/transport/': ['src/room/', 'src/dialect/', 'src/access/', 'type src/http/message.ts', base],
   'src/access/': [`type ${store}`, base],
   'src/http/': [
     ...['src/documents/', 'src/room/', 'type src/feed/', 'type src/transport/', 'type src/access/'],

@@ -215,6 +215,18 @@ const migrating: readonly Case[] = [
 ]
 
 const clients: readonly Case[] = [
+  {
+    has: 'new YjsProvider({',
+    after: `const { WebsocketProvider } = await import('y-websocket')
+      const other = new WebsocketProvider('ws://127.0.0.1:1234', 'my-room', new Y.Doc())
+      await new Promise(done => provider.on('synced', isSynced => isSynced && done()))
+      await provider.disconnect()
+      doc.getText('t').insert(0, 'typed while it was away')
+      while (other.doc.getText('t').length === 0) await new Promise(done => setTimeout(done, 10))
+      console.log(other.doc.getText('t').toString())
+      process.exit()`,
+    prints: /typed while it was away\n$/
+  },
   { has: 'provider.params = { token', after: typing, prints: /closed with 4503 4503\n$/ },
   {
     has: 'provider.url = ',

@@ -34,8 +34,11 @@ export type Attempt = {
    * cookie; see `carriers.ts`. Null when there is none.
    */
   readonly token: string | null
-  /** `http`: not to connect, but a request about a document's history. */
-  readonly dialect: 'y-websocket' | 'hocuspocus' | 'http'
+  /**
+   * `durable-streams`: one request of a client that reads and writes by HTTP; each is asked about by itself. `http`: a
+   * request about a document's history.
+   */
+  readonly dialect: 'y-websocket' | 'hocuspocus' | 'durable-streams' | 'http'
   /** Who asks, as far as the network tells: the other end of the socket, or what a trusted proxy says of it. */
   readonly address: string
   readonly headers: IncomingHttpHeaders

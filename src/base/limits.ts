@@ -7,6 +7,7 @@ import { editLimits } from './edit-limits.ts'
 import { feedLimits } from './feed-limits.ts'
 import { historyLimits } from './history-limits.ts'
 import { httpLimits } from './http-limits.ts'
+import { streamLimits } from './stream-limits.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -369,7 +370,8 @@ export const defaultLimits = {
   staggerMs: 500,
   ...historyLimits,
   ...httpLimits,
-  ...editLimits
+  ...editLimits,
+  ...streamLimits
 } as const
 
 export type LimitName = keyof typeof defaultLimits

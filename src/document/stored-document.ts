@@ -19,6 +19,8 @@ export type StoredDocument = {
     readonly segments: readonly Uint8Array[]
   } | null
   readonly records: readonly { readonly sequence: number; readonly record: Uint8Array }[]
+  /** The number of the last record, whether it is still there or not, where that is known. */
+  readonly head?: number
 }
 
 /** A record, or an update in it, that lies in the store but cannot be read. */
@@ -48,6 +50,7 @@ function* fill(document: Document, loaded: StoredDocument, unreadable: Unreadabl
     document.restore(createCheckpoint(loaded.checkpoint.generation, meta, loaded.checkpoint.segments), meta)
     yield* document.unite()
   }
+  document.tail.beginsAfter(completeAfter(loaded))
   const merge = new LogMerge()
   const found = new RecordSpans()
   let bytes = 0
@@ -72,6 +75,17 @@ function* fill(document: Document, loaded: StoredDocument, unreadable: Unreadabl
     }
   }
   document.appendMerged(merge.finish())
+}
+
+/**
+ * The record behind which all are there. A checkpoint does not say up to which record it goes, and earlier ones may be left
+ * in the log, of updates that wait for others: only records that follow one another up to the last have none between.
+ */
+function completeAfter({ records, head }: StoredDocument): number {
+  let first = head ?? records.at(-1)?.sequence ?? 0
+  if (records.at(-1)?.sequence !== first) return first
+  for (let i = records.length - 2; i >= 0 && records[i]?.sequence === first - 1; i--) first--
+  return first - 1
 }
 
 function findSpans(found: RecordSpans, { sequence, bytes }: Stored, unreadable: Unreadable[]): boolean {

@@ -57,6 +57,7 @@ export class Tail {
   #bytes = 0
   #records = 0
   #lastSequence = 0
+  #completeAfter = 0
 
   /** Bytes of the accepted updates, as they were before merging. */
   get bytes(): number {
@@ -70,6 +71,24 @@ export class Tail {
 
   get lastSequence(): number {
     return this.#lastSequence
+  }
+
+  /**
+   * Whoever has everything up to a record, be it this one or a later one, lacks nothing but what lies in the tail behind
+   * it. Of an earlier one that is not known: the checkpoint may hold what came after it.
+   */
+  get completeAfter(): number {
+    return this.#completeAfter
+  }
+
+  /** The number of the last record that the document holds. */
+  get position(): number {
+    return Math.max(this.#lastSequence, this.#completeAfter)
+  }
+
+  /** For opening: the tail is complete behind this record, see `completeAfter`. */
+  beginsAfter(sequence: number): void {
+    this.#completeAfter = sequence
   }
 
   /** The place before the first update: its `next` leads through everything, now and later. */
@@ -120,6 +139,7 @@ export class Tail {
     }
     this.#levels = emptyLevels()
     this.#head = place(sequence)
+    this.#completeAfter = Math.max(this.#completeAfter, sequence)
     let before = this.#head
     for (const each of carried) {
       before.next = leaf(each.update, each.scan, each.sequence)

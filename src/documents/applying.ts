@@ -24,7 +24,7 @@ export async function applyIn(
     const room = await rooms.open(document)
     check?.(room)
     try {
-      return await room.apply(scanned, author)
+      return await room.writing.apply(scanned, author)
     } catch (error) {
       const isOver = error instanceof Fault && error.code === 'ERR_ROOM_RESTARTS' && attempt < attemptsMax
       if (!isOver) throw error

@@ -129,7 +129,7 @@ export class Edits {
   async #attempt(asked: Asked): Promise<Began | 'again'> {
     const room = await this.#parts.rooms.open(asked.document)
     const release = room.keep()
-    const watch = room.watch()
+    const watch = room.writing.watch()
     try {
       return await this.#inRoom(asked, room, watch)
     } catch (error) {
@@ -143,7 +143,7 @@ export class Edits {
 
   async #inRoom(asked: Asked, room: Room, watch: Watch): Promise<Began | 'again'> {
     // What was taken before the watch began is in the state; what comes later is seen by the watch.
-    await room.durable()
+    await room.writing.durable()
     const loaded = await this.#load(asked.document)
     if (loaded.incarnation === null) throw new Fault('ERR_NO_DOCUMENT')
     if (room.life.incarnation !== loaded.incarnation) return 'again'
@@ -196,7 +196,7 @@ export class Edits {
     const scanned = await this.#scanned(first.update)
     asked.knownAbove = clockBefore(scanned, asked.client)
     const { author } = asked
-    const sequence = await room.restore(scanned, { author, watch })
+    const sequence = await room.writing.restore(scanned, { author, watch })
     if (sequence === null) return 'again'
     asked.onStep?.(first.cursor)
     // What others wrote elsewhere meanwhile was not seen.

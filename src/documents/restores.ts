@@ -151,7 +151,7 @@ export class Restores {
 
   async #inRoom(asked: Asked, kept: Kept, room: Room): Promise<Outcome> {
     // Before the state is read: one that comes in between is in the state, and found to be one too many.
-    const seen = room.restores
+    const seen = room.writing.restores
     const state = await this.#state(asked.document)
     if (state.incarnation !== kept.incarnation || room.life.incarnation !== kept.incarnation) return 'again'
     const known = entries.committedTry(this.#entryOf(kept, asked), state.vector)
@@ -179,7 +179,7 @@ export class Restores {
     const author = { user: asked.user, connection: null, origin: 'restore' } as const
     try {
       const scan = await slices.run(scanInSlices(update, limits), null)
-      const sequence = await room.restore({ update, scan }, { author, seen })
+      const sequence = await room.writing.restore({ update, scan }, { author, seen })
       if (sequence !== null) return await this.#finish(asked, kept, { client, sequence })
       asked.failed.push(client)
       return 'again'

@@ -46,6 +46,7 @@ export async function answer(handlers: readonly Handler[], exchange: Exchange): 
   })
   if (request.method === 'HEAD') response.end()
   else if (isWhole) response.end(body)
+  else if (typeof body === 'function') body(response)
   else await stream(body, response, log)
 }
 
@@ -123,6 +124,7 @@ function requestOf({ request, response, url, visitor }: Exchange): Request {
   let query: URLSearchParams | null = null
   return {
     method: request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET'),
+    isHead: request.method === 'HEAD',
     path,
     get query() {
       query ??= new URLSearchParams(url.slice(path.length))

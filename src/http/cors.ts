@@ -38,5 +38,5 @@ export function preflight(request: Request): Reply | null {
 }
 
 function isApi(path: string): boolean {
-  return path.startsWith('/api/') || path.startsWith('/v1/')
+  return path.startsWith('/api/')
 }

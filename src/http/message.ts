@@ -1,11 +1,15 @@
 /** An HTTP request as routes and pages see it, and what they answer. Nothing of it is Node's. */
+import type { Writable } from 'node:stream'
 import type { Visitor } from '../access/grant.ts'
+
+/** Writes a body in its own time, and ends it; it hears of whoever asked and has gone by the event `close`. Must not throw. */
+export type Pour = (response: Writable) => void
 
 /** A body that is a stream is sent as it comes; it is destroyed when whoever asked has gone. */
 export type Reply = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | Uint8Array | AsyncIterable<Uint8Array | string> | Endless
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array | string> | Endless | Pour
 }
 
 /** An answer that goes on until either side ends it. Of the two, `opened` may never be called; `closed` is, once. */
@@ -25,6 +29,7 @@ export type Sink = {
 export type Request = {
   /** GET for HEAD, whose answer has no body. */
   readonly method: string
+  readonly isHead: boolean
   /** Percent-encoded, without query, relative to the server's prefix; begins with `/`. */
   readonly path: string
   readonly query: URLSearchParams

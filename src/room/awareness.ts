@@ -162,6 +162,17 @@ export class Awareness {
     if (led.length > 0) tellOwners(led)
   }
 
+  /**
+   * The member is sent the states now and what changes from now on, and has none of its own. `current`: it was sent them a
+   * moment ago, and still shows them. `anything`: it may know any clock, and nobody knows which.
+   */
+  watch(member: Member, knows: 'current' | 'anything'): void {
+    const presence = this.#presenceOf(member)
+    presence.isCurrent = knows === 'current'
+    presence.hasAnnounced = true
+    this.#welcomes.memberLive(presence)
+  }
+
   /** The member has its end marker: it gets the states now, or as soon as we know who it is (AW4). */
   memberLive(member: Member): void {
     this.#welcomes.memberLive(this.#presenceOf(member))

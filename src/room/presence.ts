@@ -19,6 +19,8 @@ export type Presence = {
   hasAnnounced: boolean
   /** When it was sent the room's states, or null. */
   arrivedAtMs: number | null
+  /** What it was sent before still is what it shows: nothing is given a higher clock for it. */
+  isCurrent: boolean
   /** It was here before, left at this time and still knows clocks published until then. */
   knowsUntilMs: number | null
   /** States it may ignore until they are published with a higher clock, see `restedStates`. */
@@ -94,6 +96,7 @@ export function createPresence(member: Member): Presence {
     speaksFor: 'one',
     hasAnnounced: false,
     arrivedAtMs: null,
+    isCurrent: false,
     knowsUntilMs: null,
     awaiting: null,
     pinged: null,

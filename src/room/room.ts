@@ -2,10 +2,8 @@
  * A document open on this node: who is here, what is taken of them, and how it ends. What a commit sets off, and in which
  * order, is in commits.ts.
  */
-import type { Author } from '../../persistence/author.ts'
 import type { LoadedDocument } from '../../persistence/store.ts'
 import { Fault } from '../base/errors.ts'
-import type { Work } from '../base/slices.ts'
 import type { Message } from '../dialect/message.ts'
 import { ClockRuns } from '../document/clocks.ts'
 import type { Document } from '../document/document.ts'
@@ -18,15 +16,16 @@ import { Commits } from './commits.ts'
 import type { Compacted, NewCheckpoint } from './compaction.ts'
 import { Congestion } from './congestion.ts'
 import { Farewell } from './farewell.ts'
-import { Intake, type JudgedUpdate, judgedInSlices, judgementOf } from './intake.ts'
+import { Intake, type JudgedUpdate, judgementOf } from './intake.ts'
 import type { Life } from './journal.ts'
 import { feedOf, live, type Member, type MemberPerson } from './member.ts'
 import { OldCopies } from './old-copies.ts'
 import { Overdue } from './overdue.ts'
+import { RoomLog } from './room-log.ts'
 import type { Opened, RoomParts } from './room-parts.ts'
-import type { RestoreSource, Source } from './source.ts'
+import type { Source } from './source.ts'
 import { Throttle } from './throttle.ts'
-import type { Watch } from './watches.ts'
+import { Writing } from './writing.ts'
 
 /** What a room tells its owner. */
 export type RoomEvents = {
@@ -50,6 +49,10 @@ export class Room {
   readonly life: Life
   readonly awareness: Awareness
   readonly throttle: Throttle
+  /** The document as a log, for who reads it by the numbers of its records. */
+  readonly log: RoomLog
+  /** For what no member sends. */
+  readonly writing: Writing
   readonly #parts: RoomParts
   readonly #events: RoomEvents
   readonly #members = new Set<Member>()
@@ -97,6 +100,8 @@ export class Room {
       failed: fault => this.end(fault),
       checkpointIs: generation => this.#adoption?.told(generation)
     })
+    this.writing = new Writing(document, parts.slices, { commits: this.#commits, ended: () => this.#ended })
+    this.log = new RoomLog(document, { life, commits: this.#commits, checkpointReads: parts.checkpointReads })
     this.#adoption = parts.nodes === null ? null : this.#adopting(quarantines)
     this.throttle = new Throttle(parts.time, parts.limits)
     this.#farewell = new Farewell(parts.time, parts.limits)
@@ -152,11 +157,6 @@ export class Room {
       this.#keepers--
       this.#reportIdle()
     }
-  }
-
-  /** As in `Commits`. */
-  get restores(): number {
-    return this.#commits.restores
   }
 
   /** Lets a member in and, unless its dialect waits to be asked, asks it. Throws what ended the room, ERR_OVERLOADED. */
@@ -240,41 +240,6 @@ export class Room {
     sendReceipts(member, this.#commits.durableTicket)
     this.#overdue.taken(member)
     if (type === 'update' && gap !== null) this.#askFor(member, gap)
-  }
-
-  /**
-   * Commits an update that no member sent. Resolves when it, or what it repeats, is durable and broadcast. Rejects with
-   * what ended the room (the update may be durable then; it may be applied again) or ERR_UPDATE_TOO_LARGE.
-   */
-  async apply(scanned: ScannedUpdate, author: Author): Promise<void> {
-    if (this.#ended !== null) throw this.#ended
-    const work = this.#applied(scanned, author)
-    // What is small is committed in the order of the calls.
-    if (work.next().done !== true) await this.#parts.slices.run(work, null)
-    await this.#commits.durable()
-  }
-
-  *#applied(scanned: ScannedUpdate, author: Author): Work<void> {
-    const judged = yield* judgedInSlices(this.document, scanned)
-    if (this.#ended !== null) throw this.#ended
-    this.#commits.commit(judged, author)
-  }
-
-  /** What comes from now on: see `RestoreSource`. */
-  watch(): Watch {
-    return this.#commits.watches.begin()
-  }
-
-  /** As `Commits.durable`. */
-  durable(): Promise<void> {
-    return this.#commits.durable()
-  }
-
-  /** As `Commits.restore`; throws what ended the room. */
-  async restore(scanned: ScannedUpdate, source: RestoreSource): Promise<number | null> {
-    const judged = await this.#parts.slices.run(judgedInSlices(this.document, scanned), null)
-    if (this.#ended !== null) throw this.#ended
-    return this.#commits.restore(judged, source)
   }
 
   /** Hands what is gathered to the journal without waiting for more. */

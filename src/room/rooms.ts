@@ -211,7 +211,7 @@ export class Rooms {
     try {
       const seed = await this.#parts.seed(room.name)
       room.life.isPlanting = true
-      if (seed !== null) await room.apply(seed, seedAuthor)
+      if (seed !== null) await room.writing.apply(seed, seedAuthor)
       room.life.isPlanting = false
       return true
     } catch (error) {

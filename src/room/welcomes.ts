@@ -118,7 +118,7 @@ export class Welcomes {
     const touched = new Set<SharedState>()
     for (const presence of this.#arrivals) {
       presence.arrivedAtMs = nowMs
-      const knowsUntilMs = presence.own.length === 0 ? nowMs : presence.knowsUntilMs
+      const knowsUntilMs = knowsUntil(presence, nowMs)
       for (const shared of this.#host.states()) {
         if (knowsUntilMs === null || shared.publishedAtMs > knowsUntilMs) continue
         if (shared.owner === presence || isContestedBy(presence, shared)) continue
@@ -154,4 +154,10 @@ export class Welcomes {
     tellOwners(touched)
     if (nextMs < Number.POSITIVE_INFINITY) this.#host.flushAt(nextMs)
   }
+}
+
+/** Up to when it may know clocks; null: it knows none, or those that it is sent. Who has no state of its own may be anybody. */
+function knowsUntil({ isCurrent, own, knowsUntilMs }: Presence, nowMs: number): number | null {
+  if (isCurrent) return null
+  return own.length === 0 ? nowMs : knowsUntilMs
 }

@@ -74,6 +74,11 @@ export class Transport {
     this.#stopHeartbeat = startHeartbeat(this.#connections, parts)
   }
 
+  /** What connections keep of messages that nobody can handle yet; requests with bodies have a part of it. */
+  get shares(): ConnectionHost<Connection>['shares'] {
+    return this.#host.shares
+  }
+
   get connectionCount(): number {
     return this.#connections.size
   }

@@ -33,7 +33,7 @@ async function textOf({ documents }: Running): Promise<string> {
 
 async function opened(running: Running): Promise<Room> {
   const room = await running.rooms.open('d')
-  await room.apply(insertion('a'), typist)
+  await room.writing.apply(insertion('a'), typist)
   return room
 }
 
@@ -43,9 +43,9 @@ describe('the commit of a restore by a server that is alone', () => {
     const running = buildParts(store, {})
     const room = await opened(running)
 
-    const before = room.apply(insertion('before'), typist)
-    const sequence = room.restore(insertion('R'), { author, seen: room.restores })
-    const after = room.apply(insertion('after'), typist)
+    const before = room.writing.apply(insertion('before'), typist)
+    const sequence = room.writing.restore(insertion('R'), { author, seen: room.writing.restores })
+    const after = room.writing.apply(insertion('after'), typist)
     await Promise.all([before, after])
 
     const number = (await sequence) as number
@@ -59,15 +59,17 @@ describe('the commit of a restore by a server that is alone', () => {
   test('comes to nothing when there was another since the state was read, also one under way', async () => {
     const running = buildParts(createMemoryStore(), {})
     const room = await opened(running)
-    const seen = room.restores
+    const seen = room.writing.restores
 
-    const first = room.restore(insertion('R'), { author, seen })
-    const second = room.restore(insertion('S'), { author, seen })
+    const first = room.writing.restore(insertion('R'), { author, seen })
+    const second = room.writing.restore(insertion('S'), { author, seen })
 
     expect(await first).toBeGreaterThan(1)
     expect(await second).toBeNull()
     expect(await textOf(running)).not.toContain('S')
-    expect(await room.restore(insertion('S'), { author, seen: room.restores })).toBeGreaterThan(2)
+    expect(
+      await room.writing.restore(insertion('S'), { author, seen: room.writing.restores })
+    ).toBeGreaterThan(2)
     expect(await textOf(running)).toContain('S')
   })
 
@@ -75,11 +77,11 @@ describe('the commit of a restore by a server that is alone', () => {
     const store = createMemoryStore()
     const room = await opened(buildParts(store, { limits: { documentBytesMax: 1_000 } }))
 
-    const refused = room.restore(insertion('x'.repeat(2_000)), { author, seen: 0 })
+    const refused = room.writing.restore(insertion('x'.repeat(2_000)), { author, seen: 0 })
 
     await expect(refused).rejects.toMatchObject({ code: 'ERR_UPDATE_TOO_LARGE' })
     expect((await store.load('d')).head).toBe(1)
-    expect(await room.restore(insertion('R'), { author, seen: 0 })).toBe(2)
+    expect(await room.writing.restore(insertion('R'), { author, seen: 0 })).toBe(2)
   })
 
   test('keeps the room open that nobody is in, until it is let go', async () => {
@@ -114,11 +116,13 @@ describe.skipIf(postgresMissing !== null)('the commit of a restore by one of sev
     for (let round = 0; round < 10; round++) {
       // Both know all there is, as the state that they would compute from.
       const [head] = await one.store.heads([{ document: 'd' }])
-      await Promise.all(rooms.map(room => until(() => room.restores === round, 'the restores so far')))
+      await Promise.all(
+        rooms.map(room => until(() => room.writing.restores === round, 'the restores so far'))
+      )
       const made = [insertion('R'), insertion('R')] as const
 
       const done = await Promise.all(
-        rooms.map((room, i) => room.restore(made[i] as ScannedUpdate, { author, seen: round }))
+        rooms.map((room, i) => room.writing.restore(made[i] as ScannedUpdate, { author, seen: round }))
       )
 
       expect(
@@ -140,19 +144,19 @@ describe.skipIf(postgresMissing !== null)('the commit of a restore by one of sev
     const typing = others.map(async running => {
       const theirs = await running.rooms.open('d')
       while (!isOver) {
-        await theirs.apply(insertion('x'), typist)
+        await theirs.writing.apply(insertion('x'), typist)
         typed++
       }
     })
     await until(() => typed > 20, 'typing')
 
     for (let round = 0; round < 20; round++)
-      expect(await room.restore(insertion('R'), { author, seen: round })).toBeGreaterThan(0)
+      expect(await room.writing.restore(insertion('R'), { author, seen: round })).toBeGreaterThan(0)
 
     isOver = true
     await Promise.all(typing)
     for (const running of [one as Running, ...others]) {
-      await until(() => running.rooms.opened()[0]?.restores === 20, 'all restores')
+      await until(() => running.rooms.opened()[0]?.writing.restores === 20, 'all restores')
     }
     const text = await textOf(one as Running)
     expect(text.match(/R/g)).toHaveLength(20)
@@ -164,13 +168,13 @@ describe.skipIf(postgresMissing !== null)('the commit of a restore by one of sev
     const [room, theirs] = [await opened(one), await opened(other)]
     let isOver = false
     const typing = [1, 2].map(async () => {
-      while (!isOver) await theirs.apply(insertion('x'), typist)
+      while (!isOver) await theirs.writing.apply(insertion('x'), typist)
     })
 
     const tries: Promise<unknown>[] = []
     let refused: unknown = null
     while (refused === null) {
-      const outcome = room.restore(insertion('R'), { author, seen: room.restores })
+      const outcome = room.writing.restore(insertion('R'), { author, seen: room.writing.restores })
       const noted = outcome.catch((error: unknown) => {
         refused = error
       })
@@ -189,7 +193,7 @@ describe.skipIf(postgresMissing !== null)('the commit of a restore by one of sev
     const room = await opened(one)
     await other.documents.delete('d')
 
-    const restoring = room.restore(insertion('R'), { author, seen: 0 })
+    const restoring = room.writing.restore(insertion('R'), { author, seen: 0 })
 
     await expect(restoring).rejects.toMatchObject({ code: 'ERR_DELETED' })
     expect(await one.documents.read('d')).toBeNull()

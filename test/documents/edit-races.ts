@@ -38,7 +38,7 @@ export async function race(
     doc.transact(() => change(doc.getText('t')))
     doc.off('update', gather)
     const room = await people.rooms.open(document)
-    for (const update of updates) await room.apply({ update, scan: scanUpdate(update) }, person)
+    for (const update of updates) await room.writing.apply({ update, scan: scanUpdate(update) }, person)
   }
   await apply(text => text.insert(0, 'before [passage 0] after'))
   const quotes = new Map<number, string>()

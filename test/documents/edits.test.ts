@@ -37,7 +37,7 @@ async function byPerson({ running, doc }: Made, change: (doc: Y.Doc) => void): P
   doc.transact(() => change(doc))
   doc.off('update', gather)
   const room = await running.rooms.open(document)
-  for (const update of updates) await room.apply({ update, scan: scanUpdate(update) }, person)
+  for (const update of updates) await room.writing.apply({ update, scan: scanUpdate(update) }, person)
 }
 
 function edit({ running }: Made, changes: readonly TextChange[], call: Partial<EditCall> = {}) {

@@ -119,7 +119,10 @@ test('a prune that waits for another node is given up when the server stops, and
   const doc = new Y.Doc()
   doc.getText('t').insert(0, 'one')
   const update = Y.encodeStateAsUpdate(doc)
-  await room.apply({ update, scan: scanUpdate(update) }, { user: null, connection: null, origin: 'server' })
+  await room.writing.apply(
+    { update, scan: scanUpdate(update) },
+    { user: null, connection: null, origin: 'server' }
+  )
   const timers = new Set<() => void>()
   const after = (_: number, run: () => void) => {
     timers.add(run)

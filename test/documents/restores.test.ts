@@ -77,7 +77,7 @@ async function edit({ running }: Inside, change: (text: Y.Text) => void): Promis
   doc.on('update', (update: Uint8Array) => updates.push(update))
   doc.transact(() => change(doc.getText('t')))
   const update = mergeUpdates(updates)
-  await (await running.rooms.open(name)).apply({ update, scan: scanUpdate(update) }, typist)
+  await (await running.rooms.open(name)).writing.apply({ update, scan: scanUpdate(update) }, typist)
 }
 
 async function read(running: Running): Promise<Y.Doc> {
@@ -250,7 +250,10 @@ describe('a restore', () => {
       doc.getText('t').insert(0, 'other ')
       const update = Y.encodeStateAsUpdate(doc)
       const author = { user: 'eve', connection: null, origin: 'restore' } as const
-      await room.restore({ update, scan: scanUpdate(update) }, { author, seen: room.restores })
+      await room.writing.restore(
+        { update, scan: scanUpdate(update) },
+        { author, seen: room.writing.restores }
+      )
     })
 
     await inside.restores.once(name, question, settings)
@@ -291,7 +294,10 @@ describe('a restore', () => {
       doc.getText('t').insert(0, `${others++}`)
       const update = Y.encodeStateAsUpdate(doc)
       const author = { user: 'eve', connection: null, origin: 'restore' } as const
-      await room.restore({ update, scan: scanUpdate(update) }, { author, seen: room.restores })
+      await room.writing.restore(
+        { update, scan: scanUpdate(update) },
+        { author, seen: room.writing.restores }
+      )
     })
 
     const refused = inside.restores.once(name, question, settings)

@@ -68,4 +68,5 @@ function onFreePorts(code: string, url: string): string {
     .replaceAll('port: 1234', 'port: 0')
     .replaceAll('.listen(3000)', '.listen(0)')
     .replaceAll("'ws://127.0.0.1:1234'", JSON.stringify(url.replace(/^http/, 'ws')))
+    .replaceAll("'http://127.0.0.1:1234/v1/", `'${url}/v1/`)
 }
