@@ -126,11 +126,10 @@ export function build(store: Store, setup: Setup): Running {
   const journal = new Journal(store, { time, metrics, window })
   const cluster = mayBeOneOfSeveral(store, bus) ? new Cluster({ ...shared, store, bus }) : null
   const past = historiesOf(store, options, shared)
-  const histories = past?.histories ?? null
-  const compactions = new CompactionSchedule({ ...shared, store, workers, nodes: cluster, histories })
+  const compactions = new CompactionSchedule({ ...shared, store, workers, nodes: cluster, ...sealerOf(past) })
   const { load, onChange, rooms: patterns, identity = 'as-sent', readers = 'shown' } = options
   const seeds = load === undefined ? null : new Seeds(load, shared)
-  const read = (document: string): ReturnType<Server['read']> => documents.read(document)
+  const read: Server['read'] = document => documents.read(document)
   const changes = onChange === undefined ? null : new Changes(onChange, { read, ...shared })
   const pacer = new Pacer(time, limits.turnBudgetMs)
   const rooms = new Rooms({
@@ -160,15 +159,13 @@ export function build(store: Store, setup: Setup): Running {
     cluster.eachPoll(() => passes.learn([]))
   }
   if (name !== null) metrics.nodeNamed(name)
-  const controlToken = createControlToken()
   const chaos = new Chaos({ ...shared, permission: permissionOf(options, host) })
-  const node = { name, bus: cluster?.busHealth ?? null }
-  const checkName = (document: string) => rooms.checkName(document)
-  const asked = { passes, disconnects, isDraining, controlToken, adminToken: options.adminToken, checkName }
-  const open = { ...shared, ...asked, node, store, journal, compactions, histories: documentHistories }
   const { editing, agents } = editingOf({ ...shared, rooms, store }, documentHistories)
-  const mcp = options.mcp === true ? { origins: options.origins ?? null } : null
-  const { table, rights, others } = routes({ ...open, ...editing, documents, agents, mcp })
+  const controlToken = createControlToken()
+  const asked = { passes, disconnects, isDraining, controlToken, adminToken: options.adminToken }
+  const kept = { store, journal, compactions, documents, agents, histories: documentHistories }
+  const own = { node: nodeOf(name, cluster), checkName: checkNameIn(rooms), mcp: mcpOf(options) }
+  const { table, rights, others } = routes({ ...shared, ...asked, ...kept, ...own, ...editing })
   const handlers: Handler[] = [routed(described([...table, ...chaos.routes]), rights), ...others, ...demo]
   const inside = {
     store,
@@ -187,6 +184,24 @@ export function build(store: Store, setup: Setup): Running {
     slices
   }
   return { ...inside, transport, stateless, passes, disconnects, chaos, handlers, controlToken }
+}
+
+/** What a compaction tells of the records that it replaces. */
+function sealerOf(past: KeptPast | null) {
+  return { histories: past?.histories ?? null }
+}
+
+function nodeOf(name: string | null, cluster: Cluster | null) {
+  return { name, bus: cluster?.busHealth ?? null }
+}
+
+function checkNameIn(rooms: Rooms) {
+  return (document: string) => rooms.checkName(document)
+}
+
+/** Null: agents are not served. */
+function mcpOf({ mcp = false, origins }: ServerOptions) {
+  return mcp ? { origins: origins ?? null } : null
 }
 
 /** What edits documents for those who have no copy of them. */
