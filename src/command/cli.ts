@@ -103,7 +103,19 @@ async function serve(config: Config): Promise<void> {
   const log = createLog(config.logLevel, process.stderr)
   const { host, port, data, durability, path, hocuspocus, mcp, chaos, limit: limits } = config
   const pages = pagesOf(config)
-  const own = { host, port, data, durability, path, hocuspocus, mcp: mcp === 'on', chaos, limits, log, ...pages }
+  const own = {
+    host,
+    port,
+    data,
+    durability,
+    path,
+    hocuspocus,
+    mcp: mcp === 'on',
+    chaos,
+    limits,
+    log,
+    ...pages
+  }
   const others = { ...nodeOptions(config), ...accessOptions(config, log), ...historyOptions(config) }
   const server = createServer({ ...own, ...others })
   const url = await server.listen().catch((error: unknown) => {

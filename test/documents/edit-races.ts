@@ -73,11 +73,7 @@ export async function race(
 }
 
 /** Edits of the agent that did anything but replace, in the state that they met, what the agent had quoted. */
-async function staleIn(
-  store: Store,
-  document: string,
-  quotes: ReadonlyMap<number, string>
-): Promise<number> {
+async function staleIn(store: Store, document: string, quotes: ReadonlyMap<number, string>): Promise<number> {
   const { records, checkpoint } = await store.load(document)
   expect(checkpoint, 'the log is whole').toBeNull()
   const doc = new Y.Doc()
