@@ -21,6 +21,7 @@ import type { OldCopiesAre, Rooms } from '../room/rooms.ts'
 import { openingFault, storeFault } from '../room/store-fault.ts'
 import { applyIn, type CommitOptions } from './applying.ts'
 import { editOf, type Mutate } from './edit.ts'
+import { versionOf } from './version.ts'
 
 export type ReadOptions = {
   /** As `Y.encodeStateVector` gives it: the update holds only what a document there lacks. Default: it holds all. */
@@ -181,7 +182,7 @@ export class Documents {
         loaded,
         () => new Promise(resolve => void time.soon(resolve))
       )
-      return { version: versionOf(incarnation, head), updates: updatesOf(opened.document) }
+      return { version: versionOf({ incarnation, head }), updates: updatesOf(opened.document) }
     } catch (error) {
       if (error instanceof Fault) throw error
       throw openingFault(error)
@@ -219,11 +220,6 @@ export class Documents {
   commit(document: string, scanned: ScannedUpdate, options: CommitOptions): Promise<void> {
     return applyIn(this.#parts.rooms, document, scanned, options)
   }
-}
-
-/** Names one state of a document for good: the life it is in, and its last record. */
-export function versionOf(incarnation: string, head: number): string {
-  return `${incarnation}.${head}`
 }
 
 function authorNamed(user: string | undefined, { authorLengthMax }: Limits): Author {

@@ -22,8 +22,9 @@ import type { Watch } from '../room/watches.ts'
 import type { EditCall, EditOutcome, ReadAnswer } from './edit-api.ts'
 import { EditClients } from './edit-clients.ts'
 import { EditKeys } from './edit-keys.ts'
-import { sinceOf, stateMessage, versionOf } from './stored-state.ts'
+import { sinceOf, stateMessage } from './stored-state.ts'
 import { Typing } from './typing.ts'
+import { versionOf } from './version.ts'
 
 type Parts = {
   readonly rooms: Rooms

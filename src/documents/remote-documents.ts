@@ -17,9 +17,10 @@ import { scanInSlices } from '../room/intake.ts'
 import type { Room } from '../room/room.ts'
 import type { Rooms } from '../room/rooms.ts'
 import { storeFault } from '../room/store-fault.ts'
-import { type Documents, type Stored, versionOf } from './documents.ts'
+import type { Documents, Stored } from './documents.ts'
 import { editOf } from './edit.ts'
 import { fillRoots } from './fill-roots.ts'
+import { versionOf } from './version.ts'
 import { View } from './view.ts'
 
 type Parts = {
@@ -74,7 +75,7 @@ export class RemoteDocuments {
     try {
       const [found] = await this.#parts.store.heads([{ document }])
       const incarnation = found?.incarnation ?? null
-      return incarnation === null ? null : versionOf(incarnation, found?.head ?? 0)
+      return incarnation === null ? null : versionOf({ incarnation, head: found?.head ?? 0 })
     } catch (error) {
       throw storeFault(error)
     }
@@ -156,7 +157,7 @@ export class RemoteDocuments {
       const heads = names.length === 0 ? [] : await store.heads(names.map(document => ({ document })))
       return names.map((name, at) => {
         const { incarnation = null, head = 0 } = heads[at] ?? {}
-        const version = incarnation === null ? null : versionOf(incarnation, head)
+        const version = incarnation === null ? null : versionOf({ incarnation, head })
         const room = rooms.find(name)
         return { name, version, bytes: room?.document.bytes ?? null, people: room && peopleIn(room) }
       })

@@ -4,20 +4,13 @@ import { Fault } from '../base/errors.ts'
 import { packUpdates } from '../document/packed-updates.ts'
 import type { StateMessage } from '../editing/jobs.ts'
 
-type Life = Pick<LoadedDocument, 'incarnation' | 'head'>
-
-/** A version is one record of one life of a document. */
-export function versionOf({ incarnation, head }: Life): string {
-  return `${incarnation}-${head}`
-}
-
 /** What came after it in the state: a sequence number; `lost`: it cannot be told any more; null: no version is named. */
 type Since = { readonly sequence: number | null; readonly isLost: boolean }
 
 /** Throws ERR_BAD_MESSAGE for what is no version. */
 export function sinceOf(loaded: LoadedDocument, version: string | null): Since {
   if (version === null) return { sequence: null, isLost: false }
-  const found = /^(.+)-(\d{1,16})$/.exec(version)
+  const found = /^(.+)\.(\d{1,16})$/.exec(version)
   if (found === null) throw new Fault('ERR_BAD_MESSAGE', undefined, { publicReason: 'this is no version' })
   const sequence = Number(found[2])
   const { incarnation, head, records } = loaded

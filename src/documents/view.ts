@@ -11,10 +11,10 @@ import { packUpdates } from '../document/packed-updates.ts'
 import type { WorkerHost } from '../document/worker-host.ts'
 import { Member } from '../room/member.ts'
 import type { Room } from '../room/room.ts'
-import { versionOf } from './documents.ts'
 import { type EventReader, eventBytes } from './event-reader.ts'
 import { RecentEvents } from './recent-events.ts'
 import { SilentPort } from './silent-port.ts'
+import { versionOf } from './version.ts'
 import type { ViewAnswer, ViewJob, ViewTypes } from './view-thread.ts'
 
 type Parts = {
@@ -198,7 +198,7 @@ export class View extends SilentPort {
 
   #versionNow(): string {
     const { incarnation, sequence } = this.#parts.room.version
-    return versionOf(incarnation ?? '', sequence)
+    return versionOf({ incarnation, head: sequence })
   }
 
   #presenceSoon(): void {

@@ -4,7 +4,7 @@ import { anyJson, words } from './schemas.ts'
 
 const anchor = z.string().optional().meta({
   description: 'Only within the block of this name, from the outline.',
-  example: '712873-14'
+  example: '712873.14'
 })
 const place = {
   anchor,

@@ -25,6 +25,8 @@ const root = '/api/documents/*document'
 const patchType = 'application/json-patch+json'
 const editsType = 'application/vnd.chorus.edits+json'
 
+const headers = { etag: 'The version, for `If-Match`.' }
+
 const faults: readonly FaultCode[] = [
   'ERR_NO_DOCUMENT',
   'ERR_ANSWER_TOO_LARGE',
@@ -48,7 +50,9 @@ function passages({ edits }: EditParts): Route {
     who: 'read',
     parameters: { document },
     query: schemas.readQuery,
-    answers: { 200: { says: 'What is on disk.', content: { 'application/json': schemas.readAnswer } } },
+    answers: {
+      200: { says: 'What is on disk.', headers, content: { 'application/json': schemas.readAnswer } }
+    },
     faults,
     reply: async ({ request, parameters: { document }, query }) => {
       const { form = 'outline', type = null, anchor = null } = query
@@ -97,9 +101,10 @@ function patching({ edits, agents, limits }: EditParts): Route {
       bytesMax: limits.editBytesMax
     },
     answers: {
-      200: { says: 'It is made, and on disk.', content: { 'application/json': schemas.edited } },
+      200: { says: 'It is made, and on disk.', headers, content: { 'application/json': schemas.edited } },
       412: {
         says: 'Others have changed it; nothing was written.',
+        headers,
         content: { 'application/json': schemas.stale }
       }
     },
