@@ -87,7 +87,7 @@ export type Running = {
 }
 
 /** What a server was told, and what it had before it was started. */
-export type Setup = {
+type Setup = {
   /** What other servers on the store are told over, if anything. */
   readonly bus: SealedBus | null
   /** How this server is called among them; null: it is alone. */
@@ -104,7 +104,7 @@ export type Setup = {
   readonly log: Log
 }
 
-export type PastNeeds = {
+type PastNeeds = {
   readonly time: Time
   readonly limits: Limits
   readonly slices: Slices

@@ -1,7 +1,14 @@
 /** What is asked of a server in plain requests: its routes, wired to what answers them. */
 
+import type { Store } from '../persistence/store.ts'
+import type { Limits } from './base/limits.ts'
+import type { Log } from './base/log.ts'
+import type { Metrics } from './base/metrics.ts'
+import type { Slices } from './base/slices.ts'
+import type { Time } from './base/time.ts'
 import { Chaos } from './chaos/chaos.ts'
 import { permissionOf } from './chaos/permission.ts'
+import type { Cluster } from './cluster/cluster.ts'
 import { Agents } from './documents/agents.ts'
 import type { DocumentHistories } from './documents/document-histories.ts'
 import { Edits } from './documents/edits.ts'
@@ -11,33 +18,63 @@ import { EditWorkers } from './editing/workers.ts'
 import { isBearer } from './http/bearer.ts'
 import { createControlToken } from './http/control.ts'
 import { described } from './http/description.ts'
+import type { Handler } from './http/message.ts'
 import { routed } from './http/router.ts'
 import { routes } from './http/routes.ts'
-import type { PastNeeds, Running, Setup } from './running.ts'
+import type { ServerOptions } from './options.ts'
+import type { Rooms } from './room/rooms.ts'
 import { Seat } from './transport/seat.ts'
 import { Streams } from './transport/streams.ts'
 
+type EditingParts = {
+  readonly rooms: Rooms
+  readonly store: Store
+  readonly time: Time
+  readonly limits: Limits
+  readonly slices: Slices
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
 type StreamParts = Omit<ConstructorParameters<typeof Streams>[0], 'isOperator' | 'isShared'>
 
-type Needs = PastNeeds &
-  Omit<Running, 'transport' | 'streams' | 'stateless' | 'chaos' | 'handlers' | 'controlToken'> & {
-    readonly agents: Agents
+/** What is made here of the rest. */
+type Made = 'seats' | 'seatAt' | 'histories' | 'controlToken' | 'mcp' | 'remote' | 'node' | 'checkName'
+
+type Needs = Omit<Parameters<typeof routes>[0], Made | 'isDraining' | 'adminToken'> &
+  ConstructorParameters<typeof RemoteDocuments>[0] &
+  EditingParts & {
+    readonly cluster: Pick<Cluster, 'busHealth'> | null
+    readonly documentHistories: DocumentHistories | null
     readonly streamParts: StreamParts
   }
 
-/** The handlers, in the order in which they are asked. */
-export function servingOf(
-  { options, name, host, demo, isDraining }: Setup,
-  parts: Needs
-): Pick<Running, 'chaos' | 'streams' | 'handlers' | 'controlToken'> {
+type Settings = {
+  readonly options: ServerOptions
+  readonly name: string | null
+  readonly host: string | null
+  readonly demo: readonly Handler[]
+  readonly isDraining: () => boolean
+}
+
+export type Serving = {
+  readonly chaos: Chaos
+  readonly streams: Streams
+  /** In the order in which they are asked. */
+  readonly handlers: readonly Handler[]
+  readonly controlToken: string
+}
+
+export function servingOf({ options, name, host, demo, isDraining }: Settings, parts: Needs): Serving {
   const { rooms, passes, limits, cluster, documentHistories: histories } = parts
   const { addresses } = parts.streamParts
+  const { adminToken } = options
   const controlToken = createControlToken()
   const chaos = new Chaos({ ...parts, permission: permissionOf(options, host) })
   const seats = { rooms, passes, addresses, limits }
   const { table, rights, others } = routes({
     ...parts,
-    ...{ seats, histories, isDraining, controlToken, adminToken: options.adminToken },
+    ...{ seats, histories, isDraining, controlToken, adminToken },
     mcp: options.mcp === true ? { origins: options.origins ?? null } : null,
     remote: new RemoteDocuments(parts),
     seatAt: (visitor, document) => new Seat(seats, visitor, document),
@@ -47,7 +84,7 @@ export function servingOf(
   const streams = new Streams({
     ...parts.streamParts,
     isShared: cluster !== null,
-    isOperator: authorization => isBearer(authorization, tokensOf(controlToken, options.adminToken))
+    isOperator: authorization => isBearer(authorization, tokensOf(controlToken, adminToken))
   })
   const api = routed(described([...table, ...chaos.routes]), rights)
   return { chaos, controlToken, streams, handlers: [api, ...others, streams.handler, ...demo] }
@@ -59,10 +96,7 @@ function tokensOf(controlToken: string, adminToken: string | undefined): readonl
 }
 
 /** What edits documents for those who have no copy of them. */
-export function editingOf(
-  parts: PastNeeds & Pick<Running, 'store' | 'rooms'>,
-  histories: DocumentHistories | null
-) {
+export function editingOf(parts: EditingParts, histories: DocumentHistories | null) {
   const editWorkers = new EditWorkers(parts.limits)
   const edits = new Edits({ ...parts, workers: editWorkers, random: Math.random })
   const leases = new Leases({ ...parts, random: Math.random })

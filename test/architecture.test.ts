@@ -86,8 +86,8 @@ const layers: Layers = {
     ...['bus/index.ts', 'outlets/index.ts', base]
   ],
   'src/serving.ts': [
-    ...['type src/running.ts', 'src/chaos/', 'src/http/', 'src/documents/', 'src/editing/workers.ts'],
-    ...['src/transport/seat.ts', 'src/transport/streams.ts']
+    ...['src/chaos/', 'src/http/', 'src/documents/', 'src/editing/workers.ts', 'src/transport/'],
+    ...['type src/options.ts', 'type src/room/', 'type src/cluster/', 'type persistence/store.ts', base]
   ],
   'src/running.ts': [
     'src/serving.ts',

@@ -69,6 +69,9 @@ async function operation({ control }: Asking): Promise<Trial[]> {
     { id: 'listSetAside', token: admin, body: '{}', status: 200 },
     { id: 'showSetAside', token: admin, body: JSON.stringify({ document, number: 1 }), status: 404 },
     { id: 'dropSetAside', token: admin, body: JSON.stringify({ document, number: 1 }), status: 404 },
+    { id: 'listDeadLetters', token: admin, status: 200 },
+    { id: 'repeatDeadLetter', token: admin, body: JSON.stringify({ document, outlet: 'x' }), status: 404 },
+    { id: 'dropDeadLetter', token: admin, body: JSON.stringify({ document, outlet: 'x' }), status: 404 },
     {
       id: 'backup',
       token: control,
