@@ -25,6 +25,20 @@ describeGallery('the text page', gallery => {
     expect(await textOf(page, 'left')).toBe(await textOf(page, 'right'))
   })
 
+  test('the viewer, which has no Yjs, shows what is written as it comes', async () => {
+    const page = await visitFreshRoom()
+    const address = (await page.locator('#viewer').getAttribute('href')) ?? ''
+    const viewer = await gallery.visit(new URL(address, page.url()).href)
+    const shown = () => viewer.locator('#text').textContent()
+    await expect.poll(shown, patience).toContain(starterWords)
+
+    await typeAtEnd(page, 'left', 'Hello 😀 viewer')
+    for (let times = 0; times < 'viewer'.length; times++) await page.keyboard.press('Backspace')
+
+    await expect.poll(shown, patience).toMatch(/Hello 😀 $/)
+    expect(await viewer.locator('#state').textContent()).toBe('Live.')
+  })
+
   test('each side sees the cursor of the other with its name, and a new name at once', async () => {
     const page = await visitFreshRoom()
     const cursor = pane(page, 'right').locator('.cm-ySelectionInfo')
