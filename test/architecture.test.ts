@@ -117,6 +117,7 @@ const layers: Layers = {
   'src/access/': [`type ${store}`, base],
   'src/http/': [
     ...['src/documents/', 'src/room/', 'type src/feed/', 'type src/transport/', 'type src/access/'],
+    'src/access/gate.ts',
     store,
     base
   ],

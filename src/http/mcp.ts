@@ -2,6 +2,7 @@
  * Agents over MCP: Streamable HTTP without sessions, by the official package, which is loaded with the first request. Who may
  * do what is looked at for each call, as for every other request.
  */
+import { isFromElsewhere, isOwnOrigin } from '../access/gate.ts'
 import { Fault } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { versionOf } from './description.ts'
@@ -34,9 +35,15 @@ function check(request: Request, { origins, asks }: Parts): void {
   const { barred } = request.visitor()
   if (barred === 'not-loopback') throw new Fault('ERR_FORBIDDEN', 'barred: not-loopback')
   const origin = request.header('origin')
-  const isListed = origin === undefined || origins?.includes(origin) === true
-  if (barred !== null || !isListed) throw new Fault('ERR_ORIGIN', 'a page called /mcp')
+  const isWelcome = origin === undefined || origins?.includes(origin) === true || isOwnHere(request, origin)
+  if (barred !== null || !isWelcome) throw new Fault('ERR_ORIGIN', 'a page called /mcp')
   if (asks && request.header('authorization') === undefined) throw new Fault('ERR_NOT_AUTHENTICATED')
+}
+
+/** A page of this server on its own machine: a name that was rebound to this address is not one of these. */
+function isOwnHere(request: Request, origin: string): boolean {
+  const host = request.header('host')
+  return isOwnOrigin(origin, host) && !isFromElsewhere(request.header)
 }
 
 /** A server for one request: nothing of it is kept. */
