@@ -68,6 +68,8 @@ function buildPart({ name, command, finish }) {
   say(`building the ${name}`)
   const started = new Date()
   runQuietly(process.execPath, command, {
+    // What is built must not depend on who builds it: in a test run NODE_ENV is `test`, and packages read that.
+    env: { ...process.env, NODE_ENV: 'production' },
     problem: `the ${name} could not be built, as said above`
   })
   finish()

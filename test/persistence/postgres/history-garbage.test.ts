@@ -112,7 +112,7 @@ describe.skipIf(postgresMissing !== null)('a store in PostgreSQL', () => {
   test('tables of version 2 are changed while a server of that version goes on', async () => {
     const older = await open({ collectEveryMs: 3_600_000 })
     await appendLabels(older, 'a', '1', '2')
-    await sql(`DROP TABLE $s.histories, $s.history_blobs, $s.history_parts, $s.history_garbage;
+    await sql(`DROP TABLE $s.histories, $s.history_blobs, $s.history_parts, $s.history_garbage, $s.marks;
       DROP FUNCTION $s.note_for_history CASCADE; DROP INDEX $s.garbage_document; UPDATE $s.format SET version = 2`)
     await mergeAll(older, 'a')
 
