@@ -191,6 +191,11 @@ export class Room {
     this.#reportIdle()
   }
 
+  /** The member is shown presence only, as in `Awareness.watch`. */
+  showPresence(member: Member, knows: 'current' | 'anything'): void {
+    if (this.#members.has(member)) this.awareness.watch(member, knows)
+  }
+
   /** The member's socket takes more. */
   drained(member: Member): void {
     feedOf(member)?.drained()

@@ -123,7 +123,7 @@ async function poll(parts: PresenceParts, visit: Visit, offset: PresenceOffset |
   let isFirst = true
   for (;;) {
     const news = nextBatch(parts, visit)
-    if (isFirst) visit.room.awareness.watch(visit.member, knowledge(parts, offset))
+    if (isFirst) visit.room.showPresence(visit.member, knowledge(parts, offset))
     const chunks = await news
     if (chunks === null) return nothingNew(parts, visit, offsetNow(offset?.reading ?? noReading))
     const reading = isFirst ? digestOf(chunks) : noReading
@@ -157,7 +157,7 @@ class PresenceStream {
     // Something at once, so that whoever stands between passes the answer on.
     this.#stream.write(this.#control())
     try {
-      this.#visit.room.awareness.watch(this.#visit.member, knowledge(this.#parts, offset))
+      this.#visit.room.showPresence(this.#visit.member, knowledge(this.#parts, offset))
     } catch (error) {
       this.#visit.port.end(toFault(error))
     }
