@@ -41,7 +41,7 @@ type StreamParts = Omit<ConstructorParameters<typeof Streams>[0], 'isOperator' |
 /** What is made here of the rest. */
 type Made = 'seats' | 'seatAt' | 'histories' | 'controlToken' | 'mcp' | 'remote' | 'node' | 'checkName'
 
-type Needs = Omit<Parameters<typeof routes>[0], Made | 'isDraining' | 'adminToken'> &
+type Needs = Omit<Parameters<typeof routes>[0], Made | 'isDraining' | 'tokens'> &
   ConstructorParameters<typeof RemoteDocuments>[0] &
   EditingParts & {
     readonly cluster: Pick<Cluster, 'busHealth'> | null
@@ -70,11 +70,12 @@ export function servingOf({ options, name, host, demo, isDraining }: Settings, p
   const { addresses } = parts.streamParts
   const { adminToken } = options
   const controlToken = createControlToken()
+  const tokens = adminToken === undefined ? [controlToken] : [controlToken, adminToken]
   const chaos = new Chaos({ ...parts, permission: permissionOf(options, host) })
   const seats = { rooms, passes, addresses, limits }
   const { table, rights, others } = routes({
     ...parts,
-    ...{ seats, histories, isDraining, controlToken, adminToken },
+    ...{ seats, histories, isDraining, controlToken, tokens },
     mcp: options.mcp === true ? { origins: options.origins ?? null } : null,
     remote: new RemoteDocuments(parts),
     seatAt: (visitor, document) => new Seat(seats, visitor, document),
@@ -84,15 +85,10 @@ export function servingOf({ options, name, host, demo, isDraining }: Settings, p
   const streams = new Streams({
     ...parts.streamParts,
     isShared: cluster !== null,
-    isOperator: authorization => isBearer(authorization, tokensOf(controlToken, adminToken))
+    isOperator: authorization => isBearer(authorization, tokens)
   })
   const api = routed(described([...table, ...chaos.routes]), rights)
   return { chaos, controlToken, streams, handlers: [api, ...others, streams.handler, ...demo] }
-}
-
-/** Of the operator. */
-function tokensOf(controlToken: string, adminToken: string | undefined): readonly string[] {
-  return adminToken === undefined ? [controlToken] : [controlToken, adminToken]
 }
 
 /** What edits documents for those who have no copy of them. */

@@ -132,7 +132,7 @@ const layers: Layers = {
     'src/history/',
     'src/editing/',
     store,
-    'type src/dialect/',
+    ...['type src/dialect/', 'src/dialect/silent-encoder.ts'],
     'type persistence/history.ts',
     `type ${author}`,
     base
@@ -142,6 +142,7 @@ const layers: Layers = {
     ...[
       'type src/room/',
       'src/document/record.ts',
+      'src/document/version.ts',
       'type persistence/marks.ts',
       `type ${store}`,
       `type ${author}`
@@ -151,7 +152,8 @@ const layers: Layers = {
   'src/room/': [
     ...['src/document/', 'type src/history/', store, `type ${author}`, base],
     // The room speaks in messages and frames; which dialect they become is its members' business.
-    ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts']
+    ...['src/dialect/message.ts', 'src/dialect/frame.ts', 'src/dialect/awareness-update.ts'],
+    'src/dialect/silent-encoder.ts'
   ],
   'src/history/': ['src/document/', `type ${store}`, 'type persistence/history.ts', author, base],
   'src/editing/': ['src/document/', `type ${author}`, base],

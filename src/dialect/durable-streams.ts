@@ -5,7 +5,7 @@
 import { Fault } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
 import type { Frame } from './frame.ts'
-import type { Encoder } from './message.ts'
+import { silentEncoder } from './silent-encoder.ts'
 
 /** Names of headers, as Node has them in requests. */
 export const headers = {
@@ -137,34 +137,14 @@ function unusable(reason: string): Fault {
   return new Fault('ERR_BAD_MESSAGE', reason, { publicReason: reason })
 }
 
-const silence: Frame = []
-const nothing = () => silence
-
-/** Nothing of a document reaches a reader but what its kind of request is for; who writes is answered, not sent to. */
-function encoderOf(key: string, { update, awareness }: Pick<Encoder, 'update' | 'awareness'>): Encoder {
-  return {
-    key: `durable-streams ${key}`,
-    syncStep1: nothing,
-    update,
-    endMarker: nothing,
-    awareness,
-    queryAwareness: () => null,
-    keepAlive: nothing,
-    denied: nothing,
-    // A question would not be answered.
-    asksBack: true,
-    saved: () => null,
-    notSaved: () => null,
-    acknowledged: () => [],
-    notTaken: () => []
-  }
-}
-
-/** One of each for all readers: nothing of what they are sent depends on the room. */
+/**
+ * One of each for all readers: nothing of what they are sent depends on the room. Nothing of a document reaches a reader but
+ * what its kind of request is for; who writes is answered, not sent to.
+ */
 export const encoders = {
-  sse: encoderOf('sse', { update: dataEvent, awareness: nothing }),
-  poll: encoderOf('poll', { update: framed, awareness: nothing }),
-  presenceSse: encoderOf('presence sse', { update: nothing, awareness: dataEvent }),
-  presencePoll: encoderOf('presence poll', { update: nothing, awareness: framed }),
-  writer: encoderOf('writer', { update: nothing, awareness: nothing })
+  sse: silentEncoder('durable-streams sse', { update: dataEvent }),
+  poll: silentEncoder('durable-streams poll', { update: framed }),
+  presenceSse: silentEncoder('durable-streams presence sse', { awareness: dataEvent }),
+  presencePoll: silentEncoder('durable-streams presence poll', { awareness: framed }),
+  writer: silentEncoder('durable-streams writer')
 } as const

@@ -81,7 +81,7 @@ function kindOf(type: Pick<Y.AbstractType<never>, '_start' | '_map'>): RootKind 
   return [...type._map.values()].some(item => !item.deleted) ? 'map' : null
 }
 
-function isOfXml(type: unknown): boolean {
+export function isOfXml(type: unknown): boolean {
   return type instanceof Y.XmlElement || type instanceof Y.XmlText || type instanceof Y.XmlHook
 }
 

@@ -14,6 +14,7 @@ import { diffUpdate } from '../document/splice.ts'
 import { decodeStateVector } from '../document/state-vector.ts'
 import { openDocument } from '../document/stored-document.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
+import { versionOf } from '../document/version.ts'
 import type { Workers } from '../document/workers.ts'
 import { checkDocumentName } from '../room/document-name.ts'
 import { scanInSlices } from '../room/intake.ts'
@@ -21,7 +22,6 @@ import type { OldCopiesAre, Rooms } from '../room/rooms.ts'
 import { openingFault, storeFault } from '../room/store-fault.ts'
 import { applyIn, type CommitOptions } from './applying.ts'
 import { editOf, type Mutate } from './edit.ts'
-import { versionOf } from './version.ts'
 
 export type ReadOptions = {
   /** As `Y.encodeStateVector` gives it: the update holds only what a document there lacks. Default: it holds all. */

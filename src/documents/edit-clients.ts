@@ -3,10 +3,8 @@
  * stays in every state vector; and never after an edit of which nobody knows whether it was committed.
  */
 import { createHash } from 'node:crypto'
+import { newClientID } from '../document/client-id.ts'
 import type { Room } from '../room/room.ts'
-
-/** As Yjs chooses them. */
-const clientIdMax = 2 ** 32
 
 type Asked = { readonly document: string; readonly key: string | null }
 
@@ -22,7 +20,7 @@ export class EditClients {
   take({ document, key }: Asked, room: Room | null): number {
     if (key !== null) return clientOfKey(document, key)
     const free = room === null ? undefined : this.#free.get(room)?.pop()
-    return free ?? Math.floor(this.#random() * clientIdMax)
+    return free ?? newClientID(this.#random)
   }
 
   /** What became of its edit is known. */

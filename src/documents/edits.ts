@@ -11,6 +11,7 @@ import { NamedWorkQueue } from '../base/work-queue.ts'
 import { ClockRuns } from '../document/clocks.ts'
 import type { Guard } from '../document/guard.ts'
 import type { ScannedUpdate } from '../document/tail.ts'
+import { versionOf } from '../document/version.ts'
 import type { EditedMessage, EditStep, GuardMessage, ReadQuestion } from '../editing/jobs.ts'
 import type { EditWorkers } from '../editing/workers.ts'
 import { checkDocumentName } from '../room/document-name.ts'
@@ -24,7 +25,6 @@ import { EditClients } from './edit-clients.ts'
 import { EditKeys } from './edit-keys.ts'
 import { sinceOf, stateMessage } from './stored-state.ts'
 import { Typing } from './typing.ts'
-import { versionOf } from './version.ts'
 
 type Parts = {
   readonly rooms: Rooms

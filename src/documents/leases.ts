@@ -2,6 +2,7 @@
 import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Cancel, Time } from '../base/time.ts'
+import { newClientID } from '../document/client-id.ts'
 import { checkDocumentName } from '../room/document-name.ts'
 import { Lease } from '../room/lease.ts'
 import type { MemberPerson } from '../room/member.ts'
@@ -25,9 +26,6 @@ export type LeaseState = {
 }
 
 type Leased = { readonly owner: string; readonly lease: Lease; cancel: Cancel }
-
-/** As Yjs chooses them. */
-const clientIdMax = 2 ** 32
 
 export class Leases {
   readonly #parts: Parts
@@ -84,7 +82,7 @@ export class Leases {
     user: LeaseState['user']
   ) {
     const { random } = this.#parts
-    const clientID = Math.floor(random() * clientIdMax)
+    const clientID = newClientID(random)
     const person = { access: 'write', user, source: owner, peer: JSON.stringify([owner, document]) } as const
     const key = keyOf({ document, id, owner })
     return new Lease(room, { id: `lease-${id}`, clientID, person }, () => this.#forget(key))

@@ -10,6 +10,7 @@ import type { Limits } from '../base/limits.ts'
 import type { Slices } from '../base/slices.ts'
 import type { Time } from '../base/time.ts'
 import { NamedWorkQueue } from '../base/work-queue.ts'
+import { newClientID } from '../document/client-id.ts'
 import { openDocument } from '../document/stored-document.ts'
 import { mergeCopies } from '../history/copies.ts'
 import type { RestoredMessage } from '../history/jobs.ts'
@@ -89,8 +90,6 @@ type Made = {
 
 /** `again`: others were faster, or the room restarted. */
 type Outcome = RestoreAnswer | 'again'
-
-const clientIdMax = 2 ** 32
 
 export class Restores {
   readonly #parts: Parts
@@ -331,7 +330,7 @@ export class Restores {
   #freshClient(vector: ReadonlyMap<number, number>): number {
     const { random } = this.#parts
     for (;;) {
-      const client = Math.floor(random() * clientIdMax)
+      const client = newClientID(random)
       if (!vector.has(client)) return client
     }
   }

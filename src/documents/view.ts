@@ -5,16 +5,16 @@
 import type { Limits } from '../base/limits.ts'
 import type { Cancel, Time } from '../base/time.ts'
 import type { Frame } from '../dialect/frame.ts'
-import type { Encoder } from '../dialect/message.ts'
+import { silentEncoder } from '../dialect/silent-encoder.ts'
 import type { PackedUpdates } from '../document/packed-updates.ts'
 import { packUpdates } from '../document/packed-updates.ts'
+import { versionOf } from '../document/version.ts'
 import type { WorkerHost } from '../document/worker-host.ts'
 import { Member } from '../room/member.ts'
 import type { Room } from '../room/room.ts'
+import { SilentPort } from '../room/silent-port.ts'
 import { type EventReader, eventBytes } from './event-reader.ts'
 import { RecentEvents } from './recent-events.ts'
-import { SilentPort } from './silent-port.ts'
-import { versionOf } from './version.ts'
 import type { ViewAnswer, ViewJob, ViewTypes } from './view-thread.ts'
 
 type Parts = {
@@ -260,30 +260,12 @@ function* updatesIn(chunk: Uint8Array): Generator<Uint8Array | null> {
   }
 }
 
-const silence: Frame = []
-
 /** One for all views: what they are sent is the same. */
-const encoder: Encoder = {
-  key: 'events',
-  syncStep1: () => silence,
+const encoder = silentEncoder('events', {
   update: update => chunkOf('update', update),
   endMarker: () => chunkOf('end'),
-  awareness: () => chunkOf('presence'),
-  queryAwareness: () => null,
-  keepAlive: () => silence,
-  denied: () => silence,
-  asksBack: true,
-  saved: () => null,
-  notSaved: () => null,
-  acknowledged: () => [],
-  notTaken: () => []
-}
+  awareness: () => chunkOf('presence')
+})
 
 /** Of a reader, who is sent nothing by the room itself. */
-export const readerEncoder: Encoder = {
-  ...encoder,
-  key: 'event-reader',
-  update: () => silence,
-  endMarker: () => silence,
-  awareness: () => silence
-}
+export const readerEncoder = silentEncoder('event-reader')

@@ -1,5 +1,6 @@
 /** The parts of a document that an edit or a question names: root types by name, blocks by their anchors. */
 import * as Y from 'yjs'
+import { isOfXml } from '../document/contents.ts'
 
 export type RootKind = 'text' | 'xml' | 'array' | 'map'
 
@@ -11,7 +12,7 @@ export function rootKind(doc: Y.Doc, name: string): RootKind | null {
   for (let item = root._start; item !== null; item = item.right) {
     const { content } = item
     if (content instanceof Y.ContentDeleted) continue
-    if (content instanceof Y.ContentType) return isXml(content.type) ? 'xml' : 'array'
+    if (content instanceof Y.ContentType) return isOfXml(content.type) ? 'xml' : 'array'
     const isText =
       content instanceof Y.ContentString ||
       content instanceof Y.ContentFormat ||
@@ -19,10 +20,6 @@ export function rootKind(doc: Y.Doc, name: string): RootKind | null {
     return isText ? 'text' : 'array'
   }
   return null
-}
-
-function isXml(type: unknown): boolean {
-  return type instanceof Y.XmlElement || type instanceof Y.XmlText || type instanceof Y.XmlHook
 }
 
 /** The texts of a fragment in order, those that were deleted left out. */

@@ -4,6 +4,7 @@ import type { Author } from '../../persistence/author.ts'
 import type { MarkPlace } from '../../persistence/marks.ts'
 import type { DocumentHead, DocumentLog } from '../../persistence/store.ts'
 import { decodeRecord } from '../document/record.ts'
+import { versionOf } from '../document/version.ts'
 import { keyOf } from './mark-state.ts'
 import { unknownLife } from './process-marks.ts'
 
@@ -12,10 +13,13 @@ export type News = { readonly type: DocumentEventType; readonly version: string 
 /** In the order in which it is to be told. What came and went without anybody having been told of it is no news. */
 export function newsSince(place: MarkPlace, head: DocumentHead): News[] {
   const isUnknown = place.incarnation === unknownLife
-  const gone: News = { type: 'document.deleted', version: versionOf(place) }
+  const gone: News = {
+    type: 'document.deleted',
+    version: versionOf({ incarnation: place.incarnation, head: place.after })
+  }
   const wasTold = place.incarnation !== null && (place.after > 0 || isUnknown)
   if (head.incarnation === null) return wasTold ? [gone] : []
-  const version = versionOf(placeOf(head))
+  const version = versionOf(head)
   if (isUnknown) return [{ type: 'document.changed', version }]
   if (place.incarnation !== head.incarnation) {
     return [...(wasTold ? [gone] : []), { type: 'document.created', version }]
@@ -26,10 +30,6 @@ export function newsSince(place: MarkPlace, head: DocumentHead): News[] {
 
 export function placeOf({ incarnation, head }: DocumentHead): MarkPlace {
   return { incarnation, after: head }
-}
-
-function versionOf({ incarnation, after }: MarkPlace): string {
-  return `${incarnation ?? ''}.${after}`
 }
 
 type Records = {

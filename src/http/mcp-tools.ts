@@ -50,12 +50,14 @@ const version = z
     'The version that read_document or your last edit gave. Others’ changes of the passage since are not overwritten'
   )
 const agent = z.string().min(1).max(100).optional().describe('The name under which people see you')
-const wordsPerSecond = z
-  .number()
-  .min(1)
-  .max(50)
-  .optional()
-  .describe('How fast the text appears; 10 if you do not say')
+function wordsPerSecondIn({ agentWordsPerSecond, agentWordsPerSecondMax }: Limits) {
+  return z
+    .number()
+    .min(1)
+    .max(agentWordsPerSecondMax)
+    .optional()
+    .describe(`How fast the text appears; ${agentWordsPerSecond} if you do not say`)
+}
 
 /** A tool whose input has been checked by its schema. */
 function tool<S extends z.ZodObject>(made: {
@@ -140,7 +142,10 @@ function editText(parts: ToolParts): Tool {
       'Edits a text: replace, delete or insert at an exact quote. If somebody changed the passage since your version, ' +
       'nothing is written, and the answer has the passage as it is now and who changed it: read it, and decide anew.',
     isReading: false,
-    input: z.object({ document, agent, version, wordsPerSecond, ...schemas.textEdits.shape }),
+    input: z.object({
+      ...{ document, agent, version, wordsPerSecond: wordsPerSecondIn(parts.limits) },
+      ...schemas.textEdits.shape
+    }),
     run: async ({ type, changes, ...input }, call) =>
       edit(parts, call, { ...input, question: { kind: 'text', type, changes } })
   })

@@ -57,7 +57,8 @@ type Parts = EditParts & {
   readonly log: Log
   readonly isDraining: () => boolean
   readonly controlToken: string
-  readonly adminToken: string | undefined
+  /** Of the operator. */
+  readonly tokens: readonly string[]
   /** Throws ERR_ROOM_NAME when no document may have the name. */
   readonly checkName: (document: string) => void
 }
@@ -68,9 +69,8 @@ export function routes(parts: Parts): {
   readonly rights: Rights
   readonly others: readonly Handler[]
 } {
-  const { controlToken, adminToken } = parts
-  const tokens = adminToken === undefined ? [controlToken] : [controlToken, adminToken]
-  const askers = new Askers({ ...parts, tokens })
+  const { controlToken } = parts
+  const askers = new Askers(parts)
   const table = [
     ...operations({ ...parts, readiness: new Readiness(parts) }),
     ...rightsRoutes(parts),

@@ -4,30 +4,13 @@
  */
 import type { Fault } from '../base/errors.ts'
 import { writeAwarenessUpdate } from '../dialect/awareness-update.ts'
-import type { Frame } from '../dialect/frame.ts'
-import type { Encoder } from '../dialect/message.ts'
-import { Member, type MemberPerson, type Port } from './member.ts'
+import { silentEncoder } from '../dialect/silent-encoder.ts'
+import { Member, type MemberPerson } from './member.ts'
 import type { Room } from './room.ts'
-
-const silence: Frame = []
-const nothing = () => silence
+import { SilentPort } from './silent-port.ts'
 
 /** Nobody reads what it writes. */
-const encoder: Encoder = {
-  key: 'lease',
-  syncStep1: nothing,
-  update: nothing,
-  endMarker: nothing,
-  awareness: nothing,
-  queryAwareness: () => null,
-  keepAlive: nothing,
-  denied: nothing,
-  asksBack: true,
-  saved: () => null,
-  notSaved: () => null,
-  acknowledged: nothing,
-  notTaken: nothing
-}
+const encoder = silentEncoder('lease')
 
 type Options = { readonly id: string; readonly clientID: number; readonly person: MemberPerson }
 
@@ -42,11 +25,11 @@ export class Lease {
   constructor(room: Room, { id, clientID, person }: Options, onEnd: () => void) {
     this.#room = room
     this.#clientID = clientID
-    const end = (_fault: Fault) => {
+    const end = () => {
       this.end()
       onEnd()
     }
-    this.#member = new Member(portOf(id, end), encoder, person)
+    this.#member = new Member(new LeasePort(id, end), encoder, person)
     room.enter(this.#member)
   }
 
@@ -73,20 +56,18 @@ export class Lease {
   }
 }
 
-function portOf(id: string, end: (fault: Fault) => void): Port {
-  const ignore = () => {}
-  return {
-    id,
-    send: ignore,
-    feed: () => 'flowing',
-    end,
-    // As long as the lease lasts, it answers.
-    ping: () => () => true,
-    probe: async () => true,
-    pause: ignore,
-    resume: ignore,
-    hold: ignore,
-    release: ignore,
-    charge: ignore
+/** As long as the lease lasts, it answers. */
+class LeasePort extends SilentPort {
+  readonly id: string
+  readonly #onEnd: () => void
+
+  constructor(id: string, onEnd: () => void) {
+    super()
+    this.id = id
+    this.#onEnd = onEnd
+  }
+
+  end(_fault: Fault): void {
+    this.#onEnd()
   }
 }

@@ -1,7 +1,7 @@
 /** The port of a member that only receives: there is no socket behind it whose reading could be held back. */
 import type { Fault } from '../base/errors.ts'
 import type { Frame } from '../dialect/frame.ts'
-import type { Port } from '../room/member.ts'
+import type { Port } from './member.ts'
 
 export abstract class SilentPort implements Port {
   abstract readonly id: string

@@ -6,13 +6,13 @@
 import { randomBytes } from 'node:crypto'
 import { sourceOf, type Visitor } from '../access/grant.ts'
 import { Budget, freeMs, type Rates, workRates } from '../base/budget.ts'
-import { Fault } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Time } from '../base/time.ts'
 import { encoders } from '../dialect/durable-streams.ts'
 import type { Encoder } from '../dialect/message.ts'
 import type { Request } from '../http/message.ts'
 import type { Member } from '../room/member.ts'
+import { overRestarts } from '../room/over-restarts.ts'
 import type { Room } from '../room/room.ts'
 import { connectionRates } from './debt.ts'
 import { Seat, type SeatParts } from './seat.ts'
@@ -42,9 +42,6 @@ export type Visit = {
 /** What a request asks for. */
 export type Asked = { readonly request: Request; readonly document: string; readonly visitor: Visitor }
 
-/** How often a request is put to a new room because the one it was in restarted. */
-const attemptsMax = 5
-
 export class StreamVisits {
   readonly #parts: Parts
   readonly #rates: { readonly sent: Rates; readonly work: Rates }
@@ -63,18 +60,15 @@ export class StreamVisits {
    * What the visit comes to, in the room of the document; again in a new one if that restarts meanwhile. Rejects with a Fault.
    * It is left when that is settled, unless somebody keeps it.
    */
-  async in<T>(asked: Asked, use: (visit: Visit) => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      const visit = await this.enter(asked, encoders.writer)
+  in<T>(asked: Asked, use: (visit: Visit) => Promise<T>): Promise<T> {
+    const open = () => this.enter(asked, encoders.writer)
+    return overRestarts(open, async visit => {
       try {
         return await visit.port.unlessOver(use(visit))
-      } catch (error) {
-        const isOver = error instanceof Fault && error.code === 'ERR_ROOM_RESTARTS' && attempt < attemptsMax
-        if (!isOver) throw error
       } finally {
         visit.seat.leave()
       }
-    }
+    })
   }
 
   /** The same, and whoever asked has to leave the seat. */
