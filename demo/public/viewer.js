@@ -1,6 +1,7 @@
 // The text of a room, live, with nothing but EventSource: no Yjs, no library. The room's name is the fragment.
 const room = decodeURIComponent(location.hash.slice(1))
 const [text, state] = ['#text', '#state'].map(selector => document.querySelector(selector))
+document.querySelector('#write').hash = location.hash
 const source = new EventSource(`./api/documents/${encodeURIComponent(room)}/events?types=text:text`)
 
 source.onopen = () => show('Live.')

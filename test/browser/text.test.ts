@@ -37,6 +37,8 @@ describeGallery('the text page', gallery => {
 
     await expect.poll(shown, patience).toMatch(/Hello 😀 $/)
     expect(await viewer.locator('#state').textContent()).toBe('Live.')
+    // Whoever wants to write comes to the same room.
+    expect(await viewer.locator('#write').getAttribute('href')).toContain(new URL(page.url()).hash)
   })
 
   test('each side sees the cursor of the other with its name, and a new name at once', async () => {
